@@ -1,0 +1,64 @@
+// Every maximum that more than one room needs, with its reason. A limit of one room stands in
+// that room. Peer-declared numbers are checked against these before anything is allocated.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/units.h"
+
+namespace wormhole {
+
+// The unit of work: read, sealed, sent, received, opened and written by one thread while it is
+// in that core's L2. Measured: 128-256 KiB is best, 512 KiB falls out of L2 and costs up to half.
+inline constexpr std::size_t kBlockBytes = 256 * kKiB;
+
+// A large file is cut into segments so that all streams share it. A segment is handed to one
+// stream, which sends its blocks in order.
+inline constexpr std::uint64_t kSegmentBytes = 64 * kMiB;
+
+// Files up to this size travel packed, many to a block, with no round trip each.
+inline constexpr std::uint64_t kPackedFileMaxBytes = 128 * kKiB;
+
+// The largest file we take on: as large as XFS on 4 KiB pages needs in practice, and small
+// enough that offset + length never overflows.
+inline constexpr std::uint64_t kFileMaxBytes = 16 * kTiB;
+
+// Longest path below a share, and longest single name. Linux: NAME_MAX is 255; paths longer
+// than PATH_MAX exist and are walked handle by handle.
+inline constexpr std::size_t kPathMaxBytes = 32 * kKiB;
+inline constexpr std::size_t kNameMaxBytes = 255;
+inline constexpr std::size_t kSymlinkTargetMaxBytes = 4095;
+// Deepest tree: bounds recursion state on both sides.
+inline constexpr std::size_t kDepthMax = 4096;
+
+// Streams of one session, the first connection included (RFC-less; a number below it is one
+// byte on the wire and enough to rescue loss-based congestion control on a 100 ms path).
+inline constexpr std::size_t kStreamsMax = 64;
+
+// Threads and blocks of one process, shared by all its clients.
+inline constexpr std::size_t kStreamThreadsMax = 128;
+inline constexpr std::size_t kBlocksMax = 96;
+
+// Entries announced by a giver and not yet finished by the taker (credit). Bounds the tables
+// on both sides: about 300 bytes each, so 5 MB.
+inline constexpr std::uint32_t kOpenEntriesMax = 16 * 1024;
+
+// Partly received large files at once at a taker: bounds descriptors and range tables.
+inline constexpr std::size_t kOpenPartialsMax = 2 * kStreamsMax;
+
+// A silent established peer is given up after this long without one byte.
+inline constexpr std::chrono::seconds kIdleTimeout{60};
+
+// Sent bytes that a peer leaves unacknowledged or unread for so long end the connection. Longer
+// than kIdleTimeout: a living receiver whose disk stalls, or that was stopped by Ctrl-Z, keeps
+// its window shut without being dead.
+inline constexpr std::chrono::minutes kUnacknowledgedTimeout{5};
+
+static_assert(kPackedFileMaxBytes * 2 <= kBlockBytes, "two packed files fit a block");
+static_assert(kSegmentBytes % kBlockBytes == 0, "segments are whole blocks");
+static_assert(kFileMaxBytes <= UINT64_MAX / 4, "sums of two offsets never overflow");
+static_assert(kStreamsMax <= kStreamThreadsMax);
+
+}  // namespace wormhole

@@ -1,0 +1,57 @@
+#include "base/range_set.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/check.h"
+
+namespace wormhole {
+
+RangeSet::Added RangeSet::add(std::uint64_t offset, std::uint64_t length) {
+  WH_CHECK(length <= UINT64_MAX - offset);
+  if (length == 0) return Added::kOk;
+  const std::uint64_t end = offset + length;
+
+  const auto next = ends_.lower_bound(offset);  // the first that starts at offset or behind it
+  const auto previous = next == ends_.begin() ? ends_.end() : std::prev(next);
+  if (next != ends_.end() && next->first < end) return Added::kOverlaps;
+  if (previous != ends_.end() && previous->second > offset) return Added::kOverlaps;
+
+  const bool joins_previous = previous != ends_.end() && previous->second == offset;
+  const bool joins_next = next != ends_.end() && next->first == end;
+  if (!joins_previous && !joins_next && ends_.size() >= ranges_max_) return Added::kTooMany;
+
+  const std::uint64_t joined_end = joins_next ? next->second : end;
+  if (joins_next) ends_.erase(next);
+  if (joins_previous) {
+    previous->second = joined_end;
+  } else {
+    ends_.emplace(offset, joined_end);
+  }
+  total_bytes_ += length;
+  return Added::kOk;
+}
+
+void RangeSet::remove(std::uint64_t offset, std::uint64_t length) {
+  WH_CHECK(contains(offset, length));
+  if (length == 0) return;
+  const std::uint64_t end = offset + length;
+  const auto range = std::prev(ends_.upper_bound(offset));
+  const std::uint64_t range_end = range->second;
+  if (range->first == offset) {
+    ends_.erase(range);
+  } else {
+    range->second = offset;
+  }
+  if (range_end > end) ends_.emplace(end, range_end);
+  total_bytes_ -= length;
+}
+
+bool RangeSet::contains(std::uint64_t offset, std::uint64_t length) const {
+  WH_CHECK(length <= UINT64_MAX - offset);
+  if (length == 0) return true;
+  const auto after = ends_.upper_bound(offset);
+  return after != ends_.begin() && std::prev(after)->second >= offset + length;
+}
+
+}  // namespace wormhole
