@@ -1,0 +1,130 @@
+// File: one open regular file.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "platform/file_status_linux.h"
+#include "platform/file_system.h"
+#include "platform/retry_linux.h"
+
+namespace wormhole::platform {
+namespace {
+
+FileType to_file_type(mode_t mode) {
+  if (S_ISREG(mode)) return FileType::kRegular;
+  if (S_ISDIR(mode)) return FileType::kDirectory;
+  if (S_ISLNK(mode)) return FileType::kSymlink;
+  return FileType::kSpecial;
+}
+
+Timestamp to_timestamp(const timespec& from) {
+  return {.seconds = from.tv_sec, .nanoseconds = static_cast<std::uint32_t>(from.tv_nsec)};
+}
+
+std::unexpected<Error> last_error(std::string_view operation) {
+  return fail(os_error(errno, operation, {}));
+}
+
+constexpr std::uint64_t kStatBlockBytes = 512;  // stat(2): st_blocks, whatever the file system
+
+}  // namespace
+
+FileStatus to_file_status(const struct stat& from) {
+  return {.type = to_file_type(from.st_mode),
+          .size_bytes = static_cast<std::uint64_t>(from.st_size),
+          .allocated_bytes = static_cast<std::uint64_t>(from.st_blocks) * kStatBlockBytes,
+          .mode = from.st_mode & 07777u,
+          .owner = from.st_uid,
+          .links = from.st_nlink,
+          .modified = to_timestamp(from.st_mtim),
+          .changed = to_timestamp(from.st_ctim),
+          .device = from.st_dev,
+          .inode = from.st_ino};
+}
+
+Result<FileStatus> File::status() const {
+  struct stat status;
+  if (::fstat(fd_.get(), &status) != 0) return last_error("look at");
+  return to_file_status(status);
+}
+
+Result<std::size_t> File::read_at(MutableBytes out, std::uint64_t offset) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t got = retry([&] {
+      return ::pread(fd_.get(), out.data() + done, out.size() - done,
+                     static_cast<off_t>(offset + done));
+    });
+    if (got < 0) return last_error("read");
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+Result<void> File::write_at(Bytes data, std::uint64_t offset) const {
+  std::size_t done = 0;
+  while (done < data.size()) {
+    const ssize_t put = retry([&] {
+      return ::pwrite(fd_.get(), data.data() + done, data.size() - done,
+                      static_cast<off_t>(offset + done));
+    });
+    if (put < 0) return last_error("write");
+    if (put == 0) return fail(os_error(EIO, "write", {}));  // would repeat for ever
+    done += static_cast<std::size_t>(put);
+  }
+  return {};
+}
+
+Result<void> File::truncate(std::uint64_t size_bytes) const {
+  const auto size = static_cast<off_t>(size_bytes);
+  if (retry([&] { return ::ftruncate(fd_.get(), size); }) != 0) return last_error("resize");
+  return {};
+}
+
+Result<std::optional<File::Extent>> File::next_data(std::uint64_t offset) const {
+  const off_t start = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
+  if (start < 0 && errno == ENXIO) return std::nullopt;
+  if (start < 0 && errno == EINVAL) {  // no notion of holes
+    WH_ASSIGN(const FileStatus now, status());
+    if (offset >= now.size_bytes) return std::nullopt;
+    return Extent{.start = offset, .end = now.size_bytes};
+  }
+  if (start < 0) return last_error("find data in");
+  const off_t end = ::lseek(fd_.get(), start, SEEK_HOLE);
+  if (end < 0 && errno == ENXIO) return std::nullopt;  // cut off between the two calls
+  if (end < 0) return last_error("find data in");
+  return Extent{.start = static_cast<std::uint64_t>(start), .end = static_cast<std::uint64_t>(end)};
+}
+
+Result<void> File::set_mode(std::uint32_t mode) const {
+  if (::fchmod(fd_.get(), mode & 07777u) != 0) return last_error("set the mode of");
+  return {};
+}
+
+Result<void> File::set_modified(Timestamp modified) const {
+  // Past the range stand the kernel's "now" and "leave": a peer must not reach those.
+  if (modified.nanoseconds >= 1'000'000'000) {
+    return fail(os_error(EINVAL, "set the time of", {}));
+  }
+  const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
+                             {.tv_sec = modified.seconds, .tv_nsec = modified.nanoseconds}};
+  if (::futimens(fd_.get(), times) != 0) return last_error("set the time of");
+  return {};
+}
+
+Result<void> File::sync() const {
+  if (retry([&] { return ::fsync(fd_.get()); }) != 0) return last_error("sync");
+  return {};
+}
+
+void File::advise_sequential() const { ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_SEQUENTIAL); }
+
+void File::start_write_back(std::uint64_t offset, std::uint64_t length) const {
+  ::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(length),
+                    SYNC_FILE_RANGE_WRITE);
+}
+
+}  // namespace wormhole::platform

@@ -1,0 +1,134 @@
+// File: reading, writing, holes, metadata.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "platform/file_system.h"
+#include "platform/test_directory.h"
+
+namespace wormhole::platform {
+namespace {
+
+class FileTest : public testing::Test {
+ protected:
+  const TestDirectory temp_;
+  const Directory dir_ = temp_.open();
+  const File file_ = std::move(*dir_.open_partial("file"));
+};
+
+TEST_F(FileTest, ReadsWhatWasWrittenAtOffsets) {
+  ASSERT_TRUE(file_.write_at(as_bytes("world"), 6).has_value());
+  ASSERT_TRUE(file_.write_at(as_bytes("hello "), 0).has_value());
+  EXPECT_EQ(temp_.read("file"), "hello world");
+
+  ByteVector buffer(100, std::byte{'#'});
+  EXPECT_EQ(*file_.read_at(buffer, 6), 5u);  // the file ends first
+  EXPECT_EQ(as_text(buffer).substr(0, 6), "world#");
+  EXPECT_EQ(*file_.read_at(MutableBytes(buffer).first(4), 0), 4u);
+  EXPECT_EQ(*file_.read_at(buffer, 11), 0u);
+  EXPECT_EQ(*file_.read_at(buffer, 1'000'000), 0u);
+  EXPECT_EQ(*file_.read_at({}, 0), 0u);
+}
+
+TEST_F(FileTest, OffsetsThatTheKernelCannotTakeAreErrors) {
+  ByteVector buffer(1);
+  EXPECT_FALSE(file_.read_at(buffer, UINT64_MAX).has_value());
+  EXPECT_FALSE(file_.write_at(buffer, UINT64_MAX).has_value());
+  EXPECT_FALSE(file_.truncate(UINT64_MAX).has_value());
+  EXPECT_EQ(file_.status()->size_bytes, 0u);
+}
+
+TEST_F(FileTest, StatusTellsVersionsApart) {
+  const FileStatus before = *file_.status();
+  EXPECT_EQ(before.type, FileType::kRegular);
+  EXPECT_EQ(before.links, 1u);
+  EXPECT_TRUE(before.same_version(*file_.status()));
+  EXPECT_TRUE(before.same_version(*dir_.status_of("file")));
+  ASSERT_TRUE(file_.write_at(as_bytes("x"), 0).has_value());
+  EXPECT_FALSE(before.same_version(*file_.status()));
+}
+
+TEST_F(FileTest, MetadataIsExact) {
+  const Timestamp then{.seconds = 1'700'000'000, .nanoseconds = 987'654'321};
+  ASSERT_TRUE(file_.set_mode(0640).has_value());
+  ASSERT_TRUE(file_.set_modified(then).has_value());
+  const FileStatus status = *file_.status();
+  EXPECT_EQ(status.mode, 0640u);
+  EXPECT_EQ(status.modified, then);
+  EXPECT_TRUE(file_.sync().has_value());
+}
+
+TEST_F(FileTest, TimesThatMeanNowOrNeverAreRefused) {
+  const Timestamp before = file_.status()->modified;
+  for (const std::uint32_t nanoseconds : {1'000'000'000u, static_cast<unsigned>(UTIME_NOW),
+                                          static_cast<unsigned>(UTIME_OMIT), UINT32_MAX}) {
+    EXPECT_FALSE(file_.set_modified({.seconds = 0, .nanoseconds = nanoseconds}).has_value());
+  }
+  EXPECT_EQ(file_.status()->modified, before);
+}
+
+TEST_F(FileTest, NextDataFindsAllDataAndOnlyHolesElsewhere) {
+  constexpr std::uint64_t kSize = 8 * kMiB;
+  const std::string data(64 * kKiB, 'd');
+  const std::vector<std::uint64_t> written = {kMiB, 3 * kMiB, 3 * kMiB + data.size()};
+  ASSERT_TRUE(file_.truncate(kSize).has_value());
+  for (const auto offset : written) {
+    ASSERT_TRUE(file_.write_at(as_bytes(data), offset).has_value());
+  }
+
+  std::string found(kSize, '\0');
+  std::uint64_t position = 0;
+  std::uint64_t found_bytes = 0;
+  for (;;) {
+    const auto extent = file_.next_data(position);
+    ASSERT_TRUE(extent.has_value());
+    if (!extent->has_value()) break;
+    ASSERT_GE((*extent)->start, position);
+    ASSERT_GT((*extent)->end, (*extent)->start);
+    ASSERT_LE((*extent)->end, kSize);
+    position = (*extent)->end;
+    found_bytes += (*extent)->end - (*extent)->start;
+    const auto out = std::as_writable_bytes(
+        std::span(found).subspan((*extent)->start, (*extent)->end - (*extent)->start));
+    ASSERT_EQ(*file_.read_at(out, (*extent)->start), out.size());
+  }
+  EXPECT_EQ(found, temp_.read("file"));
+  // Where the file system kept the holes, they are not given as data.
+  if (file_.status()->allocated_bytes < kSize) {
+    EXPECT_LT(found_bytes, kSize);
+  }
+  EXPECT_FALSE(file_.next_data(kSize)->has_value());
+}
+
+TEST_F(FileTest, NextDataOfHoleAloneAndOfNothing) {
+  EXPECT_FALSE(file_.next_data(0)->has_value());
+  ASSERT_TRUE(file_.truncate(kMiB).has_value());
+  const auto extent = file_.next_data(0);
+  ASSERT_TRUE(extent.has_value());
+  // A file system without holes calls it data.
+  if (extent->has_value()) {
+    EXPECT_EQ((*extent)->end, kMiB);
+  }
+}
+
+TEST_F(FileTest, HintsChangeNothing) {
+  ASSERT_TRUE(file_.write_at(as_bytes("content"), 0).has_value());
+  file_.advise_sequential();
+  file_.start_write_back(0, 7);
+  file_.start_write_back(1000, 0);
+  EXPECT_EQ(temp_.read("file"), "content");
+}
+
+TEST(File, AFullDiskIsNoSpace) {
+  const File full(Fd(::open("/dev/full", O_RDWR | O_CLOEXEC)));
+  if (full.descriptor() < 0) GTEST_SKIP() << "no /dev/full here";
+  EXPECT_EQ(full.write_at(as_bytes("x"), 0).error().code, Code::kNoSpace);
+}
+
+}  // namespace
+}  // namespace wormhole::platform

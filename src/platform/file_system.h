@@ -1,0 +1,158 @@
+// Files and directories as capabilities: everything below a directory is reached through its
+// handle, one name at a time.
+//
+// A name is one path component as raw bytes. Every function that takes one refuses (kUnsafeName)
+// the empty name, ".", "..", and any that holds '/' or NUL; none follows a symlink in it. So
+// nothing can be reached outside the handle, whatever a peer says or another process swaps in
+// meanwhile (CVE-2024-12747). Metadata is set through handles.
+//
+// Thread-safe where the kernel is: one File may be read and written at offsets from several
+// threads. Errors: Code::kLocalIo, kNoSpace, kNotFound, kExists with errno; `object` is the name.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "platform/fd.h"
+
+namespace wormhole::platform {
+
+enum class FileType : std::uint8_t { kRegular, kDirectory, kSymlink, kSpecial };
+
+struct Timestamp {
+  std::int64_t seconds = 0;
+  std::uint32_t nanoseconds = 0;  // < 1,000,000,000
+
+  friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
+};
+
+struct FileStatus {
+  FileType type = FileType::kSpecial;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t allocated_bytes = 0;  // less than size: the file has holes
+  std::uint32_t mode = 0;             // permission bits, 07777
+  std::uint32_t owner = 0;
+  std::uint64_t links = 0;
+  Timestamp modified;
+  Timestamp changed;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+
+  // The same bytes, as far as a stat can tell: what is compared before and after reading.
+  [[nodiscard]] bool same_version(const FileStatus& other) const {
+    return type == other.type && size_bytes == other.size_bytes && modified == other.modified &&
+           changed == other.changed && device == other.device && inode == other.inode;
+  }
+};
+
+// kOk for a usable name; else kUnsafeName. Windows forms ("a\\b", "C:") are refused by the port.
+[[nodiscard]] Result<void> check_name(std::string_view name);
+
+class File {
+ public:
+  explicit File(Fd fd) : fd_(std::move(fd)) {}
+
+  [[nodiscard]] Result<FileStatus> status() const;
+  // Fills `out` from `offset` unless the file ends first; returns the bytes read.
+  [[nodiscard]] Result<std::size_t> read_at(MutableBytes out, std::uint64_t offset) const;
+  // Writes all of `data` at `offset`.
+  [[nodiscard]] Result<void> write_at(Bytes data, std::uint64_t offset) const;
+  [[nodiscard]] Result<void> truncate(std::uint64_t size_bytes) const;
+  // The next range with data at or after `offset`: [start, end), nullopt when only a hole is
+  // left. File systems without the notion answer [offset, size).
+  struct Extent {
+    std::uint64_t start;
+    std::uint64_t end;
+  };
+  [[nodiscard]] Result<std::optional<Extent>> next_data(std::uint64_t offset) const;
+  [[nodiscard]] Result<void> set_mode(std::uint32_t mode) const;
+  [[nodiscard]] Result<void> set_modified(Timestamp modified) const;
+  [[nodiscard]] Result<void> sync() const;
+  // Hints, without a result: reading goes straight through; dirty pages of the range start on
+  // their way to disk.
+  void advise_sequential() const;
+  void start_write_back(std::uint64_t offset, std::uint64_t length) const;
+
+  [[nodiscard]] int descriptor() const { return fd_.get(); }
+
+ private:
+  Fd fd_;
+};
+
+enum class Replace : bool { kNo, kYes };
+
+class DirectoryReader;
+
+class Directory {
+ public:
+  explicit Directory(Fd fd) : fd_(std::move(fd)) {}
+
+  // A directory the user named: a path, symlinks followed.
+  [[nodiscard]] static Result<Directory> open_path(const std::string& path);
+
+  [[nodiscard]] Result<FileStatus> status() const;
+  [[nodiscard]] Result<FileStatus> status_of(std::string_view name) const;
+  [[nodiscard]] Result<Directory> open_directory(std::string_view name) const;
+  // Regular files only (a pipe that took its place is refused, never waited for).
+  [[nodiscard]] Result<File> open_file(std::string_view name) const;
+  [[nodiscard]] Result<std::string> read_link(std::string_view name) const;
+
+  // True when made, false when a directory of that name was there already; kExists for anything
+  // else of that name.
+  [[nodiscard]] Result<bool> make_directory(std::string_view name, std::uint32_t mode) const;
+  // kExists when the name is taken.
+  [[nodiscard]] Result<void> make_symlink(std::string_view name, std::string_view target) const;
+  [[nodiscard]] Result<void> set_symlink_modified(std::string_view name, Timestamp modified) const;
+
+  // A partial: a regular file for writing, mode 0600, empty, locked (flock) until closed. One
+  // left by an earlier run is taken over if it is a regular file of ours with one link, else
+  // kUnsafeName (planted). kExists with advice when another process holds the lock.
+  [[nodiscard]] Result<File> open_partial(std::string_view name) const;
+  // Gives `partial` its final name. kExists unless `replace`. With kYes a directory is still
+  // never replaced.
+  [[nodiscard]] Result<void> publish(std::string_view partial, std::string_view name,
+                                     Replace replace) const;
+  // Removes a file or symlink, never a directory.
+  [[nodiscard]] Result<void> remove_file(std::string_view name) const;
+
+  [[nodiscard]] Result<void> set_mode(std::uint32_t mode) const;
+  [[nodiscard]] Result<void> set_modified(Timestamp modified) const;
+  [[nodiscard]] Result<void> sync() const;
+
+  // Reads the entries, in the order the file system gives them. Independent of this handle's
+  // position.
+  [[nodiscard]] Result<DirectoryReader> read() const;
+
+  [[nodiscard]] int descriptor() const { return fd_.get(); }
+
+ private:
+  Fd fd_;
+};
+
+// One thread. Never holds more than one kernel buffer (64 KiB) of entries.
+class DirectoryReader {
+ public:
+  struct Entry {
+    std::string_view name;  // valid until the next call
+    std::optional<FileType> type;  // where the file system tells without a stat
+  };
+
+  explicit DirectoryReader(Fd fd);
+  DirectoryReader(DirectoryReader&&) noexcept;
+  DirectoryReader& operator=(DirectoryReader&&) noexcept;
+  ~DirectoryReader();
+
+  // nullopt at the end. "." and ".." are left out.
+  [[nodiscard]] Result<std::optional<Entry>> next();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace wormhole::platform

@@ -1,0 +1,69 @@
+// This process: its secrets, its signals, its terminal, what it has used.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "platform/fd.h"
+
+namespace wormhole::platform {
+
+// Bytes from the kernel's generator (getrandom). Thread-safe.
+class SystemRandom final : public Random {
+ public:
+  void fill(MutableBytes out) override;
+};
+
+// No core file, no ptrace by others of the same user, /proc/self owned by root
+// (PR_SET_DUMPABLE 0). First thing in main.
+void hide_from_other_processes();
+
+// Takes the value of an environment variable and overwrites it in place: unsetenv alone leaves
+// it readable in /proc/self/environ. Before threads start. nullopt when not set.
+[[nodiscard]] std::optional<std::string> take_environment_secret(const char* name);
+
+// Overwrites argv[index] from byte `from` on, in place, with 'x' (then NUL past the first):
+// what /proc/self/cmdline shows from then on.
+void overwrite_argument(char** argv, int index, std::size_t from);
+
+// Readable when SIGINT, SIGTERM or SIGHUP arrived; a second SIGINT ends the process at once.
+// SIGPIPE is ignored. One per process, before threads start.
+class StopSignals {
+ public:
+  [[nodiscard]] static Result<StopSignals> install();
+  // Descriptor that polls readable from the first signal on.
+  [[nodiscard]] int descriptor() const { return read_end_.get(); }
+  // The signal that arrived, 0 if none.
+  [[nodiscard]] int arrived() const;
+
+ private:
+  Fd read_end_;
+};
+
+struct Usage {
+  double cpu_seconds = 0;            // user + system, all threads
+  std::uint64_t peak_rss_bytes = 0;  // VmHWM: ru_maxrss would inherit the parent's
+};
+[[nodiscard]] Usage usage();
+
+[[nodiscard]] unsigned processor_count();  // that this process may run on
+
+[[nodiscard]] bool is_terminal(int descriptor);
+[[nodiscard]] unsigned terminal_columns(int descriptor);  // 80 when unknown
+// Asks on the controlling terminal without echo, also when stdin and stdout are pipes; the
+// echo is restored on every way out, signals included. kUsage when there is no terminal.
+[[nodiscard]] Result<std::string> read_secret_line(std::string_view prompt);
+
+// Reads a small file the user named that holds a secret: regular, at most 4 KiB, not through a
+// symlink in its last component; trailing newline dropped.
+[[nodiscard]] Result<std::string> read_secret_file(const std::string& path);
+// Writes one with mode 0600, new: kExists if anything of that name is there.
+[[nodiscard]] Result<void> write_secret_file(const std::string& path, std::string_view secret);
+
+}  // namespace wormhole::platform

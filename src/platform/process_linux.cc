@@ -1,0 +1,96 @@
+// This process: randomness, what others see of it, what it has used.
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <thread>
+
+#include "base/check.h"
+#include "base/units.h"
+#include "platform/process.h"
+#include "platform/retry_linux.h"
+
+namespace wormhole::platform {
+namespace {
+
+double to_seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+// proc(5): "VmHWM:      1234 kB". 0 where it is not told.
+std::uint64_t peak_rss_bytes() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  while (status >> word) {
+    std::uint64_t kibibytes = 0;
+    if (word == "VmHWM:" && status >> kibibytes) return kibibytes * kKiB;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void SystemRandom::fill(MutableBytes out) {
+  while (!out.empty()) {
+    const ssize_t got = retry([&] { return ::getrandom(out.data(), out.size(), 0); });
+    WH_CHECK(got > 0);
+    out = out.subspan(static_cast<std::size_t>(got));
+  }
+}
+
+void hide_from_other_processes() {
+  // Neither can fail with these arguments.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  const rlimit no_core = {.rlim_cur = 0, .rlim_max = 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+}
+
+std::optional<std::string> take_environment_secret(const char* name) {
+  const std::size_t name_bytes = std::strlen(name);
+  std::optional<std::string> secret;
+  // All entries of that name, as unsetenv() drops all; the first is the one getenv() gives.
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    if (std::strncmp(*entry, name, name_bytes) != 0 || (*entry)[name_bytes] != '=') continue;
+    char* value = *entry + name_bytes + 1;
+    if (!secret) secret = value;
+    ::explicit_bzero(value, std::strlen(value));
+  }
+  ::unsetenv(name);
+  return secret;
+}
+
+void overwrite_argument(char** argv, int index, std::size_t from) {
+  char* argument = argv[index];
+  const std::size_t bytes = std::strlen(argument);
+  if (from >= bytes) return;
+  ::explicit_bzero(argument + from, bytes - from);
+  argument[from] = 'x';
+}
+
+Usage usage() {
+  Usage used;
+  rusage self = {};
+  if (::getrusage(RUSAGE_SELF, &self) == 0) {
+    used.cpu_seconds = to_seconds(self.ru_utime) + to_seconds(self.ru_stime);
+  }
+  used.peak_rss_bytes = peak_rss_bytes();
+  return used;
+}
+
+unsigned processor_count() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+    return static_cast<unsigned>(std::max(CPU_COUNT(&allowed), 1));
+  }
+  // More processors than cpu_set_t has bits.
+  return std::max(std::thread::hardware_concurrency(), 1u);
+}
+
+}  // namespace wormhole::platform

@@ -1,0 +1,107 @@
+// TCP sockets: blocking, with SIGPIPE and EINTR dealt with, no delay (Nagle off).
+//
+// A Socket may be used by one sending and one receiving thread at once; shut_down() may be
+// called by any thread and ends both (that is how deadlines, Ctrl-C and cancellation work).
+// A socket made non-blocking answers kTimeout with EAGAIN, retryable, where it would wait; a
+// send_all() that did so may have sent a part.
+// Errors: kConnect before a connection stands, kLost after, kTimeout for a deadline.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "platform/fd.h"
+#include "platform/file_system.h"
+
+namespace wormhole::platform {
+
+// A numeric address and port, as "192.0.2.1:7117" or "[2001:db8::1]:7117".
+struct Address {
+  std::string ip;  // numeric, with %scope where link-local
+  std::uint16_t port = 0;
+  bool is_v6 = false;
+
+  [[nodiscard]] std::string to_string() const;
+  friend auto operator<=>(const Address&, const Address&) = default;
+};
+
+// How long a call may wait: to a point in time, or until `cancel`, a descriptor (of a Waker),
+// becomes readable (kInterrupted). A TimePoint alone will do.
+struct Until {
+  Until(TimePoint point, int cancel_descriptor = -1)  // NOLINT(google-explicit-constructor)
+      : deadline(point), cancel(cancel_descriptor) {}
+  TimePoint deadline;
+  int cancel;
+};
+
+// Resolves a host name or numeric address. kConnect with the resolver's reason.
+[[nodiscard]] Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port);
+
+// Numeric addresses of this machine's interfaces that another machine could use: no loopback
+// unless nothing else is there, no link-local.
+[[nodiscard]] std::vector<Address> local_addresses(std::uint16_t port);
+
+class Socket {
+ public:
+  explicit Socket(Fd fd) : fd_(std::move(fd)) {}
+
+  // Tries the addresses in turn. Never waits past `until`.
+  [[nodiscard]] static Result<Socket> connect(const std::vector<Address>& addresses,
+                                              const Until& until);
+
+  // Sends everything. One call where the kernel takes it.
+  [[nodiscard]] Result<void> send_all(Bytes data) const;
+  // Receives at least one byte; 0 means the peer finished sending.
+  [[nodiscard]] Result<std::size_t> receive_some(MutableBytes out) const;
+  // As receive_some, but waits no longer than `until` (kTimeout).
+  [[nodiscard]] Result<std::size_t> receive_some_until(MutableBytes out, const Until& until) const;
+  // Fills `first`, then `second`, with one kernel call where the bytes are there (MSG_WAITALL).
+  // Returns the bytes received: fewer than asked only when the peer finished sending.
+  [[nodiscard]] Result<std::size_t> receive_all(MutableBytes first, MutableBytes second) const;
+  // Sends a range of a file without copying it through user space. kLocalIo names the file's
+  // failure (for one that shrank: kChanged), kLost the socket's.
+  [[nodiscard]] Result<void> send_file(const File& file, std::uint64_t offset,
+                                       std::uint64_t length) const;
+
+  // Ends both directions, waking every thread that waits on this socket. Never fails.
+  void shut_down() const;
+  // Says that nothing more is sent; the peer reads the end after what is under way.
+  void finish_sending() const;
+
+  // Asks for a congestion control by name; false where the kernel has or allows it not.
+  bool use_congestion_control(std::string_view name) const;
+  void set_blocking(bool blocking) const;
+
+  [[nodiscard]] Address peer() const;
+  [[nodiscard]] Address local() const;
+  // Bytes handed to the kernel that the peer has not acknowledged; 0 where unknown.
+  [[nodiscard]] std::uint64_t unacknowledged_bytes() const;
+  [[nodiscard]] int descriptor() const { return fd_.get(); }
+
+ private:
+  Fd fd_;
+};
+
+class ListenSocket {
+ public:
+  // `host` empty: all interfaces, IPv4 and IPv6. Port 0: the kernel chooses. kConnect when
+  // taken (os_errno EADDRINUSE).
+  [[nodiscard]] static Result<ListenSocket> open(const std::string& host, std::uint16_t port);
+
+  // Takes one waiting connection, non-blocking on both sides; nullopt when none waits.
+  [[nodiscard]] Result<std::optional<Socket>> accept() const;
+  [[nodiscard]] Address local() const;
+  [[nodiscard]] int descriptor() const { return fd_.get(); }
+
+ private:
+  explicit ListenSocket(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
+}  // namespace wormhole::platform
