@@ -1,0 +1,288 @@
+#include "wire/messages.h"
+
+#include <array>
+#include <cstdint>
+
+#include "base/check.h"
+
+#include "wire/messages_generated.h"
+
+namespace wormhole::wire {
+namespace {
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+using ByteField = Offset<flatbuffers::Vector<std::uint8_t>>;
+
+// Deepest nesting of the schema is 3 (Message, Entries, Entry); tables are bounded by the batch.
+constexpr std::size_t kVerifierDepth = 8;
+constexpr std::size_t kVerifierTables = kEntriesPerMessageMax + 16;
+
+static_assert(kMessageMaxBytes <= kBlockBytes, "a message fits one frame");
+
+ByteField put_bytes(FlatBufferBuilder& builder, std::string_view text) {
+  if (text.empty()) return 0;
+  return builder.CreateVector(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+}
+
+std::string get_bytes(const flatbuffers::Vector<std::uint8_t>* field) {
+  if (field == nullptr) return {};
+  return {reinterpret_cast<const char*>(field->data()), field->size()};
+}
+
+Error broken(std::string_view message, std::string_view why) {
+  return {.code = Code::kProtocol,
+          .operation = "read control message",
+          .object = std::string(message),
+          .detail = std::string(why)};
+}
+
+// --- encode: one overload a message, each returns the union member -----------------------------
+
+template <typename T>
+struct Body {
+  fb::Body type;
+  Offset<T> offset;
+};
+
+auto put(FlatBufferBuilder& b, const Hello& m) {
+  return Body{fb::Body::Hello,
+              fb::CreateHello(b, m.version, m.features, m.streams_max, m.unencrypted)};
+}
+auto put(FlatBufferBuilder& b, const Join& m) {
+  return Body{fb::Body::Join, fb::CreateJoin(b, m.stream)};
+}
+auto put(FlatBufferBuilder& b, const EndStream& m) {
+  return Body{fb::Body::EndStream, fb::CreateEndStream(b, m.stream)};
+}
+auto put(FlatBufferBuilder& b, const Get& m) {
+  const auto path = put_bytes(b, m.path);
+  return Body{fb::Body::Get, fb::CreateGet(b, m.request, path, m.may_have, m.credit)};
+}
+auto put(FlatBufferBuilder& b, const List& m) {
+  const auto path = put_bytes(b, m.path);
+  return Body{fb::Body::List, fb::CreateList(b, m.request, path, m.recursive, m.credit)};
+}
+auto put(FlatBufferBuilder& b, const Entries& m) {
+  std::vector<Offset<fb::Entry>> entries;
+  entries.reserve(m.entries.size());
+  for (const Entry& e : m.entries) {
+    const auto name = put_bytes(b, e.name);
+    const auto target = put_bytes(b, e.target);
+    entries.push_back(fb::CreateEntry(b, static_cast<fb::EntryType>(e.type), e.parent, name,
+                                      e.size, e.mode, e.mtime_seconds, e.mtime_nanoseconds,
+                                      target, e.sparse));
+  }
+  const auto vector = b.CreateVector(entries);
+  return Body{fb::Body::Entries, fb::CreateEntries(b, m.request, m.first_id, vector)};
+}
+auto put(FlatBufferBuilder& b, const Listed& m) {
+  return Body{fb::Body::Listed, fb::CreateListed(b, m.request, m.entries)};
+}
+auto put(FlatBufferBuilder& b, const Want& m) {
+  const auto files = b.CreateVector(m.files);
+  return Body{fb::Body::Want, fb::CreateWant(b, m.request, files, m.decided)};
+}
+auto put(FlatBufferBuilder& b, const Credit& m) {
+  return Body{fb::Body::Credit, fb::CreateCredit(b, m.request, m.entries)};
+}
+auto put(FlatBufferBuilder& b, const Failed& m) {
+  const auto name = put_bytes(b, m.name);
+  const auto reason = put_bytes(b, m.reason);
+  return Body{fb::Body::Failed,
+              fb::CreateFailed(b, m.request, m.has_file, m.file, m.parent, name,
+                               static_cast<std::uint8_t>(m.code), reason)};
+}
+auto put(FlatBufferBuilder& b, const Refused& m) {
+  const auto reason = put_bytes(b, m.reason);
+  return Body{fb::Body::Refused,
+              fb::CreateRefused(b, m.request, static_cast<std::uint8_t>(m.code), reason)};
+}
+auto put(FlatBufferBuilder& b, const Again& m) {
+  return Body{fb::Body::Again, fb::CreateAgain(b, m.request, m.file, m.offset, m.length)};
+}
+auto put(FlatBufferBuilder& b, const Cancel& m) {
+  return Body{fb::Body::Cancel, fb::CreateCancel(b, m.request)};
+}
+auto put(FlatBufferBuilder& b, const Ping&) { return Body{fb::Body::Ping, fb::CreatePing(b)}; }
+auto put(FlatBufferBuilder& b, const Bye&) { return Body{fb::Body::Bye, fb::CreateBye(b)}; }
+
+// --- decode: one function a message ------------------------------------------------------------
+
+Result<std::string> bounded(const flatbuffers::Vector<std::uint8_t>* field, std::size_t max_bytes,
+                            std::string_view message, std::string_view what) {
+  if (field != nullptr && field->size() > max_bytes) {
+    return fail(broken(message, std::string(what) + " is too long"));
+  }
+  return get_bytes(field);
+}
+
+Result<FailureCode> failure_code(std::uint8_t code, std::string_view message) {
+  if (code > static_cast<std::uint8_t>(FailureCode::kUnsafeName)) {
+    return fail(broken(message, "unknown failure code"));
+  }
+  return static_cast<FailureCode>(code);
+}
+
+Result<std::uint32_t> credit_of(std::uint32_t entries, std::string_view message) {
+  if (entries == 0 || entries > kOpenEntriesMax) {
+    return fail(broken(message, "credit out of range"));
+  }
+  return entries;
+}
+
+Result<Message> take(const fb::Hello& m) {
+  if (m.streams_max() >= kStreamsMax) return fail(broken("Hello", "too many streams"));
+  return Hello{m.version(), m.features(), m.streams_max(), m.unencrypted()};
+}
+Result<Message> take(const fb::Join& m) {
+  if (m.stream() == 0 || m.stream() >= kStreamsMax) {
+    return fail(broken("Join", "stream out of range"));
+  }
+  return Join{m.stream()};
+}
+Result<Message> take(const fb::EndStream& m) {
+  if (m.stream() == 0 || m.stream() >= kStreamsMax) {
+    return fail(broken("EndStream", "stream out of range"));
+  }
+  return EndStream{m.stream()};
+}
+Result<Message> take(const fb::Get& m) {
+  WH_ASSIGN(auto path, bounded(m.path(), kPathMaxBytes, "Get", "path"));
+  WH_ASSIGN(const auto credit, credit_of(m.credit(), "Get"));
+  return Get{m.request(), std::move(path), m.may_have(), credit};
+}
+Result<Message> take(const fb::List& m) {
+  WH_ASSIGN(auto path, bounded(m.path(), kPathMaxBytes, "List", "path"));
+  WH_ASSIGN(const auto credit, credit_of(m.credit(), "List"));
+  return List{m.request(), std::move(path), m.recursive(), credit};
+}
+
+Result<Entry> take_entry(const fb::Entry& e) {
+  Entry entry;
+  if (e.type() > fb::EntryType::DirectoryEnd) return fail(broken("Entries", "unknown type"));
+  entry.type = static_cast<EntryType>(e.type());
+  entry.parent = e.parent();
+  WH_ASSIGN(entry.name, bounded(e.name(), kNameMaxBytes, "Entries", "name"));
+  WH_ASSIGN(entry.target, bounded(e.target(), kSymlinkTargetMaxBytes, "Entries", "target"));
+  if (e.size() > kFileMaxBytes) return fail(broken("Entries", "file is too large"));
+  if (e.mode() > 07777) return fail(broken("Entries", "mode out of range"));
+  if (e.mtime_nanoseconds() >= 1'000'000'000) return fail(broken("Entries", "time out of range"));
+  entry.size = e.size();
+  entry.mode = e.mode();
+  entry.mtime_seconds = e.mtime_seconds();
+  entry.mtime_nanoseconds = e.mtime_nanoseconds();
+  entry.sparse = e.sparse();
+  return entry;
+}
+
+Result<Message> take(const fb::Entries& m) {
+  Entries out{m.request(), m.first_id(), {}};
+  const auto* entries = m.entries();
+  if (entries == nullptr || entries->size() == 0) return fail(broken("Entries", "is empty"));
+  if (entries->size() > kEntriesPerMessageMax) return fail(broken("Entries", "too many"));
+  if (m.first_id() > kNoEntry - 1 - entries->size()) return fail(broken("Entries", "id overflows"));
+  out.entries.reserve(entries->size());
+  for (const fb::Entry* e : *entries) {
+    if (e == nullptr) return fail(broken("Entries", "missing entry"));
+    WH_ASSIGN(auto entry, take_entry(*e));
+    out.entries.push_back(std::move(entry));
+  }
+  return out;
+}
+Result<Message> take(const fb::Listed& m) { return Listed{m.request(), m.entries()}; }
+Result<Message> take(const fb::Want& m) {
+  const auto* files = m.files();
+  if (files == nullptr) return Want{m.request(), {}, m.decided()};
+  if (files->size() > kWantsPerMessageMax) return fail(broken("Want", "too many files"));
+  return Want{m.request(), {files->begin(), files->end()}, m.decided()};
+}
+Result<Message> take(const fb::Credit& m) {
+  WH_ASSIGN(const auto entries, credit_of(m.entries(), "Credit"));
+  return Credit{m.request(), entries};
+}
+Result<Message> take(const fb::Failed& m) {
+  WH_ASSIGN(auto name, bounded(m.name(), kNameMaxBytes, "Failed", "name"));
+  WH_ASSIGN(auto reason, bounded(m.reason(), kReasonMaxBytes, "Failed", "reason"));
+  WH_ASSIGN(const auto code, failure_code(m.code(), "Failed"));
+  return Failed{m.request(), m.has_file(),     m.file(),         m.parent(),
+                std::move(name), code, std::move(reason)};
+}
+Result<Message> take(const fb::Refused& m) {
+  WH_ASSIGN(auto reason, bounded(m.reason(), kReasonMaxBytes, "Refused", "reason"));
+  WH_ASSIGN(const auto code, failure_code(m.code(), "Refused"));
+  return Refused{m.request(), code, std::move(reason)};
+}
+Result<Message> take(const fb::Again& m) {
+  if (m.length() == 0 || m.length() > kBlockBytes || m.offset() > kFileMaxBytes) {
+    return fail(broken("Again", "range out of bounds"));
+  }
+  return Again{m.request(), m.file(), m.offset(), m.length()};
+}
+Result<Message> take(const fb::Cancel& m) { return Cancel{m.request()}; }
+Result<Message> take(const fb::Ping&) { return Ping{}; }
+Result<Message> take(const fb::Bye&) { return Bye{}; }
+
+}  // namespace
+
+Result<std::size_t> encode(const Message& message, MutableBytes out) {
+  FlatBufferBuilder builder(1024);
+  std::visit(
+      [&](const auto& value) {
+        const auto body = put(builder, value);
+        builder.Finish(fb::CreateMessage(builder, body.type, body.offset.Union()));
+      },
+      message);
+  if (builder.GetSize() > out.size() || builder.GetSize() > kMessageMaxBytes) {
+    return fail({.code = Code::kLimit,
+                 .operation = "encode control message",
+                 .object = std::string(message_name(message)),
+                 .detail = "it is larger than a message may be"});
+  }
+  std::memcpy(out.data(), builder.GetBufferPointer(), builder.GetSize());
+  return builder.GetSize();
+}
+
+Result<Message> decode(Bytes payload) {
+  if (payload.size() > kMessageMaxBytes) return fail(broken("", "longer than a message may be"));
+  // FlatBuffers reads in place and wants 8-byte alignment: blocks are page-aligned.
+  WH_CHECK(reinterpret_cast<std::uintptr_t>(payload.data()) % 8 == 0);
+  flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(payload.data()),
+                                 payload.size(), kVerifierDepth, kVerifierTables);
+  if (!fb::VerifyMessageBuffer(verifier)) return fail(broken("", "malformed"));
+  const fb::Message& message = *fb::GetMessage(payload.data());
+  if (message.body() == nullptr) return fail(broken("", "empty"));
+  switch (message.body_type()) {
+#define WH_CASE(name) \
+  case fb::Body::name: \
+    return take(*message.body_as_##name())
+    WH_CASE(Hello);
+    WH_CASE(Join);
+    WH_CASE(EndStream);
+    WH_CASE(Get);
+    WH_CASE(List);
+    WH_CASE(Entries);
+    WH_CASE(Listed);
+    WH_CASE(Want);
+    WH_CASE(Credit);
+    WH_CASE(Failed);
+    WH_CASE(Refused);
+    WH_CASE(Again);
+    WH_CASE(Cancel);
+    WH_CASE(Ping);
+    WH_CASE(Bye);
+#undef WH_CASE
+    case fb::Body::NONE:
+      break;
+  }
+  return fail(broken("", "unknown kind of message"));
+}
+
+std::string_view message_name(const Message& message) {
+  static constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
+      "Hello",  "Join", "EndStream", "Get",     "List",  "Entries", "Listed", "Want",
+      "Credit", "Failed", "Refused", "Again", "Cancel", "Ping",    "Bye"};
+  return kNames[message.index()];
+}
+
+}  // namespace wormhole::wire

@@ -1,0 +1,137 @@
+// Control messages as values: what they say, checked against every limit, without FlatBuffers.
+//
+// Sans-I/O, stateless, any thread. Described in docs/formats/messages.md; the schema is
+// wire/messages.fbs. decode() verifies the buffer before it looks inside and refuses
+// (kProtocol) whatever breaks a limit below; what it returns is safe to index and allocate by,
+// but names are still only bytes: platform::check_name decides whether one is usable.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/result.h"
+
+namespace wormhole::wire {
+
+inline constexpr std::uint32_t kProtocolVersion = 1;
+
+// What encode() makes at most and decode() takes at most. A batch of entries is cut well below.
+inline constexpr std::size_t kMessageMaxBytes = 128 * kKiB;
+inline constexpr std::size_t kEntriesBatchBytes = 32 * kKiB;  // flush a batch at this estimate
+inline constexpr std::size_t kEntriesPerMessageMax = 1024;
+inline constexpr std::size_t kWantsPerMessageMax = kEntriesPerMessageMax;
+inline constexpr std::size_t kReasonMaxBytes = 512;
+
+struct Hello {
+  std::uint32_t version = kProtocolVersion;
+  std::uint64_t features = 0;
+  std::uint8_t streams_max = 0;
+  bool unencrypted = false;
+};
+struct Join {
+  std::uint8_t stream = 0;
+};
+struct EndStream {
+  std::uint8_t stream = 0;
+};
+struct Get {
+  std::uint32_t request = 0;
+  std::string path;
+  bool may_have = false;
+  std::uint32_t credit = 0;
+};
+struct List {
+  std::uint32_t request = 0;
+  std::string path;
+  bool recursive = false;
+  std::uint32_t credit = 0;
+};
+
+enum class EntryType : std::uint8_t { kRegular = 0, kDirectory = 1, kSymlink = 2, kDirectoryEnd = 3 };
+
+struct Entry {
+  EntryType type = EntryType::kRegular;
+  std::uint64_t parent = 0;
+  std::string name;
+  std::uint64_t size = 0;
+  std::uint16_t mode = 0;
+  std::int64_t mtime_seconds = 0;
+  std::uint32_t mtime_nanoseconds = 0;
+  std::string target;
+  bool sparse = false;
+
+  // What it takes in a message, roughly.
+  [[nodiscard]] std::size_t encoded_bytes() const { return 96 + name.size() + target.size(); }
+};
+// The parent of a request's root entry.
+inline constexpr std::uint64_t kNoEntry = UINT64_MAX;
+
+struct Entries {
+  std::uint32_t request = 0;
+  std::uint64_t first_id = 0;
+  std::vector<Entry> entries;
+};
+struct Listed {
+  std::uint32_t request = 0;
+  std::uint64_t entries = 0;
+};
+struct Want {
+  std::uint32_t request = 0;
+  std::vector<std::uint64_t> files;
+  std::uint64_t decided = 0;
+};
+struct Credit {
+  std::uint32_t request = 0;
+  std::uint32_t entries = 0;
+};
+
+// Why a file or request failed at the giver: the part of Code that crosses the wire.
+enum class FailureCode : std::uint8_t {
+  kIo = 0,
+  kNotFound = 1,
+  kChanged = 2,
+  kSpecial = 3,
+  kLimit = 4,
+  kUnsafeName = 5,
+};
+struct Failed {
+  std::uint32_t request = 0;
+  bool has_file = false;
+  std::uint64_t file = 0;
+  std::uint64_t parent = 0;
+  std::string name = {};
+  FailureCode code = FailureCode::kIo;
+  std::string reason = {};
+};
+struct Refused {
+  std::uint32_t request = 0;
+  FailureCode code = FailureCode::kIo;
+  std::string reason;
+};
+struct Again {
+  std::uint32_t request = 0;
+  std::uint64_t file = 0;
+  std::uint64_t offset = 0;
+  std::uint32_t length = 0;
+};
+struct Cancel {
+  std::uint32_t request = 0;
+};
+struct Ping {};
+struct Bye {};
+
+using Message = std::variant<Hello, Join, EndStream, Get, List, Entries, Listed, Want, Credit,
+                             Failed, Refused, Again, Cancel, Ping, Bye>;
+
+// Writes the message to the front of `out`; returns its bytes. kLimit when it does not fit.
+[[nodiscard]] Result<std::size_t> encode(const Message& message, MutableBytes out);
+[[nodiscard]] Result<Message> decode(Bytes payload);
+
+// For errors and logs: "Get", "Entries", ...
+[[nodiscard]] std::string_view message_name(const Message& message);
+
+}  // namespace wormhole::wire

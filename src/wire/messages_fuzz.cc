@@ -1,0 +1,88 @@
+#include "wire/messages_fuzz.h"
+
+#include <algorithm>
+
+#include "base/block.h"
+#include "base/check.h"
+#include "wire/messages.h"
+
+namespace wormhole::wire {
+namespace {
+
+struct KeepsLimits {
+  void operator()(const Hello& m) const { WH_CHECK(m.streams_max < kStreamsMax); }
+  void operator()(const Join& m) const { WH_CHECK(m.stream > 0 && m.stream < kStreamsMax); }
+  void operator()(const EndStream& m) const { WH_CHECK(m.stream > 0 && m.stream < kStreamsMax); }
+  void operator()(const Get& m) const { request(m.path, m.credit); }
+  void operator()(const List& m) const { request(m.path, m.credit); }
+  void operator()(const Entries& m) const {
+    WH_CHECK(!m.entries.empty() && m.entries.size() <= kEntriesPerMessageMax);
+    WH_CHECK(m.first_id < kNoEntry - m.entries.size());
+    for (const Entry& entry : m.entries) {
+      WH_CHECK(entry.type <= EntryType::kDirectoryEnd);
+      WH_CHECK(entry.name.size() <= kNameMaxBytes);
+      WH_CHECK(entry.target.size() <= kSymlinkTargetMaxBytes);
+      WH_CHECK(entry.size <= kFileMaxBytes);
+      WH_CHECK(entry.mode <= 07777);
+      WH_CHECK(entry.mtime_nanoseconds < 1'000'000'000);
+    }
+  }
+  void operator()(const Want& m) const { WH_CHECK(m.files.size() <= kWantsPerMessageMax); }
+  void operator()(const Credit& m) const { credit(m.entries); }
+  void operator()(const Failed& m) const {
+    WH_CHECK(m.name.size() <= kNameMaxBytes && m.reason.size() <= kReasonMaxBytes);
+    WH_CHECK(m.code <= FailureCode::kUnsafeName);
+  }
+  void operator()(const Refused& m) const {
+    WH_CHECK(m.reason.size() <= kReasonMaxBytes && m.code <= FailureCode::kUnsafeName);
+  }
+  void operator()(const Again& m) const {
+    WH_CHECK(m.length > 0 && m.length <= kBlockBytes && m.offset <= kFileMaxBytes);
+  }
+  void operator()(const auto& /*no limits*/) const {}
+
+ private:
+  static void credit(std::uint32_t entries) { WH_CHECK(entries > 0 && entries <= kOpenEntriesMax); }
+  static void request(const std::string& path, std::uint32_t entries) {
+    WH_CHECK(path.size() <= kPathMaxBytes);
+    credit(entries);
+  }
+};
+
+}  // namespace
+
+void fuzz_messages(Bytes input) {
+  if (input.size() > kBlockBytes) return;
+  static BlockPool pool(2);
+  const Block block = pool.acquire();  // aligned, as what arrives is
+  std::ranges::copy(input, block.payload().begin());
+  const auto message = decode(Bytes(block.payload()).first(input.size()));
+  if (!message.has_value()) {
+    WH_CHECK(message.error().code == Code::kProtocol);
+    return;
+  }
+  std::visit(KeepsLimits{}, *message);
+  WH_CHECK(!message_name(*message).empty());
+
+  const auto size = encode(*message, block.payload());
+  if (!size.has_value()) {
+    // Tables may share their parts in a buffer; written out one by one they may be too large.
+    WH_CHECK(size.error().code == Code::kLimit);
+    return;
+  }
+  const auto again = decode(Bytes(block.payload()).first(*size));
+  WH_CHECK(again.has_value());
+  const Block other = pool.acquire();
+  const auto size_again = encode(*again, other.payload());
+  WH_CHECK(size_again.has_value() && *size_again == *size);
+  WH_CHECK(std::ranges::equal(block.payload().first(*size), other.payload().first(*size)));
+}
+
+}  // namespace wormhole::wire
+
+#ifdef WORMHOLE_FUZZ_MAIN
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  wormhole::wire::fuzz_messages(std::as_bytes(std::span(data, size)));
+  return 0;
+}
+#endif

@@ -1,0 +1,418 @@
+#include "wire/messages.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/block.h"
+#include "wire/document_testing.h"
+#include "wire/messages_fuzz.h"
+
+namespace wormhole::wire {
+namespace {
+
+auto fields(const Hello& m) {
+  return std::tie(m.version, m.features, m.streams_max, m.unencrypted);
+}
+auto fields(const Join& m) { return std::tie(m.stream); }
+auto fields(const EndStream& m) { return std::tie(m.stream); }
+auto fields(const Get& m) { return std::tie(m.request, m.path, m.may_have, m.credit); }
+auto fields(const List& m) { return std::tie(m.request, m.path, m.recursive, m.credit); }
+auto fields(const Entry& e) {
+  return std::tie(e.type, e.parent, e.name, e.size, e.mode, e.mtime_seconds, e.mtime_nanoseconds,
+                  e.target, e.sparse);
+}
+auto fields(const Listed& m) { return std::tie(m.request, m.entries); }
+auto fields(const Want& m) { return std::tie(m.request, m.files, m.decided); }
+auto fields(const Credit& m) { return std::tie(m.request, m.entries); }
+auto fields(const Failed& m) {
+  return std::tie(m.request, m.has_file, m.file, m.parent, m.name, m.code, m.reason);
+}
+auto fields(const Refused& m) { return std::tie(m.request, m.code, m.reason); }
+auto fields(const Again& m) { return std::tie(m.request, m.file, m.offset, m.length); }
+auto fields(const Cancel& m) { return std::tie(m.request); }
+auto fields(const Ping& /*m*/) { return std::tuple<>(); }
+auto fields(const Bye& /*m*/) { return std::tuple<>(); }
+
+template <typename T>
+bool same(const T& a, const T& b) {
+  return fields(a) == fields(b);
+}
+bool same(const Entries& a, const Entries& b) {
+  return a.request == b.request && a.first_id == b.first_id &&
+         std::ranges::equal(a.entries, b.entries,
+                            [](const Entry& x, const Entry& y) { return fields(x) == fields(y); });
+}
+bool same_message(const Message& a, const Message& b) {
+  return a.index() == b.index() &&
+         std::visit(
+             [&](const auto& value) {
+               return same(value, std::get<std::decay_t<decltype(value)>>(b));
+             },
+             a);
+}
+
+class Encoded {
+ public:
+  explicit Encoded(const Message& message) : block_(pool().acquire()) {
+    const auto size = encode(message, block_.payload());
+    EXPECT_TRUE(size.has_value()) << message_name(message);
+    if (size.has_value()) size_ = *size;
+  }
+  [[nodiscard]] MutableBytes bytes() const { return block_.payload().first(size_); }
+
+ private:
+  static BlockPool& pool() {
+    static BlockPool pool(4);
+    return pool;
+  }
+  Block block_;
+  std::size_t size_ = 0;
+};
+
+const std::string kBytes("a\0/\xff\xc3\n", 6);  // names and paths are bytes
+
+// One of each kind, no field at its default.
+std::vector<Message> samples() {
+  Entry file;
+  file.parent = 0x1122334455667788;
+  file.name = kBytes;
+  file.size = kFileMaxBytes - 5;
+  file.mode = 04755;
+  file.mtime_seconds = -0x123456789a;
+  file.mtime_nanoseconds = 999'999'999;
+  file.sparse = true;
+  Entry link = file;
+  link.type = EntryType::kSymlink;
+  link.target = "../" + kBytes;
+  Entry directory = file;
+  directory.type = EntryType::kDirectory;
+  Entry end;
+  end.type = EntryType::kDirectoryEnd;
+  end.parent = 9;
+  return {Hello{7, 0xfedcba9876543210, 63, true},
+          Join{63},
+          EndStream{1},
+          Get{0x01020304, kBytes, true, 77},
+          List{0xffffffff, kBytes, true, 78},
+          Entries{5, 0x1000000000, {file, link, directory, end}},
+          Listed{6, 0xffffffffffffffff},
+          Want{7, {1, 0, 0xffffffffffffffff}, 12},
+          Credit{8, 79},
+          Failed{9, true, 10, 11, kBytes, FailureCode::kUnsafeName, kBytes},
+          Refused{12, FailureCode::kNotFound, kBytes},
+          Again{13, 14, 15, 16},
+          Cancel{17},
+          Ping{},
+          Bye{}};
+}
+
+TEST(Messages, EveryFieldOfEveryMessageComesBack) {
+  const auto all = samples();
+  ASSERT_EQ(all.size(), std::variant_size_v<Message>);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    ASSERT_EQ(all[i].index(), i) << "one sample of each kind";
+    const auto decoded = decode(Encoded(all[i]).bytes());
+    ASSERT_TRUE(decoded.has_value()) << message_name(all[i]);
+    EXPECT_TRUE(same_message(all[i], *decoded)) << message_name(all[i]);
+  }
+}
+
+TEST(Messages, DefaultsComeBackToo) {
+  const std::vector<Message> defaults = {Hello{},
+                                         Get{0, "", false, 1},
+                                         List{0, "", false, 1},
+                                         Want{},
+                                         Listed{},
+                                         Failed{},
+                                         Refused{},
+                                         Cancel{},
+                                         Entries{0, 0, {Entry{}}}};
+  for (const Message& message : defaults) {
+    const auto decoded = decode(Encoded(message).bytes());
+    ASSERT_TRUE(decoded.has_value()) << message_name(message);
+    EXPECT_TRUE(same_message(message, *decoded)) << message_name(message);
+  }
+}
+
+Message with_entry(auto set) {
+  Entry entry;
+  set(entry);
+  return Entries{1, 0, {entry}};
+}
+
+struct Limit {
+  const char* what;
+  Message edge;
+  Message over;
+};
+
+std::vector<Limit> entry_limits() {
+  const auto name = [](std::size_t n) {
+    return with_entry([&](Entry& e) { e.name.assign(n, 'n'); });
+  };
+  const auto target = [](std::size_t n) {
+    return with_entry([&](Entry& e) { e.target.assign(n, 't'); });
+  };
+  const auto size = [](std::uint64_t n) { return with_entry([&](Entry& e) { e.size = n; }); };
+  const auto mode = [](std::uint16_t n) { return with_entry([&](Entry& e) { e.mode = n; }); };
+  const auto nano = [](std::uint32_t n) {
+    return with_entry([&](Entry& e) { e.mtime_nanoseconds = n; });
+  };
+  const auto type = [](int n) {
+    return with_entry([&](Entry& e) { e.type = static_cast<EntryType>(n); });
+  };
+  const auto ids = [](std::uint64_t first) { return Entries{1, first, {Entry{}, Entry{}}}; };
+  return {{"name", name(kNameMaxBytes), name(kNameMaxBytes + 1)},
+          {"target", target(kSymlinkTargetMaxBytes), target(kSymlinkTargetMaxBytes + 1)},
+          {"size", size(kFileMaxBytes), size(kFileMaxBytes + 1)},
+          {"size, all bits", size(0), size(UINT64_MAX)},
+          {"mode", mode(07777), mode(010000)},
+          {"nanoseconds", nano(999'999'999), nano(1'000'000'000)},
+          {"type", type(3), type(4)},
+          {"type, all bits", type(0), type(255)},
+          {"ids", ids(kNoEntry - 3), ids(kNoEntry - 2)},
+          {"ids, last", ids(0), ids(UINT64_MAX)},
+          {"entries", Entries{1, 0, std::vector<Entry>(kEntriesPerMessageMax)},
+           Entries{1, 0, std::vector<Entry>(kEntriesPerMessageMax + 1)}},
+          {"no entries", Entries{1, 0, {Entry{}}}, Entries{1, 0, {}}}};
+}
+
+std::vector<Limit> other_limits() {
+  const auto code = [](int n) { return static_cast<FailureCode>(n); };
+  const auto failed = [](std::string name, FailureCode failure, std::string reason) {
+    return Failed{.name = std::move(name), .code = failure, .reason = std::move(reason)};
+  };
+  const std::string path(kPathMaxBytes, 'p');
+  const std::string reason(kReasonMaxBytes, 'r');
+  const std::string name(kNameMaxBytes, 'n');
+  const auto io = FailureCode::kIo;
+  const auto block = static_cast<std::uint32_t>(kBlockBytes);
+  return {
+      {"Hello streams", Hello{.streams_max = 63}, Hello{.streams_max = 64}},
+      {"Join high", Join{63}, Join{64}},
+      {"Join low", Join{1}, Join{0}},
+      {"EndStream high", EndStream{63}, EndStream{64}},
+      {"EndStream low", EndStream{1}, EndStream{0}},
+      {"Get path", Get{1, path, false, 1}, Get{1, path + "p", false, 1}},
+      {"Get credit", Get{1, "", false, kOpenEntriesMax}, Get{1, "", false, kOpenEntriesMax + 1}},
+      {"Get no credit", Get{1, "", false, 1}, Get{1, "", false, 0}},
+      {"List path", List{1, path, false, 1}, List{1, path + "p", false, 1}},
+      {"List credit", List{1, "", false, kOpenEntriesMax}, List{1, "", false, kOpenEntriesMax + 1}},
+      {"List no credit", List{1, "", false, 1}, List{1, "", false, 0}},
+      {"Credit", Credit{1, kOpenEntriesMax}, Credit{1, kOpenEntriesMax + 1}},
+      {"Credit none", Credit{1, 1}, Credit{1, 0}},
+      {"Want files", Want{1, std::vector<std::uint64_t>(kWantsPerMessageMax), 0},
+       Want{1, std::vector<std::uint64_t>(kWantsPerMessageMax + 1), 0}},
+      {"Failed name", failed(name, io, ""), failed(name + "n", io, "")},
+      {"Failed reason", failed("", io, reason), failed("", io, reason + "r")},
+      {"Failed code", failed("", code(5), ""), failed("", code(6), "")},
+      {"Refused reason", Refused{1, io, reason}, Refused{1, io, reason + "r"}},
+      {"Refused code", Refused{1, code(5), ""}, Refused{1, code(255), ""}},
+      {"Again length", Again{1, 1, 0, block}, Again{1, 1, 0, block + 1}},
+      {"Again no length", Again{1, 1, 0, 1}, Again{1, 1, 0, 0}},
+      {"Again offset", Again{1, 1, kFileMaxBytes, 1}, Again{1, 1, kFileMaxBytes + 1, 1}}};
+}
+
+void expect_limits(const std::vector<Limit>& limits) {
+  for (const auto& [what, edge, over] : limits) {
+    const auto good = decode(Encoded(edge).bytes());
+    ASSERT_TRUE(good.has_value()) << what;
+    EXPECT_TRUE(same_message(edge, *good)) << what;
+    const auto bad = decode(Encoded(over).bytes());
+    ASSERT_FALSE(bad.has_value()) << what;
+    EXPECT_EQ(bad.error().code, Code::kProtocol) << what;
+    EXPECT_FALSE(bad.error().detail.empty()) << what;
+  }
+}
+
+TEST(Messages, LimitsOfEntriesAtTheEdgeAndOneOver) { expect_limits(entry_limits()); }
+TEST(Messages, OtherLimitsAtTheEdgeAndOneOver) { expect_limits(other_limits()); }
+
+TEST(Messages, AWholeBatchOfEntriesComesBack) {
+  Entries batch{3, 1000, {}};
+  for (std::size_t i = 0; i < kEntriesPerMessageMax; ++i) {
+    Entry entry;
+    entry.parent = i;
+    entry.name = "file " + std::to_string(i);
+    entry.size = i * 3;
+    batch.entries.push_back(entry);
+  }
+  const auto decoded = decode(Encoded(batch).bytes());
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_TRUE(same_message(batch, *decoded));
+}
+
+// A giver flushes once the estimate is past kEntriesBatchBytes: the entry that goes over it may
+// be of any size.
+TEST(Messages, WhatABatchMayHoldFitsAMessage) {
+  Entry largest = std::get<Entries>(samples()[5]).entries[1];
+  largest.name.assign(kNameMaxBytes, 'n');
+  largest.target.assign(kSymlinkTargetMaxBytes, 't');
+  for (const std::size_t name_bytes : {1U, 7U, 255U}) {
+    Entry each = largest;
+    each.target.clear();
+    each.name.assign(name_bytes, 'n');
+    Entries batch{1, 0, {}};
+    std::size_t estimate = 0;
+    while (estimate + each.encoded_bytes() < kEntriesBatchBytes) {
+      batch.entries.push_back(each);
+      estimate += each.encoded_bytes();
+    }
+    batch.entries.push_back(largest);
+    estimate += largest.encoded_bytes();
+    ASSERT_LE(batch.entries.size(), kEntriesPerMessageMax);
+    EXPECT_LE(Encoded(batch).bytes().size(), estimate + 256) << "the estimate is too low";
+    EXPECT_LE(Encoded(batch).bytes().size(), kMessageMaxBytes);
+  }
+}
+
+TEST(Messages, WhatDoesNotFitIsNotEncoded) {
+  Entry entry;
+  entry.name.assign(kNameMaxBytes, 'n');
+  const Entries batch{1, 0, std::vector<Entry>(kEntriesPerMessageMax, entry)};
+  BlockPool pool(1);
+  const Block block = pool.acquire();
+  const auto over_limit = encode(batch, block.payload());
+  ASSERT_FALSE(over_limit.has_value());
+  EXPECT_EQ(over_limit.error().code, Code::kLimit);
+  const std::size_t needed = Encoded(Cancel{1}).bytes().size();
+  EXPECT_TRUE(encode(Cancel{1}, block.payload().first(needed)).has_value());
+  EXPECT_FALSE(encode(Cancel{1}, block.payload().first(needed - 1)).has_value());
+}
+
+TEST(Messages, RefusesBuffersThatAreNoMessage) {
+  BlockPool pool(1);
+  const Block block = pool.acquire();
+  std::ranges::fill(block.payload(), std::byte{0});
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{8}, kMessageMaxBytes,
+                                 kMessageMaxBytes + 1, kBlockBytes}) {
+    const auto decoded = decode(Bytes(block.payload()).first(size));
+    ASSERT_FALSE(decoded.has_value()) << size;
+    EXPECT_EQ(decoded.error().code, Code::kProtocol) << size;
+  }
+}
+
+// fuzz_messages() asserts that what decodes keeps every limit.
+TEST(Messages, TruncatedBuffersNeverGiveAnOverLimitValue) {
+  for (const Message& message : samples()) {
+    const Encoded encoded(message);
+    for (std::size_t size = 0; size < encoded.bytes().size(); ++size) {
+      fuzz_messages(encoded.bytes().first(size));
+    }
+  }
+}
+
+TEST(Messages, FlippedBitsNeverGiveAnOverLimitValue) {
+  for (const Message& message : samples()) {
+    const Encoded encoded(message);
+    for (std::size_t bit = 0; bit < 8 * encoded.bytes().size(); ++bit) {
+      encoded.bytes()[bit / 8] ^= std::byte(1U << (bit % 8));
+      fuzz_messages(encoded.bytes());
+      encoded.bytes()[bit / 8] ^= std::byte(1U << (bit % 8));
+    }
+  }
+}
+
+TEST(Messages, FuzzBodyOverRandomInputs) {
+  constexpr std::uint64_t kSeed = 20'240'010;
+  RecordProperty("seed", std::to_string(kSeed));
+  std::mt19937_64 generator(kSeed);
+  const auto all = samples();
+  for (int round = 0; round < 20'000; ++round) {
+    const Encoded encoded(all[generator() % all.size()]);
+    const MutableBytes bytes = encoded.bytes();
+    for (auto changes = 1 + generator() % 6; changes > 0; --changes) {
+      bytes[generator() % bytes.size()] = std::byte(generator() % (round % 2 == 0 ? 8 : 256));
+    }
+    fuzz_messages(bytes);
+  }
+}
+
+TEST(Messages, NamesAreThoseOfTheSchema) {
+  std::string names;
+  for (const Message& message : samples()) names += std::string(message_name(message)) + " ";
+  EXPECT_EQ(names,
+            "Hello Join EndStream Get List Entries Listed Want Credit Failed Refused Again Cancel "
+            "Ping Bye ");
+}
+
+// --- docs/formats/messages.md ------------------------------------------------------------------
+
+std::vector<std::pair<std::string, Message>> example_session() {
+  Entry root;
+  root.type = EntryType::kDirectory;
+  root.parent = kNoEntry;
+  root.name = "photos";
+  root.mode = 0755;
+  root.mtime_seconds = 1'700'000'000;
+  Entry file;
+  file.parent = 0;
+  file.name = "a.txt";
+  file.size = 6;
+  file.mode = 0644;
+  file.mtime_seconds = 1'700'000'001;
+  file.mtime_nanoseconds = 500'000'000;
+  Entry end;
+  end.type = EntryType::kDirectoryEnd;
+  end.parent = 0;
+  return {{"taker Hello", Hello{.streams_max = 2}},
+          {"host Hello", Hello{.streams_max = 2}},
+          {"Get", Get{1, "", true, 16'384}},
+          {"Entries, root", Entries{1, 0, {root}}},
+          {"Want, none", Want{1, {}, 1}},
+          {"Entries, rest", Entries{1, 1, {file, end}}},
+          {"Listed", Listed{1, 3}},
+          {"Want, file", Want{1, {1}, 3}},
+          {"Cancel", Cancel{1}},
+          {"Bye", Bye{}}};
+}
+
+TEST(Messages, TheDocumentsExample) {
+  const auto values = testing::documented_values("docs/formats/messages.md");
+  for (const auto& [name, message] : example_session()) {
+    if (!values.contains(name)) {
+      ADD_FAILURE() << "missing: " << name << " = " << to_hex(Encoded(message).bytes());
+      continue;
+    }
+    EXPECT_EQ(values.at(name), to_hex(Encoded(message).bytes())) << name;
+    const auto bytes = from_hex(values.at(name));
+    ASSERT_TRUE(bytes.has_value()) << name;
+    BlockPool pool(1);
+    const Block block = pool.acquire();
+    std::ranges::copy(*bytes, block.payload().begin());
+    const auto decoded = decode(Bytes(block.payload()).first(bytes->size()));
+    ASSERT_TRUE(decoded.has_value()) << name;
+    EXPECT_TRUE(same_message(message, *decoded)) << name;
+  }
+}
+
+// Every number in the document's table of limits is the code's.
+TEST(Messages, TheDocumentsLimits) {
+  std::ifstream file(WORMHOLE_SOURCE_DIR "/docs/formats/messages.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::pair<const char*, std::uint64_t> limits[] = {
+      {"message", kMessageMaxBytes},
+      {"entries in one Entries", kEntriesPerMessageMax},
+      {"files in one Want", kWantsPerMessageMax},
+      {"name", kNameMaxBytes},
+      {"path", kPathMaxBytes},
+      {"symlink target", kSymlinkTargetMaxBytes},
+      {"reason", kReasonMaxBytes},
+      {"file size and offset", kFileMaxBytes},
+      {"credit", kOpenEntriesMax},
+      {"length in Again", kBlockBytes},
+      {"stream numbers", kStreamsMax - 1},
+  };
+  for (const auto& [what, limit] : limits) {
+    const std::string row = "| " + std::string(what) + " | " + std::to_string(limit) + " |";
+    EXPECT_NE(text.find(row), std::string::npos) << row;
+  }
+}
+
+}  // namespace
+}  // namespace wormhole::wire
