@@ -1,0 +1,23 @@
+#include "session/connection.h"
+
+#include "session/handshake.h"
+
+namespace wormhole::session {
+
+Result<std::unique_ptr<Connection>> make_connection(platform::Socket socket,
+                                                    Established established) {
+  WH_ASSIGN(auto sealer, make_sealer(established.suite, std::move(established.sending)));
+  WH_ASSIGN(auto opener, make_opener(established.suite, std::move(established.receiving)));
+  auto connection = std::make_unique<Connection>(std::move(socket));
+  connection->socket.set_blocking(true);
+  connection->socket.use_congestion_control("bbr");  // where the kernel has it
+  connection->session_id = established.session_id;
+  connection->stream = established.stream;
+  connection->ticket = std::move(established.ticket);
+  connection->writer = std::make_unique<SealedWriter>(connection->socket, std::move(sealer));
+  connection->reader = std::make_unique<SealedReader>(connection->socket, std::move(opener),
+                                                      std::move(established.early));
+  return connection;
+}
+
+}  // namespace wormhole::session

@@ -1,0 +1,43 @@
+// What a finished handshake hands up: an authenticated stream of a session, ready for frames.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "platform/socket.h"
+#include "session/sealed_stream.h"
+#include "session/stream_ticket.h"
+
+namespace wormhole::session {
+
+struct Established;  // session/handshake.h
+
+struct Timeline {  // when each step of a dial was done; for the first-byte budget
+  TimePoint started;
+  TimePoint connected;
+  TimePoint key_exchanged;
+  TimePoint authenticated;
+};
+
+// Move-only through unique_ptr: reader and writer hold references to the socket.
+struct Connection {
+  explicit Connection(platform::Socket s) : socket(std::move(s)) {}
+
+  platform::Socket socket;
+  std::unique_ptr<SealedReader> reader;
+  std::unique_ptr<SealedWriter> writer;
+  SessionId session_id{};
+  unsigned stream = 0;                         // 0: the first connection
+  std::shared_ptr<const StreamTicket> ticket;  // first connection only
+  Timeline timeline;                           // dialler only
+};
+
+// Switches a socket from handshake to frames: blocking, and asking for BBR, which keeps its rate
+// where loss is not congestion. kCrypto when a cipher cannot be made.
+[[nodiscard]] Result<std::unique_ptr<Connection>> make_connection(platform::Socket socket,
+                                                                  Established established);
+
+}  // namespace wormhole::session

@@ -1,0 +1,182 @@
+#include "session/sealed_stream.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "session/frame_cipher.h"
+
+namespace wormhole::session {
+namespace {
+
+static_assert(wire::kFrameTagBytes == kTagBytes);
+static_assert(wire::kFrameHeaderBytes <= kBlockHeadroomBytes);
+static_assert(wire::kFrameTagBytes <= kBlockTailroomBytes);
+static_assert(wire::kFramePayloadMaxBytes <= kBlockBytes);
+
+auto lost(const platform::Socket& socket, std::string_view why) {
+  return fail({.code = Code::kLost,
+               .operation = "read frame",
+               .object = socket.peer().to_string(),
+               .detail = std::string(why),
+               .advice = "run the same command again to continue"});
+}
+
+auto broken(const platform::Socket& socket, std::string_view why) {
+  return fail({.code = Code::kProtocol,
+               .operation = "read frame",
+               .object = socket.peer().to_string(),
+               .detail = std::string(why)});
+}
+
+}  // namespace
+
+SealedWriter::SealedWriter(const platform::Socket& socket, std::unique_ptr<FrameSealer> sealer)
+    : socket_(socket), sealer_(std::move(sealer)) {}
+SealedWriter::~SealedWriter() = default;
+
+Result<void> SealedWriter::send(const wire::FrameHeader& header, Block& block) {
+  if (dead_) return fail(*dead_);
+  const MutableBytes frame =
+      block.around(wire::kFrameHeaderBytes, header.payload_bytes, wire::kFrameTagBytes);
+  const auto head = frame.first<wire::kFrameHeaderBytes>();
+  wire::encode(header, head);
+  if (Result<void> sealed =
+          sealer_->seal(head, frame.subspan(wire::kFrameHeaderBytes, header.payload_bytes),
+                        frame.last<wire::kFrameTagBytes>());
+      !sealed) {
+    return die(std::move(sealed).error());
+  }
+  return count_sent(socket_.send_all(frame), frame.size());
+}
+
+Result<void> SealedWriter::send_plain(const platform::File& file, std::uint64_t offset,
+                                      std::uint64_t length) {
+  if (dead_) return fail(*dead_);
+  return count_sent(socket_.send_file(file, offset, length), length);
+}
+
+Result<void> SealedWriter::count_sent(Result<void> sent, std::uint64_t bytes) {
+  if (!sent) return die(std::move(sent).error());
+  wire_bytes_ += bytes;
+  return {};
+}
+
+Result<void> SealedWriter::die(Error error) {
+  dead_ = std::move(error);
+  return fail(*dead_);
+}
+
+struct SealedReader::State {
+  ByteVector early;
+  std::size_t early_taken = 0;
+  // The header of the next frame, where it came together with the one before.
+  std::array<std::byte, wire::kFrameHeaderBytes> header{};
+  bool header_promised = false;
+  std::size_t header_bytes = 0;
+  bool ended = false;  // after kEndStream
+  std::optional<Error> dead;
+
+  // Moves what is left of the early bytes to the front of `out`; returns what remains to fill.
+  MutableBytes take_early(MutableBytes out) {
+    const std::size_t bytes = std::min(out.size(), early.size() - early_taken);
+    std::copy_n(early.begin() + static_cast<std::ptrdiff_t>(early_taken), bytes, out.begin());
+    early_taken += bytes;
+    if (early_taken == early.size() && !early.empty()) {
+      early = ByteVector();
+      early_taken = 0;
+    }
+    return out.subspan(bytes);
+  }
+};
+
+SealedReader::SealedReader(const platform::Socket& socket, std::unique_ptr<FrameOpener> opener,
+                           ByteVector early)
+    : socket_(socket), opener_(std::move(opener)), state_(std::make_unique<State>()) {
+  state_->early = std::move(early);
+}
+SealedReader::~SealedReader() = default;
+
+Result<std::size_t> SealedReader::fill(MutableBytes first, MutableBytes second) {
+  const std::size_t wanted = first.size() + second.size();
+  first = state_->take_early(first);
+  second = state_->take_early(second);
+  const std::size_t missing = first.size() + second.size();
+  std::size_t received = 0;
+  if (missing != 0) {
+    WH_ASSIGN(received, socket_.receive_all(first, second));
+  }
+  const std::size_t bytes = wanted - missing + received;
+  wire_bytes_ += bytes;
+  return bytes;
+}
+
+Result<wire::FrameHeader> SealedReader::receive(Block& block) {
+  if (state_->dead) return fail(*state_->dead);
+  Result<wire::FrameHeader> received = receive_frame(block);
+  if (!received) state_->dead = received.error();
+  return received;
+}
+
+Result<wire::FrameHeader> SealedReader::receive_frame(Block& block) {
+  State& state = *state_;
+  if (state.ended) return broken(socket_, "a frame was awaited after the last one");
+  if (!state.header_promised) {
+    WH_ASSIGN(state.header_bytes, fill(state.header, {}));
+  }
+  state.header_promised = false;
+  if (state.header_bytes < wire::kFrameHeaderBytes) {
+    return lost(socket_, "the connection ended where a frame should start");
+  }
+  // A copy: the next header may be received into the state while this one is still needed.
+  const std::array<std::byte, wire::kFrameHeaderBytes> head = state.header;
+  WH_ASSIGN(const wire::FrameHeader header, wire::decode(head));
+
+  const MutableBytes sealed = block.around(0, header.payload_bytes, wire::kFrameTagBytes);
+  const MutableBytes next = header.followed ? MutableBytes(state.header) : MutableBytes();
+  const Result<std::size_t> received = fill(sealed, next);
+  if (!received || *received < sealed.size()) {
+    std::ranges::fill(sealed, std::byte{0});  // ciphertext, but nobody's business either
+    if (!received) return fail(received.error());
+    return lost(socket_, "the connection ended inside a frame");
+  }
+  WH_TRY(
+      opener_->open(head, sealed.first(header.payload_bytes), sealed.last<wire::kFrameTagBytes>()));
+  // A next header that is missing or short is the next call's failure: this frame is whole.
+  state.header_promised = header.followed;
+  state.header_bytes = *received - sealed.size();
+  state.ended = header.type == wire::FrameType::kEndStream;
+  return header;
+}
+
+Result<void> SealedReader::receive_plain(MutableBytes out) {
+  if (state_->dead) return fail(*state_->dead);
+  Result<void> result;
+  if (state_->header_promised || state_->ended) {
+    result = broken(socket_, "unsealed bytes where a frame was promised");
+  } else if (Result<std::size_t> received = fill(out, {}); !received) {
+    result = fail(std::move(received).error());
+  } else if (*received < out.size()) {
+    result = lost(socket_, "the connection ended inside unsealed bytes");
+  }
+  if (!result) state_->dead = result.error();
+  return result;
+}
+
+Result<void> SealedReader::expect_end() {
+  if (state_->dead) return fail(*state_->dead);
+  Result<void> result;
+  std::array<std::byte, 1> surplus;
+  if (!state_->ended) {
+    result = broken(socket_, "the end was awaited before the last frame");
+  } else if (Result<std::size_t> received = fill(surplus, {}); !received) {
+    result = fail(std::move(received).error());
+  } else if (*received != 0) {
+    result = broken(socket_, "bytes after the last frame");
+  }
+  if (!result) state_->dead = result.error();
+  return result;
+}
+
+}  // namespace wormhole::session

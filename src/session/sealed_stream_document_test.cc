@@ -1,0 +1,123 @@
+// docs/formats/frame.md against the code: every value of its worked example is computed again.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <fstream>
+#include <map>
+#include <string>
+
+#include "base/block.h"
+#include "session/frame_cipher.h"
+#include "session/frame_cipher_keys.h"
+#include "wire/frame_header.h"
+
+namespace wormhole::session {
+namespace {
+
+// The lines "name = hex" of the document; a line that only holds hex goes on with the last.
+std::map<std::string, std::string> documented() {
+  std::ifstream file(WORMHOLE_SOURCE_DIR "/docs/formats/frame.md");
+  EXPECT_TRUE(file.is_open());
+  std::map<std::string, std::string> values;
+  std::string* last = nullptr;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("    ")) {
+      last = nullptr;
+      continue;
+    }
+    const std::size_t equals = line.find(" = ");
+    if (equals != std::string::npos) {
+      std::string name = line.substr(4, equals - 4);
+      name.erase(name.find_last_not_of(' ') + 1);
+      last = &values[name];
+      line.erase(0, equals + 3);
+    }
+    if (last == nullptr) continue;
+    for (const char c : line) {
+      if (c != ' ') last->push_back(c);
+    }
+  }
+  return values;
+}
+
+class Example {
+ public:
+  Example() {
+    for (std::size_t i = 0; i < secret_.size(); ++i) secret_[i] = std::byte(i);
+  }
+  [[nodiscard]] TrafficSecret secret() const { return TrafficSecret(secret_); }
+
+  [[nodiscard]] std::string derived(std::string_view label, std::size_t size) const {
+    ByteVector out(size);
+    EXPECT_TRUE(expand_label(secret_, label, out));
+    return to_hex(out);
+  }
+
+  // Header, sealed payload and tag of both frames under a fresh sealer.
+  [[nodiscard]] std::pair<std::string, std::string> frames(Suite suite) const {
+    const auto sealer = make_sealer(suite, secret(), CipherLibrary::kOpenSsl).value();
+    const Bytes text = as_bytes("Hello, wormhole!");
+    const std::string first = frame(*sealer,
+                                    {.payload_bytes = 16,
+                                     .type = wire::FrameType::kData,
+                                     .followed = true,
+                                     .request = 1,
+                                     .file = 2,
+                                     .offset = 262144},
+                                    text);
+    return {first, frame(*sealer, {.payload_bytes = 0, .type = wire::FrameType::kEndStream}, {})};
+  }
+
+ private:
+  static std::string frame(FrameSealer& sealer, const wire::FrameHeader& header, Bytes payload) {
+    ByteVector bytes(wire::kFrameHeaderBytes + payload.size() + kTagBytes);
+    const MutableBytes all(bytes);
+    wire::encode(header, all.first<wire::kFrameHeaderBytes>());
+    std::copy(payload.begin(), payload.end(), bytes.begin() + wire::kFrameHeaderBytes);
+    EXPECT_TRUE(sealer.seal(all.first(wire::kFrameHeaderBytes),
+                            all.subspan(wire::kFrameHeaderBytes, payload.size()),
+                            all.last<kTagBytes>()));
+    return to_hex(bytes);
+  }
+
+  std::array<std::byte, kTrafficSecretBytes> secret_{};
+};
+
+TEST(FrameDocument, ItsExampleIsWhatTheCodeDoes) {
+  const Example example;
+  const auto [aes_first, aes_second] = example.frames(Suite::kAes256Gcm);
+  const auto [chacha_first, chacha_second] = example.frames(Suite::kChaCha20Poly1305);
+  const std::map<std::string, std::string> expected = {
+      {"traffic secret", to_hex(example.secret().bytes())},
+      {"key", example.derived("key", kAeadKeyBytes)},
+      {"iv", example.derived("iv", kAeadNonceBytes)},
+      {"next secret", example.derived("traffic upd", kTrafficSecretBytes)},
+      {"first header", aes_first.substr(0, 2 * wire::kFrameHeaderBytes)},
+      {"first frame", aes_first},
+      {"second frame", aes_second},
+      {"first frame, ChaCha20", chacha_first},
+      {"second frame, ChaCha20", chacha_second}};
+  const auto values = documented();
+  for (const auto& [name, hex] : expected) {
+    const auto found = values.find(name);
+    ASSERT_NE(found, values.end()) << name << " = " << hex;
+    EXPECT_EQ(found->second, hex) << name;
+  }
+}
+
+TEST(FrameDocument, ItsNoncesAreWhatTheCodeDoes) {
+  const Example example;
+  FrameKeys keys(example.secret(), {});
+  AeadKey key;
+  ASSERT_TRUE(keys.replace(key));
+  const auto values = documented();
+  for (const char* name : {"nonce of frame 0", "nonce of frame 1"}) {
+    const std::string nonce = to_hex(keys.next_nonce(0));
+    ASSERT_TRUE(values.contains(name)) << name << " = " << nonce;
+    EXPECT_EQ(values.at(name), nonce) << name;
+  }
+}
+
+}  // namespace
+}  // namespace wormhole::session

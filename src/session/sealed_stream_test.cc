@@ -1,0 +1,457 @@
+#include "session/sealed_stream.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <random>
+#include <thread>
+
+#include "session/frame_cipher.h"
+
+namespace wormhole::session {
+namespace {
+
+using platform::ListenSocket;
+using platform::Socket;
+using wire::FrameHeader;
+using wire::FrameType;
+
+constexpr std::size_t kOverheadBytes = wire::kFrameHeaderBytes + wire::kFrameTagBytes;
+
+// Both ends of a connection over loopback.
+struct Link {
+  Socket near, far;
+
+  static Link make() {
+    auto listening = ListenSocket::open("127.0.0.1", 0).value();
+    auto near = Socket::connect({listening.local()},
+                                std::chrono::steady_clock::now() + std::chrono::minutes(5))
+                    .value();
+    std::optional<Socket> far;
+    while (!far) far = std::move(listening.accept()).value();
+    far->set_blocking(true);
+    return {std::move(near), std::move(*far)};
+  }
+};
+
+std::unique_ptr<FrameSealer> sealer(unsigned char secret = 1) {
+  std::array<std::byte, kTrafficSecretBytes> bytes;
+  bytes.fill(std::byte{secret});
+  return make_sealer(Suite::kAes256Gcm, TrafficSecret(bytes)).value();
+}
+std::unique_ptr<FrameOpener> opener(unsigned char secret = 1) {
+  std::array<std::byte, kTrafficSecretBytes> bytes;
+  bytes.fill(std::byte{secret});
+  return make_opener(Suite::kAes256Gcm, TrafficSecret(bytes)).value();
+}
+
+ByteVector content(std::size_t size, std::uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  ByteVector bytes(size);
+  for (std::byte& byte : bytes) byte = std::byte(generator());
+  return bytes;
+}
+
+struct Frame {
+  FrameHeader header;
+  ByteVector payload;
+};
+Frame data_frame(std::size_t size, bool followed = false, std::uint64_t offset = 0) {
+  return {{.payload_bytes = static_cast<std::uint32_t>(size),
+           .type = FrameType::kData,
+           .followed = followed,
+           .request = 7,
+           .file = 9,
+           .offset = offset},
+          content(size, size + offset)};
+}
+const Frame kEnd{{.payload_bytes = 0, .type = FrameType::kEndStream}, {}};
+
+Result<void> send(SealedWriter& writer, BlockPool& pool, const Frame& frame) {
+  Block block = pool.acquire();
+  std::ranges::copy(frame.payload, block.payload().begin());
+  return writer.send(frame.header, block);
+}
+
+// The bytes that these frames are on the wire, all of one stream.
+std::vector<ByteVector> sealed(const std::vector<Frame>& frames, unsigned char secret = 1) {
+  BlockPool pool(1);
+  Link link = Link::make();
+  SealedWriter writer(link.near, sealer(secret));
+  std::vector<ByteVector> all;
+  for (const Frame& frame : frames) {
+    std::jthread sends([&] { ASSERT_TRUE(send(writer, pool, frame)); });
+    ByteVector bytes(frame.payload.size() + kOverheadBytes);
+    EXPECT_EQ(link.far.receive_all(bytes, {}).value(), bytes.size());
+    all.push_back(std::move(bytes));
+  }
+  return all;
+}
+
+ByteVector joined(const std::vector<ByteVector>& parts) {
+  ByteVector all;
+  for (const ByteVector& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+// A reader whose connection carries what the test puts there.
+class Receiving {
+ public:
+  explicit Receiving(ByteVector early = {}, std::unique_ptr<FrameOpener> opens = opener())
+      : link_(Link::make()), reader_(link_.far, std::move(opens), std::move(early)) {}
+
+  void put(Bytes raw) { ASSERT_TRUE(link_.near.send_all(raw)); }
+  void finish() { link_.near.finish_sending(); }
+  SealedReader& reader() { return reader_; }
+  Bytes payload(std::size_t size) { return block_.payload().first(size); }
+
+  void expect(const Frame& frame) {
+    const auto header = reader_.receive(block_);
+    ASSERT_TRUE(header.has_value()) << to_sentence(header.error());
+    EXPECT_EQ(*header, frame.header);
+    EXPECT_TRUE(std::ranges::equal(payload(frame.payload.size()), frame.payload));
+  }
+  // The next frame fails so, shows nothing of `hidden`, and the stream is dead.
+  void expect_failure(std::vector<Code> codes, Bytes hidden = {}) {
+    const auto header = reader_.receive(block_);
+    ASSERT_FALSE(header.has_value());
+    EXPECT_NE(std::ranges::find(codes, header.error().code), codes.end())
+        << to_sentence(header.error());
+    if (!hidden.empty()) {
+      EXPECT_TRUE(std::ranges::search(block_.payload(), hidden).empty());
+    }
+    const Code first = header.error().code;
+    EXPECT_EQ(reader_.receive(block_).error().code, first);
+    EXPECT_EQ(reader_.receive_plain(block_.payload().first(1)).error().code, first);
+    EXPECT_EQ(reader_.expect_end().error().code, first);
+  }
+
+ private:
+  Link link_;
+  BlockPool pool_{1};
+  Block block_ = pool_.acquire();
+  SealedReader reader_;
+};
+
+// --- what arrives
+
+TEST(SealedStream, FramesOfEverySizeArrive) {
+  BlockPool pool(2);
+  Link link = Link::make();
+  SealedWriter writer(link.near, sealer());
+  SealedReader reader(link.far, opener(), {});
+  const std::size_t sizes[] = {0, 1, 15, 16, 17, 4095, 4096, 65536, kBlockBytes - 1, kBlockBytes};
+  std::uint64_t bytes = 0;
+  std::vector<Frame> frames;
+  for (int round = 0; round < 3; ++round) {
+    for (const std::size_t size : sizes) {
+      frames.push_back(data_frame(size, round == 1, static_cast<std::uint64_t>(round)));
+      bytes += size + kOverheadBytes;
+    }
+  }
+  frames.push_back(kEnd);
+  bytes += kOverheadBytes;
+  std::jthread sends([&] {
+    for (const Frame& frame : frames) ASSERT_TRUE(send(writer, pool, frame));
+    link.near.finish_sending();
+  });
+  Block block = pool.acquire();
+  for (const Frame& frame : frames) {
+    const auto header = reader.receive(block);
+    ASSERT_TRUE(header.has_value()) << to_sentence(header.error());
+    ASSERT_EQ(*header, frame.header);
+    ASSERT_TRUE(std::ranges::equal(block.payload().first(frame.payload.size()), frame.payload));
+  }
+  EXPECT_TRUE(reader.expect_end());
+  sends.join();
+  EXPECT_EQ(writer.wire_bytes(), bytes);
+  EXPECT_EQ(reader.wire_bytes(), bytes);
+}
+
+TEST(SealedStream, TheBlockHoldsCiphertextAfterSending) {
+  BlockPool pool(1);
+  Link link = Link::make();
+  SealedWriter writer(link.near, sealer());
+  const Frame frame = data_frame(1000);
+  Block block = pool.acquire();
+  std::ranges::copy(frame.payload, block.payload().begin());
+  ASSERT_TRUE(writer.send(frame.header, block));
+  EXPECT_FALSE(std::ranges::equal(block.payload().first(1000), frame.payload));
+}
+
+TEST(SealedStream, BytesMayArriveSplitAnywhere) {
+  const std::vector<Frame> frames = {data_frame(3, true), data_frame(0, true, 1),
+                                     data_frame(5, false, 2), kEnd};
+  const ByteVector raw = joined(sealed(frames));
+  for (std::size_t split = 0; split <= raw.size(); ++split) {
+    SCOPED_TRACE(split);
+    Receiving to;
+    to.put(Bytes(raw).first(split));
+    std::jthread rest([&] {
+      to.put(Bytes(raw).subspan(split));
+      to.finish();
+    });
+    for (const Frame& frame : frames) to.expect(frame);
+    EXPECT_TRUE(to.reader().expect_end());
+  }
+}
+
+TEST(SealedStream, BytesThatCameWithTheHandshakeComeFirst) {
+  const std::vector<Frame> frames = {data_frame(3, true), data_frame(0, true, 1),
+                                     data_frame(5, false, 2), kEnd};
+  const ByteVector raw = joined(sealed(frames));
+  for (std::size_t split = 0; split <= raw.size(); ++split) {
+    SCOPED_TRACE(split);
+    Receiving to(ByteVector(raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(split)));
+    to.put(Bytes(raw).subspan(split));
+    to.finish();
+    for (const Frame& frame : frames) to.expect(frame);
+    EXPECT_TRUE(to.reader().expect_end());
+    EXPECT_EQ(to.reader().wire_bytes(), raw.size());
+  }
+}
+
+TEST(SealedStream, EveryMixOfFollowedAndNotArrives) {
+  constexpr std::size_t kFrames = 6;
+  for (unsigned mix = 0; mix < 1U << kFrames; ++mix) {
+    std::vector<Frame> frames;
+    for (std::size_t i = 0; i < kFrames; ++i) {
+      frames.push_back(data_frame(11 * i, (mix >> i & 1) != 0, i));
+    }
+    frames.push_back(kEnd);
+    Receiving to;
+    to.put(joined(sealed(frames)));
+    to.finish();
+    for (const Frame& frame : frames) to.expect(frame);
+    EXPECT_TRUE(to.reader().expect_end());
+  }
+}
+
+TEST(SealedStream, AFrameThatIsNotFollowedArrivesWithoutMoreBytes) {
+  Receiving to;
+  const Frame frame = data_frame(100);
+  to.put(sealed({frame})[0]);
+  to.expect(frame);  // would wait for ever if it asked for the next header
+}
+
+// --- what does not
+
+TEST(SealedStream, RepeatedReorderedReflectedAndMovedFramesAreRefused) {
+  const std::vector<Frame> frames = {data_frame(40, false, 0), data_frame(40, false, 1)};
+  const std::vector<ByteVector> mine = sealed(frames, 1);
+  const std::vector<ByteVector> other = sealed(frames, 2);  // another stream, or our own sending
+  {
+    Receiving to;
+    to.put(joined({mine[0], mine[0]}));
+    to.expect(frames[0]);
+    to.expect_failure({Code::kProtocol}, frames[0].payload);
+  }
+  {
+    Receiving to;
+    to.put(joined({mine[1], mine[0]}));
+    to.expect_failure({Code::kProtocol}, frames[1].payload);
+  }
+  {
+    Receiving to;
+    to.put(other[0]);
+    to.expect_failure({Code::kProtocol}, frames[0].payload);
+  }
+  {
+    Receiving to;
+    to.put(joined({mine[0], other[1]}));
+    to.expect(frames[0]);
+    to.expect_failure({Code::kProtocol}, frames[1].payload);
+  }
+}
+
+TEST(SealedStream, EveryFlippedBitIsRefused) {
+  const Frame frame = data_frame(33, true);
+  const std::vector<ByteVector> raw = sealed({frame, kEnd});
+  for (std::size_t bit = 0; bit < 8 * raw[0].size(); ++bit) {
+    SCOPED_TRACE(bit);
+    ByteVector bad = joined(raw);
+    bad[bit / 8] ^= std::byte(1U << (bit % 8));
+    Receiving to;
+    to.put(bad);
+    to.finish();
+    // A length that grew meets the end; everything else is caught by header or tag.
+    to.expect_failure({Code::kProtocol, Code::kLost}, frame.payload);
+  }
+}
+
+TEST(SealedStream, AnEndInsideOrBetweenFramesIsALoss) {
+  const std::vector<Frame> frames = {data_frame(20, true), data_frame(20, false, 1)};
+  const std::vector<ByteVector> raw = sealed(frames);
+  const ByteVector all = joined(raw);
+  for (std::size_t cut = 0; cut <= all.size(); ++cut) {
+    SCOPED_TRACE(cut);
+    Receiving to;
+    to.put(Bytes(all).first(cut));
+    to.finish();
+    if (cut >= raw[0].size()) to.expect(frames[0]);
+    if (cut >= all.size()) to.expect(frames[1]);
+    to.expect_failure({Code::kLost});
+  }
+}
+
+TEST(SealedStream, ABadHeaderIsRefusedBeforeItsPayloadIsAwaited) {
+  Receiving to;
+  ByteVector raw = sealed({data_frame(40)})[0];
+  store_le(raw.data(), static_cast<std::uint32_t>(kBlockBytes + 1));
+  to.put(Bytes(raw).first(wire::kFrameHeaderBytes));  // nothing more, and no end
+  to.expect_failure({Code::kProtocol});
+}
+
+TEST(SealedStream, TheEndMustBeAnnouncedAndFinal) {
+  const std::vector<Frame> frames = {kEnd, data_frame(10)};
+  const std::vector<ByteVector> raw = sealed(frames);
+  {
+    Receiving to;  // bytes after the last frame
+    to.put(joined(raw));
+    to.expect(kEnd);
+    EXPECT_EQ(to.reader().expect_end().error().code, Code::kProtocol);
+  }
+  {
+    Receiving to;  // a frame awaited after the last one
+    to.put(joined(raw));
+    to.expect(kEnd);
+    to.expect_failure({Code::kProtocol}, frames[1].payload);
+  }
+  {
+    Receiving to;  // FIN without kEndStream
+    to.finish();
+    EXPECT_EQ(to.reader().expect_end().error().code, Code::kProtocol);
+  }
+}
+
+// --- failing ciphers and sockets
+
+class FailingCipher final : public FrameSealer, public FrameOpener {
+ public:
+  Result<void> seal(Bytes, MutableBytes payload, std::span<std::byte, kTagBytes>) override {
+    std::ranges::fill(payload, std::byte{0});
+    return fail({.code = Code::kCrypto, .operation = "seal frame"});
+  }
+  Result<void> open(Bytes, MutableBytes payload, std::span<const std::byte, kTagBytes>) override {
+    std::ranges::fill(payload, std::byte{0});
+    return fail({.code = Code::kCrypto, .operation = "open frame"});
+  }
+};
+
+TEST(SealedStream, AFailingCipherSendsNothing) {
+  BlockPool pool(1);
+  Link link = Link::make();
+  SealedWriter writer(link.near, std::make_unique<FailingCipher>());
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(send(writer, pool, data_frame(100)).error().code, Code::kCrypto);
+  }
+  EXPECT_EQ(writer.wire_bytes(), 0U);
+  link.near.finish_sending();
+  std::array<std::byte, 1> any;
+  EXPECT_EQ(link.far.receive_some(any).value(), 0U);
+}
+
+TEST(SealedStream, AFailingCipherShowsNothing) {
+  const Frame frame = data_frame(100);
+  Receiving to({}, std::make_unique<FailingCipher>());
+  to.put(sealed({frame})[0]);
+  to.expect_failure({Code::kCrypto}, frame.payload);
+}
+
+TEST(SealedStream, AWriterWhoseConnectionIsGoneIsDead) {
+  BlockPool pool(1);
+  Link link = Link::make();
+  SealedWriter writer(link.near, sealer());
+  link.near.shut_down();
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(send(writer, pool, data_frame(100)).error().code, Code::kLost);
+  }
+}
+
+// --- unsealed bytes
+
+class PlainFile {
+ public:
+  explicit PlainFile(const ByteVector& bytes) {
+    std::string form = (std::filesystem::temp_directory_path() / "wormhole-plain-XXXXXX").string();
+    directory_ = form.substr(0, form.size() - 6) + std::to_string(std::random_device{}());
+    std::filesystem::create_directory(directory_);
+    std::ofstream(directory_ / "f", std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+  }
+  ~PlainFile() { std::filesystem::remove_all(directory_); }
+  PlainFile(const PlainFile&) = delete;
+  PlainFile& operator=(const PlainFile&) = delete;
+  [[nodiscard]] platform::File open() const {
+    return platform::Directory::open_path(directory_.string()).value().open_file("f").value();
+  }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+TEST(SealedStream, UnsealedBytesTravelBetweenFrames) {
+  const ByteVector bytes = content(10'000, 3);
+  const PlainFile plain(bytes);
+  const platform::File file = plain.open();
+  const Frame announced{{.payload_bytes = 4, .type = FrameType::kPlain, .offset = 100},
+                        content(4, 1)};
+  const Frame before = data_frame(50, true);
+  const Frame after = data_frame(60, false, 1);
+  BlockPool pool(1);
+  Link from = Link::make();
+  SealedWriter writer(from.near, sealer());
+  ASSERT_TRUE(send(writer, pool, before));
+  ASSERT_TRUE(send(writer, pool, announced));
+  ASSERT_TRUE(writer.send_plain(file, 100, 5000));
+  ASSERT_TRUE(send(writer, pool, after));
+  ByteVector raw(50 + 4 + 60 + 3 * kOverheadBytes + 5000);
+  ASSERT_EQ(from.far.receive_all(raw, {}).value(), raw.size());
+  EXPECT_EQ(writer.wire_bytes(), raw.size());
+  for (const std::size_t early :
+       {std::size_t{0}, std::size_t{200}, std::size_t{3000}, raw.size()}) {
+    Receiving to(ByteVector(raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(early)));
+    to.put(Bytes(raw).subspan(early));
+    to.expect(before);
+    to.expect(announced);
+    ByteVector received(5000);
+    ASSERT_TRUE(to.reader().receive_plain(received));
+    EXPECT_TRUE(std::ranges::equal(received, Bytes(bytes).subspan(100, 5000)));
+    to.expect(after);
+  }
+}
+
+TEST(SealedStream, UnsealedBytesThatEndEarlyAreALoss) {
+  Receiving to;
+  to.put(content(10, 1));
+  to.finish();
+  ByteVector out(11);
+  EXPECT_EQ(to.reader().receive_plain(out).error().code, Code::kLost);
+  to.expect_failure({Code::kLost});
+}
+
+TEST(SealedStream, UnsealedBytesAreNotTakenWhereAFrameIsPromised) {
+  Receiving to;
+  const Frame frame = data_frame(5, true);
+  to.put(joined(sealed({frame, kEnd})));
+  to.expect(frame);
+  ByteVector out(1);
+  EXPECT_EQ(to.reader().receive_plain(out).error().code, Code::kProtocol);
+}
+
+TEST(SealedStream, AFileThatShrankKillsTheStream) {
+  const PlainFile plain(content(100, 3));
+  const platform::File file = plain.open();
+  BlockPool pool(1);
+  Link link = Link::make();
+  SealedWriter writer(link.near, sealer());
+  EXPECT_EQ(writer.send_plain(file, 0, 200).error().code, Code::kChanged);
+  EXPECT_EQ(send(writer, pool, data_frame(1)).error().code, Code::kChanged);
+}
+
+}  // namespace
+}  // namespace wormhole::session
