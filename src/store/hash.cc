@@ -1,0 +1,38 @@
+#include "store/hash.h"
+
+#include <blake3.h>
+
+#include <algorithm>
+
+namespace wormhole::store {
+namespace {
+
+constexpr std::string_view kPartialPrefix = ".wormhole-";
+constexpr std::size_t kPartialHashBytes = 16;
+
+}  // namespace
+
+Hash hash(Bytes data) {
+  blake3_hasher hasher;
+  blake3_hasher_init(&hasher);
+  blake3_hasher_update(&hasher, data.data(), data.size());
+  Hash out;
+  blake3_hasher_finalize(&hasher, reinterpret_cast<std::uint8_t*>(out.data()), out.size());
+  return out;
+}
+
+std::string partial_name(std::string_view final_name) {
+  const Hash full = hash(as_bytes(final_name));
+  return std::string(kPartialPrefix) + to_hex(Bytes(full).first(kPartialHashBytes));
+}
+
+bool is_partial_name(std::string_view name) {
+  if (!name.starts_with(kPartialPrefix)) return false;
+  const std::string_view digits = name.substr(kPartialPrefix.size());
+  return digits.size() == 2 * kPartialHashBytes &&
+         std::ranges::all_of(digits, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+}  // namespace wormhole::store

@@ -1,0 +1,22 @@
+// BLAKE3, 32 bytes: the one hash of Wormhole. Stateless; any thread.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+
+namespace wormhole::store {
+
+using Hash = std::array<std::byte, 32>;
+
+[[nodiscard]] Hash hash(Bytes data);
+
+// The name of the partial that becomes `final_name`, beside it: ".wormhole-" and 32 hex digits
+// of the final name's hash, so that any final name (255 bytes too) has one that fits.
+[[nodiscard]] std::string partial_name(std::string_view final_name);
+// True for every name that partial_name can return.
+[[nodiscard]] bool is_partial_name(std::string_view name);
+
+}  // namespace wormhole::store

@@ -1,0 +1,38 @@
+#include "store/hash.h"
+
+#include <gtest/gtest.h>
+
+namespace wormhole::store {
+namespace {
+
+// BLAKE3 official test vectors (BLAKE3-team/BLAKE3, test_vectors.json): input bytes count
+// 0, 1, ..., 250, 0, 1, ...
+ByteVector counting(std::size_t length) {
+  ByteVector bytes(length);
+  for (std::size_t i = 0; i < length; ++i) bytes[i] = static_cast<std::byte>(i % 251);
+  return bytes;
+}
+
+TEST(Hash, KnownAnswers) {
+  EXPECT_EQ(to_hex(hash(counting(0))),
+            "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+  EXPECT_EQ(to_hex(hash(counting(1))),
+            "2d3adedff11b61f14c886e35afa036736dcd87a74d27b5c1510225d0f592e213");
+  EXPECT_EQ(to_hex(hash(counting(1024))),
+            "42214739f095a406f3fc83deb889744ac00df831c10daa55189b5d121c855af7");
+}
+
+TEST(PartialName, IsRecognisedAndDiffersByFinalName) {
+  const std::string longest(255, 'x');
+  for (const std::string& name : {std::string("a"), std::string("\xff\x01"), longest}) {
+    EXPECT_TRUE(is_partial_name(partial_name(name)));
+    EXPECT_LE(partial_name(name).size(), 255u);
+    EXPECT_FALSE(is_partial_name(name));
+  }
+  EXPECT_NE(partial_name("a"), partial_name("b"));
+  EXPECT_FALSE(is_partial_name(".wormhole-"));
+  EXPECT_FALSE(is_partial_name(partial_name("a") + "0"));
+}
+
+}  // namespace
+}  // namespace wormhole::store
