@@ -1,0 +1,420 @@
+#include "transfer/client.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/limits.h"
+#include "transfer/failure.h"
+
+namespace wormhole::transfer {
+namespace {
+
+// Worth a further stream: below this the first connection is done before another stands.
+constexpr std::uint64_t kSingleStreamBytes = 4 * kMiB;
+constexpr std::uint64_t kSingleStreamFiles = 256;
+
+Error broken(std::string_view why) {
+  return {.code = Code::kProtocol, .operation = "talk to host", .detail = std::string(why)};
+}
+
+// 0 for a message that concerns none.
+std::uint32_t request_of(const wire::Message& message) {
+  return std::visit(
+      [](const auto& value) -> std::uint32_t {
+        if constexpr (requires { value.request; }) {
+          return value.request;
+        } else {
+          return 0;
+        }
+      },
+      message);
+}
+
+// "a/b/", "a/./b" -> "b"; as the host reads a path (transfer/shares.h).
+std::string last_part(std::string_view path) {
+  while (true) {
+    const std::size_t slash = path.rfind('/');
+    const std::string_view part =
+        slash == std::string_view::npos ? path : path.substr(slash + 1);
+    if (!part.empty() && part != ".") return std::string(part);
+    if (slash == std::string_view::npos) return {};
+    path = path.substr(0, slash);
+  }
+}
+
+}  // namespace
+
+// A listing under way: entries as they come, credit back as they are taken.
+class Client::Lister {
+ public:
+  Lister(std::uint32_t request, ControlWriter& control,
+         const std::function<void(const Listing&)>& sink,
+         const std::function<void(const Error&)>& on_failed)
+      : request_(request), control_(control), sink_(sink), on_failed_(on_failed) {}
+
+  Result<void> on_message(const wire::Message& message) {
+    const std::uint32_t request = request_of(message);
+    if (request != 0 && request != request_) return fail(broken("an answer to no request"));
+    if (const auto* entries = std::get_if<wire::Entries>(&message)) return on_entries(*entries);
+    if (const auto* failed = std::get_if<wire::Failed>(&message)) {
+      const auto parent = directories_.find(failed->parent);
+      const std::string path =
+          parent == directories_.end() ? failed->name : joined(parent->second, failed->name);
+      on_failed_(remote_failure(failed->code, path, failed->reason));
+      return {};
+    }
+    if (const auto* refused = std::get_if<wire::Refused>(&message)) {
+      return fail(remote_failure(refused->code, "", refused->reason));
+    }
+    if (const auto* listed = std::get_if<wire::Listed>(&message)) {
+      if (listed->entries != next_ || next_ == 0) return fail(broken("wrong count of entries"));
+      if (!directories_.empty()) return fail(broken("a directory was left open"));
+      finish(Result<void>());
+      return {};
+    }
+    return fail(broken("unexpected message in a listing"));
+  }
+
+  void finish(Result<void> result) {
+    std::scoped_lock lock(mutex_);
+    if (!result_.has_value()) result_ = std::move(result);
+    over_.notify_all();
+  }
+  Result<void> wait() {
+    std::unique_lock lock(mutex_);
+    over_.wait(lock, [&] { return result_.has_value(); });
+    return *result_;
+  }
+
+ private:
+  static std::string joined(const std::string& directory, const std::string& name) {
+    return directory.empty() ? name : directory + "/" + name;
+  }
+
+  Result<void> on_entries(const wire::Entries& entries) {
+    if (entries.first_id != next_) return fail(broken("entries out of order"));
+    std::uint32_t taken = 0;
+    for (const wire::Entry& entry : entries.entries) {
+      const std::uint64_t id = next_++;
+      if (entry.type == wire::EntryType::kDirectoryEnd) {
+        if (directories_.erase(entry.parent) == 0) return fail(broken("end of no directory"));
+        continue;
+      }
+      ++taken;
+      std::string path;
+      // Several shares at once are a directory without a name.
+      if (id != 0 || entry.type != wire::EntryType::kDirectory) {
+        WH_TRY(platform::check_name(entry.name));
+      }
+      if (id != 0) {
+        const auto parent = directories_.find(entry.parent);
+        if (parent == directories_.end()) return fail(broken("entry of no directory"));
+        path = joined(parent->second, entry.name);
+      }
+      if (entry.type == wire::EntryType::kDirectory) {
+        directories_.emplace(id, path);
+        if (directories_.size() > kOpenEntriesMax) return fail(broken("too many directories"));
+      }
+      sink_({std::move(path), entry});
+    }
+    if (taken > 0) control_.add_credit(request_, taken);
+    return {};
+  }
+
+  const std::uint32_t request_;
+  ControlWriter& control_;
+  const std::function<void(const Listing&)>& sink_;
+  const std::function<void(const Error&)>& on_failed_;
+  std::uint64_t next_ = 0;
+  std::unordered_map<std::uint64_t, std::string> directories_;
+  std::mutex mutex_;
+  std::condition_variable over_;
+  std::optional<Result<void>> result_;
+};
+
+Client::Client(const Clock& clock, Random& random, BlockPool& pool, ClientOptions options)
+    : clock_(clock), random_(random), pool_(pool), options_(options), watchdog_(clock) {
+  auto waker = platform::Waker::make();
+  if (waker.has_value()) dials_end_.emplace(std::move(*waker));
+}
+
+Client::~Client() { close(); }
+
+Result<void> Client::connect(const std::vector<platform::Address>& addresses,
+                             const session::JoinCode& code) {
+  session::Dialler dialler(clock_, random_);
+  if (dials_end_.has_value()) dialler.cancel_by(*dials_end_);
+  WH_ASSIGN(auto first, dialler.join(addresses, code));
+  {
+    std::scoped_lock lock(mutex_);
+    if (failed_.has_value()) return fail(*failed_);  // cancelled meanwhile
+    first_ = std::move(first);
+  }
+  static_cast<void>(first_->socket.use_congestion_control("bbr"));
+  control_ = std::make_unique<ControlWriter>(*first_->writer, pool_);
+  control_->push(wire::Hello{.streams_max = static_cast<std::uint8_t>(options_.streams),
+                             .unencrypted = options_.unencrypted});
+  reader_ = std::thread([this] { run_reader(); });
+  writer_ = std::thread([this] { run_writer(); });
+  return {};
+}
+
+Result<void> Client::get(const std::string& path, TakeOptions options, TakerEvents& events,
+                         TakenCounters& counters) {
+  const bool may_have = options.may_have;
+  std::shared_ptr<Taker> taker;
+  {
+    std::scoped_lock lock(mutex_);
+    if (failed_.has_value()) return fail(*failed_);
+    ++last_request_;
+    options.requested_name = last_part(path);
+    taker = std::make_shared<Taker>(last_request_, std::move(options), events, counters, *control_,
+                                    clock_);
+    if (is_plain_) taker->allow_plain(pool_);
+    taker_ = taker;
+    control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax});
+  }
+  const Result<void> result = taker->wait();
+  first_byte_ = taker->first_byte();
+  shown_root_ = taker->shown_root();
+  {
+    std::scoped_lock lock(mutex_);
+    taker_ = nullptr;
+    ended_request_ = last_request_;
+    control_->push(wire::Cancel{last_request_});
+  }
+  if (result.has_value()) return result;
+  // Nothing may be writing while what is half there is removed: the session ends here.
+  close();
+  taker->abandon();
+  return result;
+}
+
+Result<void> Client::list(const std::string& path, bool recursive,
+                          const std::function<void(const Listing&)>& sink,
+                          const std::function<void(const Error&)>& on_failed) {
+  std::unique_ptr<Lister> lister;
+  {
+    std::scoped_lock lock(mutex_);
+    if (failed_.has_value()) return fail(*failed_);
+    ++last_request_;
+    lister = std::make_unique<Lister>(last_request_, *control_, sink, on_failed);
+    lister_ = lister.get();
+    control_->push(wire::List{last_request_, path, recursive, kOpenEntriesMax});
+  }
+  const Result<void> result = lister->wait();
+  std::scoped_lock lock(mutex_);
+  lister_ = nullptr;
+  ended_request_ = last_request_;
+  control_->push(wire::Cancel{last_request_});  // the host forgets it
+  return result;
+}
+
+// --- threads -----------------------------------------------------------------------------------
+
+void Client::run_writer() {
+  const auto result = control_->run(nullptr);
+  if (!result.has_value()) session_failed(result.error());
+}
+
+void Client::run_reader() {
+  const auto result = read_first_connection();
+  if (!result.has_value()) session_failed(result.error());
+}
+
+Result<void> Client::read_first_connection() {
+  Block block = pool_.acquire();
+  Watchdog::Watch watch(watchdog_, [this] { first_->socket.shut_down(); });
+  while (true) {
+    watch.waiting();
+    WH_ASSIGN(const auto header, first_->reader->receive(block));
+    watch.busy();
+    if (header.type == wire::FrameType::kControl) {
+      WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
+      WH_TRY(on_control(message));
+      WH_TRY(control_->check_read());
+      continue;
+    }
+    WH_TRY(on_frame(header, block, *first_->reader, /*on_first_connection=*/true));
+  }
+}
+
+Result<void> Client::on_frame(const wire::FrameHeader& header, Block& block,
+                              session::SealedReader& reader, bool on_first_connection) {
+  std::uint32_t request = header.request;
+  if (header.type == wire::FrameType::kControl) {
+    WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
+    request = request_of(message);
+  }
+  WH_ASSIGN(const auto taker, taker_of(request));
+  if (taker != nullptr) return taker->on_frame(header, block, reader, on_first_connection);
+  if (header.type != wire::FrameType::kPlain) return {};
+  const std::uint32_t length = load_le<std::uint32_t>(block.payload().data());
+  if (!is_plain_ || length > kBlockBytes) return fail(broken("unencrypted data out of order"));
+  return reader.receive_plain(block.payload().first(length));
+}
+
+Result<void> Client::on_control(const wire::Message& message) {
+  if (const auto* hello = std::get_if<wire::Hello>(&message)) return on_hello(*hello);
+  if (!greeted_) return fail(broken("no Hello came first"));
+  if (std::holds_alternative<wire::Ping>(message)) return {};
+  {
+    std::scoped_lock lock(mutex_);
+    const std::uint32_t request = request_of(message);
+    if (request != 0 && request <= ended_request_) return {};
+    if (lister_ != nullptr) {
+      const auto result = lister_->on_message(message);
+      if (result.has_value() || !std::holds_alternative<wire::Refused>(message)) return result;
+      lister_->finish(result);
+      return {};
+    }
+  }
+  WH_ASSIGN(const auto taker, taker_of(request_of(message)));
+  if (taker != nullptr) {
+    const auto result = taker->on_message(message);
+    if (!result.has_value() && std::holds_alternative<wire::Refused>(message)) {
+      taker->fail_with(result.error());
+      return {};
+    }
+    WH_TRY(result);
+    if (const auto* entries = std::get_if<wire::Entries>(&message)) {
+      std::uint64_t bytes = 0;
+      for (const auto& entry : entries->entries) bytes += entry.size;
+      if (bytes > kSingleStreamBytes || entries->first_id > kSingleStreamFiles) add_streams();
+    }
+  }
+  return {};
+}
+
+Result<void> Client::on_hello(const wire::Hello& hello) {
+  if (hello.version != wire::kProtocolVersion) {
+    return fail({.code = Code::kVersion,
+                 .operation = "talk to host",
+                 .detail = "it speaks another version of the protocol",
+                 .advice = "install the same version of Wormhole on both sides"});
+  }
+  if (greeted_) return fail(broken("a second Hello"));
+  greeted_ = true;
+  is_plain_ = hello.unencrypted && options_.unencrypted;
+  std::scoped_lock lock(mutex_);
+  if (is_plain_ && taker_ != nullptr) taker_->allow_plain(pool_);
+  streams_granted_ = std::min<unsigned>(hello.streams_max, options_.streams);
+  return {};
+}
+
+void Client::add_streams() {
+  std::scoped_lock lock(mutex_);
+  if (streams_added_ || closing_ || failed_.has_value()) return;
+  streams_added_ = true;
+  // Each thread dials its own stream, so that they come up side by side.
+  for (unsigned number = 1; number <= streams_granted_; ++number) {
+    streams_.push_back(std::make_unique<Stream>());
+    streams_.back()->thread = std::thread([this, number] { run_stream(number); });
+  }
+}
+
+void Client::run_stream(unsigned number) {
+  session::Dialler dialler(clock_, random_);
+  if (dials_end_.has_value()) dialler.cancel_by(*dials_end_);
+  auto dialled = dialler.add_stream(*first_, number);
+  if (!dialled.has_value()) return;  // the others carry on without it
+  static_cast<void>((*dialled)->socket.use_congestion_control("bbr"));
+  session::Connection* connection = dialled->get();
+  {
+    std::scoped_lock lock(mutex_);
+    if (closing_ || failed_.has_value()) return;
+    streams_[number - 1]->connection = std::move(*dialled);
+  }
+  ++further_streams_;
+  const auto result = read_stream(*connection);
+  if (!result.has_value()) session_failed(result.error());
+}
+
+Result<void> Client::read_stream(session::Connection& connection) {
+  Block block = pool_.acquire();
+  WH_ASSIGN(const std::size_t size,
+            wire::encode(wire::Join{static_cast<std::uint8_t>(connection.stream)}, block.payload()));
+  WH_TRY(connection.writer->send({.payload_bytes = static_cast<std::uint32_t>(size),
+                                  .type = wire::FrameType::kControl},
+                                 block));
+  while (true) {
+    WH_ASSIGN(const auto header, connection.reader->receive(block));
+    if (header.type == wire::FrameType::kEndStream) return connection.reader->expect_end();
+    WH_TRY(on_frame(header, block, *connection.reader, /*on_first_connection=*/false));
+  }
+}
+
+Result<std::shared_ptr<Taker>> Client::taker_of(std::uint32_t request) {
+  std::scoped_lock lock(mutex_);
+  if (request != 0 && request <= ended_request_) return nullptr;
+  if (taker_ == nullptr) return fail(broken("the host sent what was not asked for"));
+  return taker_->is_over() ? nullptr : taker_;
+}
+
+// --- endings -----------------------------------------------------------------------------------
+
+void Client::session_failed(const Error& error) {
+  std::shared_ptr<Taker> taker;
+  // What follows from it in other threads must not be told instead.
+  Error first = error;
+  {
+    std::scoped_lock lock(mutex_);
+    if (closing_) return;
+    if (!failed_.has_value()) failed_ = error;
+    first = *failed_;
+    taker = taker_;
+    if (lister_ != nullptr) lister_->finish(fail(*failed_));
+    if (dials_end_.has_value()) dials_end_->wake();
+    if (first_ != nullptr) first_->socket.shut_down();
+    for (const auto& stream : streams_) {
+      if (stream->connection != nullptr) stream->connection->socket.shut_down();
+    }
+  }
+  if (taker != nullptr) taker->fail_with(first);
+  if (control_ != nullptr) control_->close();
+}
+
+void Client::cancel() {
+  session_failed({.code = Code::kInterrupted, .operation = "fetch", .detail = "interrupted"});
+}
+
+void Client::close() {
+  {
+    std::scoped_lock lock(mutex_);
+    if (closing_) return;
+    closing_ = true;
+    if (dials_end_.has_value()) dials_end_->wake();
+  }
+  if (first_ == nullptr) return;
+  if (control_ != nullptr) {
+    control_->push(wire::Bye{});
+    control_->close();
+  }
+  if (writer_.joinable()) writer_.join();
+  {
+    std::scoped_lock lock(mutex_);
+    first_->socket.shut_down();
+    for (const auto& stream : streams_) {
+      if (stream->connection != nullptr) stream->connection->socket.shut_down();
+    }
+  }
+  if (reader_.joinable()) reader_.join();
+  for (const auto& stream : streams_) {
+    if (stream->thread.joinable()) stream->thread.join();
+  }
+}
+
+std::uint64_t Client::wire_bytes() const {
+  std::uint64_t bytes = 0;
+  std::scoped_lock lock(mutex_);
+  const auto add = [&](const session::Connection& connection) {
+    bytes += connection.reader->wire_bytes() + connection.writer->wire_bytes();
+  };
+  if (first_ != nullptr) add(*first_);
+  for (const auto& stream : streams_) {
+    if (stream->connection != nullptr) add(*stream->connection);
+  }
+  return bytes;
+}
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,128 @@
+// The dialler's end of a session: joins a host, fetches and lists.
+//
+// connect() once, then get() and list() one after another, by one thread; cancel() by any.
+// Threads of its own: one reads the first connection, one writes it, one for each further
+// stream. All are gone when the client is.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/block.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "platform/readiness.h"
+#include "session/dialler.h"
+#include "session/join_code.h"
+#include "transfer/control_writer.h"
+#include "transfer/events.h"
+#include "transfer/taker.h"
+#include "transfer/watchdog.h"
+
+namespace wormhole::transfer {
+
+struct ClientOptions {
+  // Further streams that carry data; 0: the first connection carries it alone.
+  unsigned streams = 0;
+  bool unencrypted = false;
+};
+
+class Client {
+ public:
+  Client(const Clock& clock, Random& random, BlockPool& pool, ClientOptions options);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  [[nodiscard]] Result<void> connect(const std::vector<platform::Address>& addresses,
+                                     const session::JoinCode& code);
+
+  // Fetches `path` ("": everything). Returns when all that could arrive is in place; what could
+  // not was told to `events`. An error ends the session: what is half there is removed.
+  [[nodiscard]] Result<void> get(const std::string& path, TakeOptions options, TakerEvents& events,
+                                 TakenCounters& counters);
+
+  struct Listing {
+    std::string path;  // relative to what was asked for; "" for the root
+    wire::Entry entry;
+  };
+  // Calls `sink` with each entry as it comes; `on_failed` with what could not be listed.
+  [[nodiscard]] Result<void> list(const std::string& path, bool recursive,
+                                  const std::function<void(const Listing&)>& sink,
+                                  const std::function<void(const Error&)>& on_failed);
+
+  // Ends the session in order. Safe to call twice.
+  void close();
+  // Any thread, at any time: everything under way ends with kInterrupted.
+  void cancel();
+
+  [[nodiscard]] std::uint64_t wire_bytes() const;
+  // Connections that carry data: the further streams, or the first connection alone.
+  [[nodiscard]] unsigned streams() const { return std::max(1u, further_streams_.load()); }
+  // True when data travels unencrypted: both ends asked for it.
+  [[nodiscard]] bool is_plain() const { return is_plain_; }
+  [[nodiscard]] std::optional<TimePoint> first_byte() const { return first_byte_; }
+  [[nodiscard]] const session::Timeline& timeline() const { return first_->timeline; }
+  [[nodiscard]] std::string shown_root() const { return shown_root_; }
+
+ private:
+  class Lister;
+  struct Stream {
+    std::unique_ptr<session::Connection> connection;
+    std::thread thread;
+  };
+
+  void run_reader();
+  void run_writer();
+  void run_stream(unsigned number);
+  Result<void> read_first_connection();
+  Result<void> read_stream(session::Connection& connection);
+  Result<void> on_control(const wire::Message& message);
+  Result<void> on_hello(const wire::Hello& hello);
+  void add_streams();
+  void session_failed(const Error& how);
+  // Whose answer that is. Null: late words about a request that ended. kProtocol: nobody's.
+  Result<std::shared_ptr<Taker>> taker_of(std::uint32_t request);
+  // A frame of data from any stream.
+  Result<void> on_frame(const wire::FrameHeader& header, Block& block,
+                        session::SealedReader& reader, bool on_first_connection);
+
+  const Clock& clock_;
+  Random& random_;
+  BlockPool& pool_;
+  const ClientOptions options_;
+  Watchdog watchdog_;
+  std::optional<platform::Waker> dials_end_;  // woken when no dial is waited for any more
+
+  std::unique_ptr<session::Connection> first_;
+  std::unique_ptr<ControlWriter> control_;
+  std::thread reader_;
+  std::thread writer_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::vector<std::unique_ptr<Stream>> streams_;
+  std::shared_ptr<Taker> taker_;
+  Lister* lister_ = nullptr;
+  std::uint32_t last_request_ = 0;
+  std::uint32_t ended_request_ = 0;  // this one and all before it are over
+  std::optional<Error> failed_;
+  bool closing_ = false;
+  bool streams_added_ = false;
+  unsigned streams_granted_ = 0;
+
+  std::atomic<unsigned> further_streams_ = 0;
+  bool greeted_ = false;  // the reader's: Hello came
+  std::atomic<bool> is_plain_ = false;
+  std::optional<TimePoint> first_byte_;
+  std::string shown_root_;
+};
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,210 @@
+#include "transfer/data_sender.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "store/hash.h"
+#include "transfer/failure.h"
+#include "wire/messages.h"
+#include "wire/pack.h"
+
+namespace wormhole::transfer {
+namespace {
+
+Error changed(const GivenFile& file) {
+  return {.code = Code::kChanged,
+          .operation = "read",
+          .object = file.name,
+          .detail = "it changed while it was read"};
+}
+
+// The whole of a small file into `out`, of the announced version, or why not.
+Result<void> read_whole(GivenFile& file, MutableBytes out) {
+  WH_ASSIGN(const auto directory, file.tree->open(file.directory));
+  WH_ASSIGN(const auto opened, directory->open_file(file.name));
+  WH_ASSIGN(const std::size_t got, opened.read_at(out, 0));
+  WH_ASSIGN(const auto now, opened.status());
+  if (got != out.size() || !now.same_version(file.status)) return fail(changed(file));
+  return {};
+}
+
+// The last range of a segment leaves only if the file is still the announced version: so the
+// taker never has all of a file that changed under our hands.
+bool may_leave(const SegmentWork& work, std::uint64_t length) {
+  if (length < work.length) return true;
+  const auto now = work.opened->status();
+  return now.has_value() && now->same_version(work.file->status);
+}
+
+}  // namespace
+
+DataSender::DataSender(session::SealedWriter& writer, BlockPool& pool, GivenCounters& counters,
+                       bool plain)
+    : writer_(writer), block_(pool.acquire()), counters_(counters), plain_(plain) {}
+
+void DataSender::take(Work work) {
+  WH_CHECK(!work_.has_value());
+  work_ = std::move(work);
+}
+
+Result<void> DataSender::step(bool last) {
+  WH_CHECK(work_.has_value());
+  if (auto* pack = std::get_if<PackWork>(&*work_)) {
+    const Result<void> sent = send_pack(*pack);
+    work_.reset();
+    grow_frames();
+    return sent;
+  }
+  SegmentWork& segment = std::get<SegmentWork>(*work_);
+  WH_TRY(step_segment(segment, last));
+  grow_frames();
+  if (segment.length == 0 || segment.file->stopped) work_.reset();
+  return {};
+}
+
+std::size_t DataSender::frame_bytes() const {
+  return SystemClock().now() - last_sent_ > kPause ? kFirstFrameBytes : frame_bytes_;
+}
+
+void DataSender::grow_frames() {
+  frame_bytes_ = std::min(2 * frame_bytes(), kBlockBytes);
+  last_sent_ = SystemClock().now();
+}
+
+std::optional<SegmentWork> DataSender::take_rest() {
+  if (!work_.has_value()) return std::nullopt;
+  SegmentWork rest = std::move(std::get<SegmentWork>(*work_));
+  work_.reset();
+  return rest;
+}
+
+Result<void> DataSender::send_end() {
+  return writer_.send({.payload_bytes = 0, .type = wire::FrameType::kEndStream}, block_);
+}
+
+Result<void> DataSender::send_pack(PackWork& work) {
+  wire::PackWriter pack(block_.payload());
+  std::vector<std::pair<GivenFilePtr, Error>> failures;
+  std::uint64_t data_bytes = 0;
+  for (const GivenFilePtr& file : work.files) {
+    if (file->stopped) continue;
+    const auto room = pack.room_for(file->status.size_bytes);
+    WH_CHECK(room.has_value());  // the work queue packs what fits
+    if (const auto read = read_whole(*file, *room); !read.has_value()) {
+      failures.emplace_back(file, read.error());
+      continue;
+    }
+    pack.add(file->id, file->status.size_bytes);
+    data_bytes += file->status.size_bytes;
+    file->sent_bytes = file->status.size_bytes;
+    ++counters_.files;
+  }
+  if (pack.size_bytes() > 0) {
+    WH_TRY(writer_.send({.payload_bytes = static_cast<std::uint32_t>(pack.size_bytes()),
+                         .type = wire::FrameType::kPack,
+                         .request = work.files.front()->request},
+                        block_));
+    counters_.data_bytes += data_bytes;
+  }
+  for (auto& [file, error] : failures) WH_TRY(send_failed(*file, error));
+  return {};
+}
+
+Result<void> DataSender::step_segment(SegmentWork& work, bool last) {
+  if (work.opened == nullptr) {
+    auto opened = work.file->open();
+    if (!opened.has_value()) return send_failed(*work.file, opened.error());
+    work.opened = std::move(*opened);
+  }
+  // Frames end where blocks end, so that after the first small ones both disks see whole blocks.
+  const std::uint64_t to_block_end = kBlockBytes - work.offset % kBlockBytes;
+  std::size_t length = static_cast<std::size_t>(
+      std::min<std::uint64_t>({work.length, frame_bytes(), to_block_end}));
+  if (work.file->sparse) {
+    const auto data = work.opened->next_data(work.offset);
+    if (!data.has_value()) return send_failed(*work.file, data.error());
+    const std::uint64_t end = work.offset + work.length;
+    const std::uint64_t start = data->has_value() ? std::min((*data)->start, end) : end;
+    if (start > work.offset) return send_hole(work, start - work.offset);
+    length = static_cast<std::size_t>(std::min<std::uint64_t>(length, (*data)->end - work.offset));
+  }
+  if (plain_) return send_plain_block(work, length);
+  // A header may be promised only if a frame certainly comes: more of this segment does.
+  return send_block(work, length, !last && work.length > length);
+}
+
+Result<void> DataSender::send_block(SegmentWork& work, std::size_t length, bool followed) {
+  const auto got = work.opened->read_at(block_.payload().first(length), work.offset);
+  if (!got.has_value()) return send_failed(*work.file, got.error());
+  if (*got != length) return send_failed(*work.file, changed(*work.file));
+  if (!may_leave(work, length)) return send_failed(*work.file, changed(*work.file));
+  WH_TRY(writer_.send({.payload_bytes = static_cast<std::uint32_t>(length),
+                       .type = wire::FrameType::kData,
+                       .followed = followed,
+                       .request = work.file->request,
+                       .file = work.file->id,
+                       .offset = work.offset},
+                      block_));
+  advance(work, length, length);
+  return {};
+}
+
+Result<void> DataSender::send_hole(SegmentWork& work, std::uint64_t length) {
+  if (!may_leave(work, length)) return send_failed(*work.file, changed(*work.file));
+  store_le<std::uint64_t>(block_.payload().data(), length);
+  WH_TRY(writer_.send({.payload_bytes = sizeof(std::uint64_t),
+                       .type = wire::FrameType::kHole,
+                       .request = work.file->request,
+                       .file = work.file->id,
+                       .offset = work.offset},
+                      block_));
+  advance(work, length, 0);
+  return {};
+}
+
+// Unencrypted: what sendfile sends is read once more by the kernel, so its hash, taken from our
+// own reading, goes behind it sealed; the taker counts the range only when the two agree.
+Result<void> DataSender::send_plain_block(SegmentWork& work, std::size_t length) {
+  const auto got = work.opened->read_at(block_.payload().first(length), work.offset);
+  if (!got.has_value()) return send_failed(*work.file, got.error());
+  if (*got != length) return send_failed(*work.file, changed(*work.file));
+  if (!may_leave(work, length)) return send_failed(*work.file, changed(*work.file));
+  const store::Hash hash = store::hash(block_.payload().first(length));
+  wire::FrameHeader header{.payload_bytes = sizeof(std::uint32_t),
+                           .type = wire::FrameType::kPlain,
+                           .request = work.file->request,
+                           .file = work.file->id,
+                           .offset = work.offset};
+  store_le<std::uint32_t>(block_.payload().data(), static_cast<std::uint32_t>(length));
+  WH_TRY(writer_.send(header, block_));
+  WH_TRY(writer_.send_plain(*work.opened, work.offset, length));
+  header.type = wire::FrameType::kTrailer;
+  header.payload_bytes = static_cast<std::uint32_t>(hash.size());
+  std::ranges::copy(hash, block_.payload().begin());
+  WH_TRY(writer_.send(header, block_));
+  advance(work, length, length);
+  return {};
+}
+
+void DataSender::advance(SegmentWork& work, std::uint64_t length, std::uint64_t data_bytes) {
+  work.offset += length;
+  work.length -= length;
+  counters_.data_bytes += data_bytes;
+  if ((work.file->sent_bytes += length) == work.file->status.size_bytes) ++counters_.files;
+}
+
+Result<void> DataSender::send_failed(GivenFile& file, const Error& error) {
+  if (file.stopped.exchange(true)) return {};  // another stream said so already
+  const wire::Failed failed{.request = file.request,
+                            .has_file = true,
+                            .file = file.id,
+                            .code = failure_code(error),
+                            .reason = failure_reason(error)};
+  WH_ASSIGN(const std::size_t size, wire::encode(failed, block_.payload()));
+  return writer_.send(
+      {.payload_bytes = static_cast<std::uint32_t>(size), .type = wire::FrameType::kControl},
+      block_);
+}
+
+}  // namespace wormhole::transfer

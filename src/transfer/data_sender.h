@@ -1,0 +1,71 @@
+// Sends pieces of work over one stream, a frame at a time: read, seal in place, send.
+//
+// One thread. Owns one block (two where data goes unencrypted, none extra allocated later).
+// What goes wrong with a file is said to the taker in the stream itself (Failed) and is no
+// error here; an error here is the stream's and ends it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+
+#include "base/block.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/result.h"
+#include "session/sealed_stream.h"
+#include "transfer/given_file.h"
+
+namespace wormhole::transfer {
+
+// Adds up over all streams of a giver.
+struct GivenCounters {
+  std::atomic<std::uint64_t> data_bytes = 0;
+  std::atomic<std::uint64_t> files = 0;
+};
+
+// The first frame of a stream: a receiver opens a frame when all of it is there, and what a
+// fresh connection may send in its first round trip is ten segments (RFC 6928), announcements
+// included. Each further frame is twice as large, up to a block, as slow start itself grows; after
+// a pause it begins anew, so that an answer's first bytes do not wait for a whole block.
+inline constexpr std::size_t kFirstFrameBytes = 8 * kKiB;
+inline constexpr std::chrono::milliseconds kPause{20};
+
+class DataSender {
+ public:
+  // `plain`: both ends asked for unencrypted data.
+  DataSender(session::SealedWriter& writer, BlockPool& pool, GivenCounters& counters, bool plain);
+
+  // What a frame may hold now.
+  [[nodiscard]] std::size_t frame_bytes() const;
+  [[nodiscard]] bool has_work() const { return work_.has_value(); }
+  // Precondition: no work in hand.
+  void take(Work work);
+  // Sends the next frame of the work in hand. With `last` nothing follows on this stream at
+  // once: what remains of the work afterwards is left for take_rest().
+  [[nodiscard]] Result<void> step(bool last);
+  // The part of the work that was not sent; none afterwards.
+  [[nodiscard]] std::optional<SegmentWork> take_rest();
+  // Ends the stream in order.
+  [[nodiscard]] Result<void> send_end();
+
+ private:
+  void grow_frames();
+  Result<void> send_pack(PackWork& work);
+  Result<void> step_segment(SegmentWork& work, bool last);
+  Result<void> send_hole(SegmentWork& work, std::uint64_t length);
+  Result<void> send_block(SegmentWork& work, std::size_t length, bool followed);
+  Result<void> send_plain_block(SegmentWork& work, std::size_t length);
+  void advance(SegmentWork& work, std::uint64_t length, std::uint64_t data_bytes);
+  Result<void> send_failed(GivenFile& file, const Error& error);
+
+  session::SealedWriter& writer_;
+  Block block_;
+  GivenCounters& counters_;
+  const bool plain_;
+  std::size_t frame_bytes_ = kFirstFrameBytes;
+  TimePoint last_sent_{};
+  std::optional<Work> work_;
+};
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,38 @@
+// Where a request's root goes: the rules users know from cp and rsync.
+//
+// A directory, or several shared paths: DEST, made if missing, receives the contents. A single
+// file: DEST/name when DEST is a directory or ends in '/', else DEST itself. Without DEST: its
+// own name here ("./basename"; several shared paths: each its own name here).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "platform/file_system.h"
+#include "wire/messages.h"
+
+namespace wormhole::transfer {
+
+struct Destination {
+  std::optional<std::string> path;  // as the user gave it
+};
+
+struct PlacedRoot {
+  platform::Directory directory;  // of the contents, or of the single file
+  std::string name;               // the single file's; empty for a directory
+  bool made = false;              // the directory was made now: its mode and time are ours to set
+  std::string shown;              // where the user finds it
+};
+
+// True when something could be there already that need not be fetched again: then the giver
+// only announces, and data follows on request. `requested_name` is the last part of the path
+// asked for, empty when everything was.
+[[nodiscard]] bool may_have(const Destination& destination, const std::string& requested_name);
+
+// Makes missing directories (also parents). kUnsafeName for a root that a host must not send,
+// kExists when a file stands where a directory is needed.
+[[nodiscard]] Result<PlacedRoot> place_root(const Destination& destination,
+                                            const wire::Entry& root);
+
+}  // namespace wormhole::transfer

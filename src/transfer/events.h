@@ -1,0 +1,38 @@
+// What a transfer tells the program while it runs: counters to read, failures as they come.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace wormhole::transfer {
+
+// Written by the transfer's threads, read by any.
+struct TakenCounters {
+  std::atomic<std::uint64_t> announced_files = 0;
+  std::atomic<std::uint64_t> announced_bytes = 0;
+  std::atomic<bool> all_announced = false;
+
+  std::atomic<std::uint64_t> bytes = 0;  // file bytes that arrived, holes not counted
+  std::atomic<std::uint64_t> files = 0;  // put in place
+  std::atomic<std::uint64_t> directories = 0;
+  std::atomic<std::uint64_t> links = 0;
+  std::atomic<std::uint64_t> skipped_files = 0;  // there already, equal
+  std::atomic<std::uint64_t> skipped_bytes = 0;
+  std::atomic<std::uint64_t> specials = 0;  // devices, sockets, pipes: reported, not a failure
+  std::atomic<std::uint64_t> failed = 0;
+};
+
+class TakerEvents {
+ public:
+  virtual ~TakerEvents() = default;
+  // Any thread. `path` is relative to the destination, raw bytes.
+  virtual void on_failed(const std::string& path, const Error& error) = 0;
+  // A file whose data has begun to arrive (large files), or was put in place (small ones).
+  virtual void on_file(const std::string& path) = 0;
+};
+
+}  // namespace wormhole::transfer

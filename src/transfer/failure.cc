@@ -1,0 +1,63 @@
+#include "transfer/failure.h"
+
+#include <system_error>
+
+namespace wormhole::transfer {
+
+wire::FailureCode failure_code(const Error& error) {
+  switch (error.code) {
+    case Code::kNotFound:
+      return wire::FailureCode::kNotFound;
+    case Code::kChanged:
+      return wire::FailureCode::kChanged;
+    case Code::kSkippedSpecial:
+      return wire::FailureCode::kSpecial;
+    case Code::kLimit:
+      return wire::FailureCode::kLimit;
+    case Code::kUnsafeName:
+      return wire::FailureCode::kUnsafeName;
+    default:
+      return wire::FailureCode::kIo;
+  }
+}
+
+std::string failure_reason(const Error& error) {
+  std::string reason = error.detail;
+  if (reason.empty() && error.os_errno != 0) {
+    reason = std::generic_category().message(error.os_errno);
+  }
+  if (reason.empty()) reason = std::string(code_name(error.code));
+  if (reason.size() > wire::kReasonMaxBytes) reason.resize(wire::kReasonMaxBytes);
+  return reason;
+}
+
+Error remote_failure(wire::FailureCode code, std::string path, std::string reason) {
+  Error error{.code = Code::kRemoteIo,
+              .operation = "fetch",
+              .object = std::move(path),
+              .detail = "the host says: " + std::move(reason)};
+  switch (code) {
+    case wire::FailureCode::kIo:
+      break;
+    case wire::FailureCode::kNotFound:
+      error.code = Code::kNotFound;
+      break;
+    case wire::FailureCode::kChanged:
+      error.code = Code::kChanged;
+      error.advice = "run the same command again";
+      error.retryable = true;
+      break;
+    case wire::FailureCode::kSpecial:
+      error.code = Code::kSkippedSpecial;
+      break;
+    case wire::FailureCode::kLimit:
+      error.code = Code::kLimit;
+      break;
+    case wire::FailureCode::kUnsafeName:
+      error.code = Code::kUnsafeName;
+      break;
+  }
+  return error;
+}
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,17 @@
+// How a failure at the giver crosses the wire and reads at the taker.
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "wire/messages.h"
+
+namespace wormhole::transfer {
+
+[[nodiscard]] wire::FailureCode failure_code(const Error& error);
+// Without local paths: a peer learns why, not where. At most kReasonMaxBytes.
+[[nodiscard]] std::string failure_reason(const Error& error);
+// At the taker: `path` is where the entry would have gone; `reason` is the peer's text (raw).
+[[nodiscard]] Error remote_failure(wire::FailureCode code, std::string path, std::string reason);
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,16 @@
+#include "transfer/given_file.h"
+
+namespace wormhole::transfer {
+
+Result<std::shared_ptr<const platform::File>> GivenFile::open() {
+  std::scoped_lock lock(mutex_);
+  if (auto file = file_.lock()) return file;
+  WH_ASSIGN(const auto handle, tree->open(directory));
+  WH_ASSIGN(auto opened, handle->open_file(name));
+  auto file = std::make_shared<const platform::File>(std::move(opened));
+  file->advise_sequential();
+  file_ = file;
+  return file;
+}
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,368 @@
+#include "transfer/giver.h"
+
+#include "base/limits.h"
+#include "transfer/failure.h"
+#include "transfer/tree_walker.h"
+
+namespace wormhole::transfer {
+namespace {
+
+Error broken(std::string_view what, std::string_view why) {
+  return {.code = Code::kProtocol,
+          .operation = "answer request",
+          .object = std::string(what),
+          .detail = std::string(why)};
+}
+
+}  // namespace
+
+// One request's walk: announces into the control writer, and into the work queue where data is
+// to follow without being wanted first.
+class Giver::Walk final : public WalkSink {
+ public:
+  Walk(Giver& giver, std::uint32_t request) : giver_(giver), request_(request) {}
+
+  std::optional<std::uint64_t> on_entry(wire::Entry entry) override {
+    std::unique_lock lock(giver_.mutex_);
+    Request* request = wait_for_credit(lock);
+    if (request == nullptr) return std::nullopt;
+    // The end of a directory is no entry that anyone finishes: it costs no credit.
+    if (entry.type != wire::EntryType::kDirectoryEnd) --request->credit;
+    const std::uint64_t id = request->next_entry++;
+    request->batch_bytes += entry.encoded_bytes();
+    request->batch.entries.push_back(std::move(entry));
+    if (request->batch_bytes >= wire::kEntriesBatchBytes ||
+        request->batch.entries.size() == wire::kEntriesPerMessageMax || id == 0) {
+      // The root leaves at once: the taker decides by it where things go.
+      if (!flush(lock, *request)) return std::nullopt;
+    }
+    return id;
+  }
+
+  void on_file(std::uint64_t id, const std::shared_ptr<DirectoryTree>& tree,
+               const NodePtr& directory, const std::string& name,
+               const platform::FileStatus& status, bool sparse) override {
+    std::unique_lock lock(giver_.mutex_);
+    Request* request = giver_.find(request_);
+    if (request == nullptr || !request->wants_data || status.size_bytes == 0) return;
+    auto file = std::make_shared<GivenFile>();
+    file->request = request_;
+    file->id = id;
+    file->tree = tree;
+    file->directory = directory;
+    file->name = name;
+    file->status = status;
+    file->sparse = sparse;
+    sweep(*request);
+    request->announced.emplace(id, file);
+    if (request->on_want_only) return;
+    // Announced before its data can leave, so that no stream waits long for the entry.
+    waiting_.push_back(std::move(file));
+    if (request->batch.entries.empty()) release(lock);
+  }
+
+  void on_unreadable(std::uint64_t parent, std::string name, const Error& error) override {
+    std::unique_lock lock(giver_.mutex_);
+    Request* request = giver_.find(request_);
+    if (request == nullptr) return;
+    last_error_ = error;
+    if (parent == wire::kNoEntry) return;  // the root itself: the request is refused as a whole
+    if (!flush(lock, *request)) return;
+    lock.unlock();
+    static_cast<void>(giver_.control_.push_waiting(wire::Failed{.request = request_,
+                                                                .parent = parent,
+                                                                .name = std::move(name),
+                                                                .code = failure_code(error),
+                                                                .reason = failure_reason(error)}));
+  }
+
+  // After the walk: what is left of the batch, and the end.
+  void finish() {
+    std::unique_lock lock(giver_.mutex_);
+    Request* request = giver_.find(request_);
+    if (request == nullptr) return;
+    if (request->next_entry == 0) {
+      const Error error = last_error_.value_or(
+          Error{.code = Code::kNotFound, .operation = "walk", .detail = "nothing is there"});
+      lock.unlock();
+      giver_.control_.push(wire::Refused{request_, failure_code(error), failure_reason(error)});
+      return;
+    }
+    const std::uint64_t entries = request->next_entry;
+    if (!flush(lock, *request)) return;
+    lock.unlock();
+    static_cast<void>(giver_.control_.push_waiting(wire::Listed{request_, entries}));
+  }
+
+  // Forgets what is over and done with, now and then: the table stays within twice the credit
+  // (on_credit sees to it where the taker does not).
+  static void sweep(Request& request) {
+    if (request.announced.size() < 2 * kOpenEntriesMax) return;
+    std::erase_if(request.announced, [&](const auto& item) {
+      const auto& [id, file] = item;
+      const bool unwanted = request.on_want_only && !file->wanted && id < request.decided;
+      return unwanted || file->stopped || file->sent_bytes >= file->status.size_bytes;
+    });
+  }
+
+ private:
+  // Null when the walk is over.
+  Request* wait_for_credit(std::unique_lock<std::mutex>& lock) {
+    while (true) {
+      Request* request = giver_.find(request_);
+      if (giver_.stopped_ || request == nullptr) return nullptr;
+      if (request->credit > 0) return request;
+      // What is announced must be on its way before we wait for it to be finished.
+      if (!flush(lock, *request)) return nullptr;
+      request = giver_.find(request_);
+      if (request == nullptr || request->credit > 0) continue;
+      giver_.walker_wake_.wait(lock);
+    }
+  }
+
+  // Pushes the batch; drops the lock meanwhile. False when the control writer is closed.
+  bool flush(std::unique_lock<std::mutex>& lock, Request& request) {
+    if (!request.batch.entries.empty()) {
+      wire::Entries batch = std::move(request.batch);
+      batch.request = request_;
+      batch.first_id = request.next_entry - batch.entries.size();
+      request.batch = {};
+      request.batch_bytes = 0;
+      lock.unlock();
+      const bool pushed = giver_.control_.push_waiting(std::move(batch));
+      lock.lock();
+      if (!pushed) return false;
+    }
+    release(lock);
+    return true;
+  }
+
+  // Files whose entries have been pushed may now be sent.
+  void release(std::unique_lock<std::mutex>& lock) {
+    if (waiting_.empty()) return;
+    for (GivenFilePtr& file : waiting_) giver_.work_.add(std::move(file));
+    waiting_.clear();
+    lock.unlock();
+    giver_.work_ready_.notify_all();
+    giver_.control_.poke();
+    lock.lock();
+  }
+
+  Giver& giver_;
+  const std::uint32_t request_;
+  std::vector<GivenFilePtr> waiting_;
+  std::optional<Error> last_error_;
+};
+
+Giver::Giver(const Shares& shares, ControlWriter& control)
+    : shares_(shares), control_(control), walker_([this] { run_walker(); }) {}
+
+Giver::~Giver() {
+  stop();
+  walker_.join();
+}
+
+Result<void> Giver::on_get(const wire::Get& get) {
+  Request request;
+  request.id = get.request;
+  request.path = get.path;
+  request.on_want_only = get.may_have;
+  request.credit = get.credit;
+  return add_request(std::move(request));
+}
+
+Result<void> Giver::on_list(const wire::List& list) {
+  Request request;
+  request.id = list.request;
+  request.path = list.path;
+  request.wants_data = false;
+  request.recursive = list.recursive;
+  request.credit = list.credit;
+  return add_request(std::move(request));
+}
+
+Result<void> Giver::add_request(Request request) {
+  const std::uint32_t id = request.id;
+  std::scoped_lock lock(mutex_);
+  if (id <= last_request_) return fail(broken("Get", "request ids count up"));
+  last_request_ = id;
+  if (requests_.size() >= kRequestsMax) {
+    control_.push(wire::Refused{id, wire::FailureCode::kLimit, "too many requests at once"});
+    return {};
+  }
+  requests_.emplace(id, std::move(request));
+  to_walk_.push_back(id);
+  walker_wake_.notify_all();
+  return {};
+}
+
+Result<void> Giver::on_want(const wire::Want& want) {
+  {
+    std::scoped_lock lock(mutex_);
+    Request* request = find(want.request);
+    if (request == nullptr) return {};  // ended meanwhile
+    if (want.decided < request->decided || want.decided > request->next_entry) {
+      return fail(broken("Want", "decided on what was not announced"));
+    }
+    request->decided = want.decided;
+    for (const std::uint64_t id : want.files) {
+      const auto file = request->announced.find(id);
+      if (!request->on_want_only || file == request->announced.end() || file->second->wanted) {
+        return fail(broken("Want", "a file that was not announced, or twice"));
+      }
+      file->second->wanted = true;
+      work_.add(file->second);
+    }
+  }
+  work_ready_.notify_all();
+  control_.poke();
+  return {};
+}
+
+Result<void> Giver::on_credit(const wire::Credit& credit) {
+  std::scoped_lock lock(mutex_);
+  Request* request = find(credit.request);
+  if (request == nullptr) return {};  // ended meanwhile
+  if (credit.entries > kOpenEntriesMax - request->credit) {
+    return fail(broken("Credit", "more than was ever given"));
+  }
+  // What was not sent cannot be finished: credit for it would let the tables grow.
+  Walk::sweep(*request);
+  if (request->announced.size() >= 2 * kOpenEntriesMax) {
+    return fail(broken("Credit", "for files that were not sent"));
+  }
+  request->credit += credit.entries;
+  walker_wake_.notify_all();
+  return {};
+}
+
+Result<void> Giver::on_again(const wire::Again& again) {
+  {
+    std::scoped_lock lock(mutex_);
+    Request* request = find(again.request);
+    if (request == nullptr) return {};  // ended meanwhile
+    const auto found = request->announced.find(again.file);
+    if (found == request->announced.end()) {
+      control_.push(wire::Failed{.request = again.request,
+                                 .has_file = true,
+                                 .file = again.file,
+                                 .code = wire::FailureCode::kLimit,
+                                 .reason = "asked for once more too late"});
+      return {};
+    }
+    const GivenFilePtr& file = found->second;
+    const std::uint64_t size = file->status.size_bytes;
+    if (again.offset >= size || again.length > size - again.offset) {
+      return fail(broken("Again", "a range outside the file"));
+    }
+    // They leave before anything else: more than are under way at once cannot stand.
+    if (work_.given_back() >= kOpenEntriesMax) {
+      return fail(broken("Again", "more than was ever under way"));
+    }
+    work_.give_back({file, again.offset, again.length, nullptr});
+  }
+  work_ready_.notify_all();
+  control_.poke();
+  return {};
+}
+
+void Giver::on_dropped(std::uint32_t request_id, std::uint64_t file) {
+  std::scoped_lock lock(mutex_);
+  Request* request = find(request_id);
+  if (request == nullptr) return;
+  const auto found = request->announced.find(file);
+  if (found == request->announced.end()) return;
+  found->second->stopped = true;
+  request->announced.erase(found);
+}
+
+void Giver::on_cancel(std::uint32_t request_id) {
+  std::scoped_lock lock(mutex_);
+  Request* request = find(request_id);
+  if (request == nullptr) return;
+  for (auto& [id, file] : request->announced) file->stopped = true;
+  requests_.erase(request_id);
+  work_.drop(request_id);
+  walker_wake_.notify_all();
+}
+
+std::optional<Work> Giver::next_waiting(unsigned stream, const DataSender& sender) {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (stopped_ || (ending_streams_ >> stream & 1) != 0) return std::nullopt;
+    if (auto work = work_.next(sender.frame_bytes())) return work;
+    work_ready_.wait(lock);
+  }
+}
+
+std::optional<Work> Giver::next_now(std::size_t frame_bytes) {
+  std::scoped_lock lock(mutex_);
+  if (stopped_) return std::nullopt;
+  return work_.next(frame_bytes);
+}
+
+void Giver::give_back(SegmentWork rest) {
+  {
+    std::scoped_lock lock(mutex_);
+    rest.opened = nullptr;
+    work_.give_back(std::move(rest));
+  }
+  work_ready_.notify_all();
+  control_.poke();
+}
+
+bool Giver::is_ending(unsigned stream) const {
+  std::scoped_lock lock(mutex_);
+  return stopped_ || (ending_streams_ >> stream & 1) != 0;
+}
+
+void Giver::end_stream(unsigned stream) {
+  {
+    std::scoped_lock lock(mutex_);
+    ending_streams_ |= std::uint64_t{1} << stream;
+  }
+  work_ready_.notify_all();
+}
+
+void Giver::stop() {
+  {
+    std::scoped_lock lock(mutex_);
+    stopped_ = true;
+  }
+  work_ready_.notify_all();
+  walker_wake_.notify_all();
+}
+
+Giver::Request* Giver::find(std::uint32_t id) {
+  const auto found = requests_.find(id);
+  return found == requests_.end() ? nullptr : &found->second;
+}
+
+void Giver::run_walker() {
+  while (true) {
+    std::uint32_t id = 0;
+    std::string path;
+    bool recursive = true;
+    {
+      std::unique_lock lock(mutex_);
+      walker_wake_.wait(lock, [&] { return stopped_ || !to_walk_.empty(); });
+      if (stopped_) return;
+      id = to_walk_.front();
+      to_walk_.pop_front();
+      const Request* request = find(id);
+      if (request == nullptr) continue;  // cancelled before its turn
+      path = request->path;
+      recursive = request->recursive;
+    }
+    const auto place = shares_.find(path);
+    if (!place.has_value()) {
+      control_.push(
+          wire::Refused{id, failure_code(place.error()), failure_reason(place.error())});
+      continue;
+    }
+    Walk sink(*this, id);
+    if (walk(shares_, *place, recursive, sink)) sink.finish();
+  }
+}
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,73 @@
+// A sharing host: takes the sessions and streams that a listener authenticated, within the
+// process's budget of threads and blocks.
+//
+// on_session() and on_stream() are the listener's thread; status() and stop() any. Sessions that
+// are over are taken down by a thread of the host's own, which also calls HostEvents.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/block.h"
+#include "base/clock.h"
+#include "session/listener.h"
+#include "transfer/host_session.h"
+#include "transfer/shares.h"
+#include "transfer/watchdog.h"
+
+namespace wormhole::transfer {
+
+// Blocks left to further sessions when one asks for many streams.
+inline constexpr std::size_t kStreamsGrantedMax = 8;
+
+class HostEvents {
+ public:
+  virtual ~HostEvents() = default;
+  virtual void on_client(const platform::Address& peer) = 0;
+  // `ended` has no error when the client said goodbye.
+  virtual void on_client_gone(const HostSession::Status& last, const Result<void>& ended) = 0;
+  virtual void on_client_refused(const platform::Address& peer) = 0;  // no room
+};
+
+class Host {
+ public:
+  // `forget` tells the listener that a session is over.
+  Host(const Shares& shares, BlockPool& pool, const Clock& clock, bool allow_plain,
+       HostEvents& events, std::function<void(const session::SessionId&)> forget);
+  // Stops all sessions and waits for them.
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  void on_session(std::unique_ptr<session::Connection> first);
+  void on_stream(std::unique_ptr<session::Connection> stream);
+
+  [[nodiscard]] std::vector<HostSession::Status> status() const;
+
+ private:
+  void run_reaper();
+  [[nodiscard]] std::size_t blocks_left() const;  // with the mutex held
+  [[nodiscard]] std::size_t threads_left() const;
+
+  const Shares& shares_;
+  BlockPool& pool_;
+  const bool allow_plain_;
+  HostEvents& events_;
+  const std::function<void(const session::SessionId&)> forget_;
+  Watchdog watchdog_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable over_;
+  std::map<session::SessionId, std::unique_ptr<HostSession>> sessions_;
+  std::deque<session::SessionId> finished_;
+  bool stopping_ = false;
+  std::thread reaper_;
+};
+
+}  // namespace wormhole::transfer

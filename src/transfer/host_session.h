@@ -1,0 +1,96 @@
+// The host's end of one session: answers requests, gives data on every stream it has.
+//
+// Threads of its own: one reads the first connection, one writes it, one for each further
+// stream, and the giver's walker. add_stream() and stop() may be called by any thread; the
+// destructor waits for all of them.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/block.h"
+#include "base/result.h"
+#include "session/connection.h"
+#include "transfer/control_writer.h"
+#include "transfer/data_sender.h"
+#include "transfer/giver.h"
+#include "transfer/shares.h"
+#include "transfer/watchdog.h"
+
+namespace wormhole::transfer {
+
+// Blocks of a session before any further stream: reading, writing, and data on the first
+// connection. Each further stream takes one more.
+inline constexpr std::size_t kSessionBlocks = 3;
+// Threads likewise: reader, writer, walker.
+inline constexpr std::size_t kSessionThreads = 3;
+
+class HostSession {
+ public:
+  struct Options {
+    bool allow_plain = false;
+    unsigned streams_max = 0;  // further streams this session may have
+  };
+
+  HostSession(const Shares& shares, BlockPool& pool, Watchdog& watchdog,
+              std::unique_ptr<session::Connection> first, Options options,
+              std::function<void()> on_over);
+  ~HostSession();
+  HostSession(const HostSession&) = delete;
+  HostSession& operator=(const HostSession&) = delete;
+
+  void add_stream(std::unique_ptr<session::Connection> stream);
+  // Ends everything under way.
+  void stop();
+
+  struct Status {
+    platform::Address peer;
+    std::uint64_t data_bytes = 0;
+    std::uint64_t files = 0;
+    std::uint64_t wire_bytes = 0;
+    unsigned streams = 1;
+  };
+  [[nodiscard]] Status status() const;
+  // Why it ended: nullopt while it stands; a value without error when the taker said Bye.
+  [[nodiscard]] std::optional<Result<void>> ending() const;
+  [[nodiscard]] const session::SessionId& id() const { return first_->session_id; }
+  [[nodiscard]] unsigned streams_max() const { return options_.streams_max; }
+
+ private:
+  class FirstConnectionData;
+
+  void run_reader();
+  void run_writer();
+  void run_stream(session::Connection& connection);
+  Result<void> read_requests();
+  Result<void> on_message(const wire::Message& message);
+  Result<void> give(session::Connection& connection);
+  void end(Result<void> how);
+
+  const Options options_;
+  BlockPool& pool_;
+  Watchdog& watchdog_;
+  const std::function<void()> on_over_;
+  const std::unique_ptr<session::Connection> first_;
+  const platform::Address peer_;
+  ControlWriter control_;
+  Giver giver_;
+  std::atomic<bool> plain_ = false;          // both ends asked for unencrypted data
+  std::atomic<unsigned> data_streams_ = 0;   // further streams that carry data
+  bool greeted_ = false;                     // the reader's: Hello came
+
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<session::Connection>> streams_;
+  std::vector<std::thread> stream_threads_;
+  std::optional<Result<void>> ending_;
+
+  std::thread reader_;
+  std::thread writer_;
+};
+
+}  // namespace wormhole::transfer

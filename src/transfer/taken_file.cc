@@ -1,0 +1,136 @@
+#include "transfer/taken_file.h"
+
+#include "base/limits.h"
+#include "store/hash.h"
+
+namespace wormhole::transfer {
+namespace {
+
+constexpr std::uint32_t kSetIdBits = 06000;
+
+Error refused_range(std::string path, std::string_view why) {
+  return {.code = Code::kProtocol,
+          .operation = "receive",
+          .object = std::move(path),
+          .detail = std::string(why)};
+}
+
+platform::Timestamp modified_of(const wire::Entry& entry) {
+  return {entry.mtime_seconds, entry.mtime_nanoseconds};
+}
+
+}  // namespace
+
+std::uint32_t received_mode(std::uint32_t mode) { return mode & 07777 & ~kSetIdBits; }
+
+bool looks_equal(const wire::Entry& entry, const platform::FileStatus& status) {
+  return status.type == platform::FileType::kRegular && status.size_bytes == entry.size &&
+         status.modified == modified_of(entry);
+}
+
+Result<void> TakenFile::claim(std::uint64_t offset, std::uint64_t length) {
+  if (length == 0 || offset >= entry_.size || length > entry_.size - offset) {
+    return fail(refused_range(path(), "the host sent bytes outside the file"));
+  }
+  std::scoped_lock lock(mutex_);
+  switch (claimed_.add(offset, length)) {
+    case RangeSet::Added::kOk:
+      return {};
+    case RangeSet::Added::kOverlaps:
+      return fail(refused_range(path(), "the host sent the same bytes twice"));
+    case RangeSet::Added::kTooMany:
+      break;
+  }
+  return fail(refused_range(path(), "the host sent too many scattered pieces"));
+}
+
+Result<void> TakenFile::unclaim(std::uint64_t offset, std::uint64_t length) {
+  std::scoped_lock lock(mutex_);
+  claimed_.remove(offset, length);
+  if (repeated_.add(offset, length) != RangeSet::Added::kOk) {
+    return fail({.code = Code::kChanged,
+                 .operation = "receive",
+                 .object = path(),
+                 .detail = "unencrypted data arrived damaged twice",
+                 .advice = "the link damages data or the file changes: fetch it encrypted"});
+  }
+  return {};
+}
+
+Result<TakenFile::FilePtr> TakenFile::open_partial(DirectoryTree& tree) {
+  if (abandoned_ || partial_ != nullptr) return partial_;
+  WH_ASSIGN(const auto directory, tree.open(directory_));
+  WH_ASSIGN(auto file, directory->open_partial(store::partial_name(entry_.name)));
+  partial_ = std::make_shared<const platform::File>(std::move(file));
+  if (entry_.size > kBlockBytes || entry_.sparse) WH_TRY(partial_->truncate(entry_.size));
+  return partial_;
+}
+
+Result<bool> TakenFile::write(DirectoryTree& tree, Bytes data, std::uint64_t offset) {
+  FilePtr file;
+  {
+    std::scoped_lock lock(mutex_);
+    WH_ASSIGN(file, open_partial(tree));
+  }
+  if (file == nullptr) return false;
+  WH_TRY(file->write_at(data, offset));
+  return written(data.size());
+}
+
+Result<bool> TakenFile::skip(DirectoryTree& tree, std::uint64_t length) {
+  std::scoped_lock lock(mutex_);
+  WH_ASSIGN(const auto file, open_partial(tree));
+  return file != nullptr && written(length);
+}
+
+Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) {
+  std::scoped_lock lock(mutex_);
+  WH_ASSIGN(const auto file, open_partial(tree));  // an empty file has had no range
+  if (file == nullptr) return {};
+  WH_TRY(file->set_mode(received_mode(entry_.mode)));
+  WH_TRY(file->set_modified(modified_of(entry_)));
+  if (rules.sync) WH_TRY(file->sync());
+  WH_ASSIGN(const auto directory, tree.open(directory_));
+  WH_TRY(put_in_place(*directory, rules));
+  partial_.reset();
+  return {};
+}
+
+Result<void> TakenFile::put_in_place(const platform::Directory& directory,
+                                     const PublishRules& rules) {
+  const std::string partial = store::partial_name(entry_.name);
+  auto published = directory.publish(partial, entry_.name, platform::Replace::kNo);
+  if (published.has_value() || published.error().code != Code::kExists) return published;
+
+  const auto there = directory.status_of(entry_.name);
+  if (there.has_value() && there->changed >= rules.started) {
+    return fail({.code = Code::kExists,
+                 .operation = "put in place",
+                 .object = path(),
+                 .detail = "a file of that name was made since this transfer began: another "
+                           "program, or two names that are one on this file system",
+                 .advice = "look at it, then run the same command again"});
+  }
+  if (!rules.overwrite) {
+    return fail({.code = Code::kExists,
+                 .operation = "put in place",
+                 .object = path(),
+                 .detail = "a different file is there",
+                 .advice = "use --overwrite to replace it"});
+  }
+  return directory.publish(partial, entry_.name, platform::Replace::kYes);
+}
+
+void TakenFile::abandon(DirectoryTree& tree) {
+  std::scoped_lock lock(mutex_);
+  abandoned_ = true;
+  if (partial_ == nullptr) return;
+  const auto directory = tree.open(directory_);
+  if (directory.has_value()) {
+    // Nothing to tell when that fails: the next run takes the partial over.
+    static_cast<void>((*directory)->remove_file(store::partial_name(entry_.name)));
+  }
+  partial_.reset();
+}
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,94 @@
+// One file on its way in: ranges claimed as they arrive, written to a partial, published when
+// every one was opened and written. Never by a message that says so.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/range_set.h"
+#include "platform/file_system.h"
+#include "transfer/directory_tree.h"
+#include "wire/messages.h"
+
+namespace wormhole::transfer {
+
+// Separate ranges of one file at once: every stream has one segment in hand, plus as many that
+// were given back half sent.
+inline constexpr std::size_t kRangesMax = 4 * kStreamsMax;
+
+// How a finished file is put in place.
+struct PublishRules {
+  bool overwrite = false;
+  bool sync = false;  // --fsync: data on disk before the name
+  // Files changed since then by anyone, this run included, are not replaced even so: two
+  // entries whose names collide here, or another program's work.
+  platform::Timestamp started;
+};
+
+class TakenFile {
+ public:
+  TakenFile(std::uint64_t id, std::uint64_t parent, NodePtr directory, wire::Entry entry)
+      : id_(id), parent_(parent), directory_(std::move(directory)), entry_(std::move(entry)) {}
+
+  [[nodiscard]] std::uint64_t id() const { return id_; }
+  [[nodiscard]] std::uint64_t parent() const { return parent_; }
+  [[nodiscard]] std::uint64_t size() const { return entry_.size; }
+  [[nodiscard]] bool is_sparse() const { return entry_.sparse; }
+  [[nodiscard]] std::string path() const {
+    return DirectoryTree::path_of(directory_, entry_.name);
+  }
+
+  // Reserves a range before it is written. kProtocol when it is outside the file or was there
+  // before: then nothing of it may be written.
+  [[nodiscard]] Result<void> claim(std::uint64_t offset, std::uint64_t length);
+  // A claimed range that turned out bad (its hash): it may come once more. kChanged when it did
+  // already.
+  [[nodiscard]] Result<void> unclaim(std::uint64_t offset, std::uint64_t length);
+
+  // Writes a claimed range, making the partial at the first call. True: that was the last one,
+  // this thread publishes. Thread-safe for separate ranges.
+  [[nodiscard]] Result<bool> write(DirectoryTree& tree, Bytes data, std::uint64_t offset);
+  // The same for a claimed hole.
+  [[nodiscard]] Result<bool> skip(DirectoryTree& tree, std::uint64_t length);
+
+  // Mode, time and the final name. kExists when a different file is there (and is kept). The
+  // partial is gone either way.
+  [[nodiscard]] Result<void> publish(DirectoryTree& tree, const PublishRules& rules);
+  // Removes the partial, unless it was published. Any thread, also while others write.
+  void abandon(DirectoryTree& tree);
+
+  // Data has begun to arrive (guarded by the tree builder's mutex).
+  bool begun = false;
+
+ private:
+  using FilePtr = std::shared_ptr<const platform::File>;
+  // Null when the file was abandoned: what still arrives is thrown away.
+  Result<FilePtr> open_partial(DirectoryTree& tree);
+  Result<void> put_in_place(const platform::Directory& directory, const PublishRules& rules);
+  bool written(std::uint64_t length) { return (written_bytes_ += length) == entry_.size; }
+
+  const std::uint64_t id_;
+  const std::uint64_t parent_;
+  const NodePtr directory_;
+  const wire::Entry entry_;
+
+  std::mutex mutex_;  // claims, the partial's making, publishing and end
+  RangeSet claimed_{kRangesMax};
+  RangeSet repeated_{kRangesMax};
+  FilePtr partial_;  // writers hold a reference of their own
+  bool abandoned_ = false;
+  std::atomic<std::uint64_t> written_bytes_ = 0;
+};
+using TakenFilePtr = std::shared_ptr<TakenFile>;
+
+// The mode a received file or directory gets: set-user-ID and set-group-ID are dropped
+// (threat 16), the rest is kept.
+[[nodiscard]] std::uint32_t received_mode(std::uint32_t mode);
+// Same size and modification time: the quick check.
+[[nodiscard]] bool looks_equal(const wire::Entry& entry, const platform::FileStatus& status);
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,193 @@
+#include "transfer/taker.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "store/hash.h"
+#include "transfer/failure.h"
+#include "wire/pack.h"
+
+namespace wormhole::transfer {
+namespace {
+
+// Credit goes back in portions: few messages, and the giver never runs dry.
+constexpr std::uint32_t kCreditPortion = kOpenEntriesMax / 8;
+
+Error broken(std::string_view why) {
+  return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
+}
+
+}  // namespace
+
+Taker::Taker(std::uint32_t request, TakeOptions options, TakerEvents& events,
+             TakenCounters& counters, ControlWriter& control, const Clock& clock)
+    : request_(request),
+      tree_(options, events, counters),
+      control_(control),
+      clock_(clock),
+      may_have_(options.may_have) {}
+
+Result<void> Taker::on_message(const wire::Message& message) {
+  if (const auto* entries = std::get_if<wire::Entries>(&message)) {
+    if (entries->request != request_) return fail(broken("entries of no request"));
+    wire::Want want{.request = request_, .files = {}, .decided = 0};
+    WH_TRY(tree_.on_entries(*entries, want.files));
+    if (may_have_) {
+      want.decided = entries->first_id + entries->entries.size();
+      control_.push(std::move(want));
+    }
+  } else if (const auto* listed = std::get_if<wire::Listed>(&message)) {
+    if (listed->request != request_) return fail(broken("a list of no request"));
+    WH_TRY(tree_.on_listed(listed->entries));
+  } else if (const auto* failed = std::get_if<wire::Failed>(&message)) {
+    if (failed->request != request_) return fail(broken("a failure of no request"));
+    WH_TRY(tree_.on_failed(*failed, /*may_wait=*/false));
+  } else if (const auto* refused = std::get_if<wire::Refused>(&message)) {
+    if (refused->request != request_) return fail(broken("a refusal of no request"));
+    return fail(remote_failure(refused->code, "", refused->reason));
+  } else {
+    return fail(broken("unexpected message " + std::string(wire::message_name(message))));
+  }
+  after_progress();
+  return {};
+}
+
+Result<void> Taker::on_frame(const wire::FrameHeader& header, Block& block,
+                             session::SealedReader& reader, bool on_first_connection) {
+  if (header.request != request_ && header.type != wire::FrameType::kControl) {
+    return fail(broken("data of no request"));
+  }
+  const Bytes payload = Bytes(block.payload()).first(header.payload_bytes);
+  if (first_byte_ == 0 && header.type != wire::FrameType::kControl) {
+    TimePoint::rep none = 0;
+    first_byte_.compare_exchange_strong(none, clock_.now().time_since_epoch().count());
+  }
+  switch (header.type) {
+    case wire::FrameType::kData: {
+      WH_ASSIGN(const auto file, tree_.find(header.file, !on_first_connection));
+      if (file != nullptr) WH_TRY(tree_.on_data(file, header.offset, payload));
+      break;
+    }
+    case wire::FrameType::kPack:
+      WH_TRY(on_pack(payload, on_first_connection));
+      break;
+    case wire::FrameType::kHole: {
+      const std::uint64_t length = load_le<std::uint64_t>(payload.data());
+      WH_ASSIGN(const auto file, tree_.find(header.file, !on_first_connection));
+      if (file != nullptr) WH_TRY(tree_.on_hole(file, header.offset, length));
+      break;
+    }
+    case wire::FrameType::kPlain:
+      WH_TRY(on_plain(header, block, reader, on_first_connection));
+      break;
+    case wire::FrameType::kControl: {
+      // Beside data only one message makes sense: the file that this stream could not send.
+      WH_ASSIGN(const auto message, wire::decode(payload));
+      const auto* failed = std::get_if<wire::Failed>(&message);
+      if (failed == nullptr || !failed->has_file || failed->request != request_) {
+        return fail(broken("unexpected message on a data stream"));
+      }
+      WH_TRY(tree_.on_failed(*failed, !on_first_connection));
+      break;
+    }
+    case wire::FrameType::kTrailer:
+    case wire::FrameType::kEndStream:
+      return fail(broken("unexpected frame"));
+  }
+  after_progress();
+  return {};
+}
+
+Result<void> Taker::on_pack(Bytes payload, bool on_first_connection) {
+  wire::PackReader pack(payload);
+  while (true) {
+    WH_ASSIGN(const auto record, pack.next());
+    if (!record.has_value()) return {};
+    WH_ASSIGN(const auto file, tree_.find(record->file, !on_first_connection));
+    if (file == nullptr) continue;
+    if (record->data.size() != file->size()) {
+      return fail(broken("a packed file is not as long as announced"));
+    }
+    WH_TRY(tree_.on_data(file, 0, record->data));
+  }
+}
+
+// Unsealed bytes: counted only when the sealed hash behind them fits. A range that was damaged,
+// or changed between the giver's reading and its sending, is asked for once more.
+Result<void> Taker::on_plain(const wire::FrameHeader& header, Block& block,
+                             session::SealedReader& reader, bool on_first_connection) {
+  if (plain_pool_ == nullptr) {
+    return fail(broken("the host sent unencrypted data that was not asked for"));
+  }
+  const std::uint32_t length = load_le<std::uint32_t>(block.payload().data());
+  if (length == 0 || length > kBlockBytes) return fail(broken("unencrypted range out of bounds"));
+  Block trailer_block = plain_pool_->acquire();
+  WH_TRY(reader.receive_plain(block.payload().first(length)));
+  WH_ASSIGN(const auto trailer, reader.receive(trailer_block));
+  if (trailer.type != wire::FrameType::kTrailer || trailer.request != header.request ||
+      trailer.file != header.file || trailer.offset != header.offset) {
+    return fail(broken("unencrypted data without its hash"));
+  }
+  WH_ASSIGN(const auto file, tree_.find(header.file, !on_first_connection));
+  if (file == nullptr) return {};
+  WH_TRY(file->claim(header.offset, length));
+  const Bytes data = Bytes(block.payload()).first(length);
+  const store::Hash hash = store::hash(data);
+  if (std::ranges::equal(hash, trailer_block.payload().first(hash.size()))) {
+    return tree_.on_claimed_data(file, header.offset, data);
+  }
+  if (const auto again = file->unclaim(header.offset, length); !again.has_value()) {
+    tree_.give_up(file, again.error());
+    return {};
+  }
+  control_.push(wire::Again{request_, header.file, header.offset, length});
+  return {};
+}
+
+void Taker::after_progress() {
+  const std::uint32_t finished = tree_.take_finished();
+  const std::uint32_t unreturned = unreturned_credit_ += finished;
+  if (unreturned >= kCreditPortion) {
+    // Another thread may have taken it meanwhile.
+    const std::uint32_t credit = unreturned_credit_.exchange(0);
+    if (credit > 0) control_.add_credit(request_, credit);
+  }
+  for (const std::uint64_t id : tree_.take_given_up()) {
+    control_.push(wire::Failed{.request = request_, .has_file = true, .file = id});
+  }
+  if (!tree_.is_complete()) return;
+  std::scoped_lock lock(mutex_);
+  complete_ = true;
+  over_.notify_all();
+}
+
+Result<void> Taker::wait() {
+  std::unique_lock lock(mutex_);
+  over_.wait(lock, [&] { return complete_ || error_.has_value(); });
+  if (complete_) return {};
+  return fail(*error_);
+}
+
+void Taker::fail_with(Error error) {
+  {
+    std::scoped_lock lock(mutex_);
+    if (!error_.has_value()) error_ = std::move(error);
+    over_.notify_all();
+  }
+  tree_.wake_all();
+}
+
+bool Taker::is_over() const {
+  std::scoped_lock lock(mutex_);
+  return complete_ || error_.has_value();
+}
+
+void Taker::allow_plain(BlockPool& pool) { plain_pool_ = &pool; }
+
+std::optional<TimePoint> Taker::first_byte() const {
+  const TimePoint::rep at = first_byte_;
+  if (at == 0) return std::nullopt;
+  return TimePoint(TimePoint::duration(at));
+}
+
+}  // namespace wormhole::transfer

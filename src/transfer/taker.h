@@ -1,0 +1,73 @@
+// The taking side of a session: reads streams, and puts what arrives into a tree.
+//
+// One request at a time. The first connection's thread calls read_control(), each further
+// stream's thread read_data(); both return when the request is complete, the stream ended in
+// order, or something failed. Control to the giver goes through the control writer.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "base/block.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "session/sealed_stream.h"
+#include "transfer/control_writer.h"
+#include "transfer/tree_builder.h"
+#include "wire/messages.h"
+
+namespace wormhole::transfer {
+
+class Taker {
+ public:
+  Taker(std::uint32_t request, TakeOptions options, TakerEvents& events, TakenCounters& counters,
+        ControlWriter& control, const Clock& clock);
+
+  // A message of this request, from the first connection. True when it was the taker's.
+  [[nodiscard]] Result<void> on_message(const wire::Message& message);
+  // A frame of data from any stream; its payload stands in `block`. `on_first_connection` says
+  // whether waiting for an announcement is allowed.
+  [[nodiscard]] Result<void> on_frame(const wire::FrameHeader& header, Block& block,
+                                      session::SealedReader& reader, bool on_first_connection);
+
+  // Waits until the request is complete or fail_with() was called; returns how it ended.
+  [[nodiscard]] Result<void> wait();
+  // Ends the request from outside (a stream failed, the user stopped it). The first error wins.
+  void fail_with(Error error);
+  [[nodiscard]] bool is_over() const;
+  // After all streams have stopped: removes what is half there.
+  void abandon() { tree_.abandon(); }
+
+  // The same bytes unsealed are accepted only if this end asked for it.
+  void allow_plain(BlockPool& pool);
+
+  [[nodiscard]] std::optional<TimePoint> first_byte() const;
+  [[nodiscard]] std::string shown_root() const { return tree_.shown_root(); }
+
+ private:
+  Result<void> on_pack(Bytes payload, bool on_first_connection);
+  Result<void> on_plain(const wire::FrameHeader& header, Block& block,
+                        session::SealedReader& reader, bool on_first_connection);
+  void after_progress();
+
+  const std::uint32_t request_;
+  TreeBuilder tree_;
+  ControlWriter& control_;
+  const Clock& clock_;
+  const bool may_have_;
+  BlockPool* plain_pool_ = nullptr;
+
+  std::atomic<std::uint32_t> unreturned_credit_ = 0;
+  std::atomic<TimePoint::rep> first_byte_ = 0;  // since the clock's epoch; 0: none yet
+
+  mutable std::mutex mutex_;
+  std::condition_variable over_;
+  bool complete_ = false;
+  std::optional<Error> error_;
+};
+
+}  // namespace wormhole::transfer

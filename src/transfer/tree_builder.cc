@@ -1,0 +1,596 @@
+#include "transfer/tree_builder.h"
+
+#include <cerrno>
+#include <chrono>
+
+#include "base/check.h"
+#include "store/hash.h"
+#include "transfer/failure.h"
+
+namespace wormhole::transfer {
+namespace {
+
+using platform::FileType;
+using wire::EntryType;
+
+// Files given up are remembered so that their late data is no offence; a host that makes us give
+// up more than this is not worth talking to.
+constexpr std::size_t kGivenUpMax = 1'000'000;
+
+// The kernel stamps files with a clock of up to 10 ms ticks, ours is finer.
+constexpr std::chrono::milliseconds kClockSlack{10};
+
+constexpr std::uint32_t kOwnerAll = 0700;
+
+Error broken(std::string_view why) {
+  return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
+}
+
+platform::Timestamp transfer_start() {
+  const auto since_epoch =
+      (std::chrono::system_clock::now() - kClockSlack).time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
+  return {seconds.count(),
+          static_cast<std::uint32_t>(
+              std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds).count())};
+}
+
+// This machine cannot go on, whatever the entry.
+bool ends_session(const Error& error) {
+  switch (error.code) {
+    case Code::kProtocol:
+    case Code::kNoSpace:
+    case Code::kCrypto:
+      return true;
+    case Code::kLocalIo:
+      return error.os_errno == EIO || error.os_errno == EROFS || error.os_errno == EMFILE ||
+             error.os_errno == ENFILE;
+    default:
+      return false;
+  }
+}
+
+platform::Timestamp modified_of(const wire::Entry& entry) {
+  return {entry.mtime_seconds, entry.mtime_nanoseconds};
+}
+
+}  // namespace
+
+TreeBuilder::TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters& counters)
+    : options_(std::move(options)), events_(events), counters_(counters) {
+  rules_.overwrite = options_.overwrite;
+  rules_.sync = options_.sync;
+}
+
+TreeBuilder::~TreeBuilder() = default;
+
+// --- announcements (the thread of the first connection) ----------------------------------------
+
+Result<void> TreeBuilder::on_entries(const wire::Entries& entries,
+                                     std::vector<std::uint64_t>& wanted) {
+  {
+    std::scoped_lock lock(mutex_);
+    if (listed_ || entries.first_id != next_entry_) {
+      return fail(broken("the host announced entries out of order"));
+    }
+  }
+  std::uint64_t id = entries.first_id;
+  for (const wire::Entry& entry : entries.entries) {
+    WH_TRY(on_entry(id, entry, wanted));
+    ++id;
+    std::scoped_lock lock(mutex_);
+    next_entry_ = id;
+  }
+  announced_.notify_all();
+  close_directories();
+  return {};
+}
+
+Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry,
+                                   std::vector<std::uint64_t>& wanted) {
+  if (entry.type == EntryType::kDirectoryEnd) return on_directory_end(entry.parent);
+  if (id == 0) return on_root(entry, wanted);
+
+  WH_TRY(platform::check_name(entry.name));
+  OpenDirectory* parent = nullptr;
+  {
+    std::scoped_lock lock(mutex_);
+    const auto found = directories_.find(entry.parent);
+    if (found == directories_.end() || found->second.ended) {
+      return fail(broken("the host announced an entry of no directory"));
+    }
+    parent = &found->second;  // stays put: only this thread inserts, and it is not complete
+    if (++open_entries_ > kOpenEntriesMax) {
+      return fail(broken("the host announced more than it may"));
+    }
+    ++parent->unfinished;
+  }
+  const std::string path = DirectoryTree::path_of(parent->node, entry.name);
+  if (parent->failed) {
+    return refuse(id, entry, *parent,
+                  {.code = Code::kLocalIo,
+                   .operation = "fetch",
+                   .object = path,
+                   .detail = "its directory could not be made"});
+  }
+  if (store::is_partial_name(entry.name) ||
+      (refuses_hidden_ && entry.parent == 0 && entry.name.starts_with('.'))) {
+    return refuse(id, entry, *parent,
+                  {.code = Code::kUnsafeName,
+                   .operation = "fetch",
+                   .object = path,
+                   .detail = "the host chose a hidden name",
+                   .advice = "name a destination"});
+  }
+  switch (entry.type) {
+    case EntryType::kDirectory:
+      return on_directory(id, entry, *parent);
+    case EntryType::kSymlink:
+      return on_symlink(entry, *parent);
+    case EntryType::kRegular:
+      return on_regular(id, entry, *parent, wanted);
+    case EntryType::kDirectoryEnd:
+      break;
+  }
+  return fail(broken("unknown entry"));
+}
+
+Result<void> TreeBuilder::on_root(const wire::Entry& entry, std::vector<std::uint64_t>& wanted) {
+  if (entry.parent != wire::kNoEntry) return fail(broken("the host sent no root"));
+  if (!options_.requested_name.empty() && entry.name != options_.requested_name) {
+    return fail({.code = Code::kProtocol,
+                 .operation = "fetch",
+                 .object = entry.name,
+                 .detail = "the host sent something else than was asked for"});
+  }
+  WH_ASSIGN(auto placed, place_root(options_.destination, entry));
+  if (store::is_partial_name(placed.name)) {
+    return fail({.code = Code::kUnsafeName,
+                 .operation = "fetch",
+                 .object = placed.name,
+                 .detail = "that name is kept for unfinished downloads"});
+  }
+  rules_.started = transfer_start();
+  tree_ = std::make_unique<DirectoryTree>(std::move(placed.directory));
+  refuses_hidden_ = entry.name.empty() && !options_.destination.path.has_value();
+  const bool is_directory = entry.type == EntryType::kDirectory;
+  {
+    std::scoped_lock lock(mutex_);
+    shown_root_ = placed.shown;
+    OpenDirectory root;
+    root.node = tree_->root();
+    root.mode = entry.mode;
+    root.modified = modified_of(entry);
+    root.sets_time = is_directory && !entry.name.empty();
+    root.sets_mode = root.sets_time && placed.made;
+    ++open_entries_;
+    // A single file's directory is the user's own: it ends with the file.
+    root.ended = !is_directory;
+    root.unfinished = is_directory ? 0 : 1;
+    directories_.emplace(is_directory ? 0 : wire::kNoEntry, std::move(root));
+  }
+  if (is_directory) {
+    ++counters_.directories;
+    return {};
+  }
+  wire::Entry single = entry;
+  single.name = placed.name;
+  OpenDirectory& parent = directories_.at(wire::kNoEntry);
+  if (entry.type == EntryType::kSymlink) return on_symlink(single, parent);
+  return on_regular(0, single, parent, wanted);
+}
+
+Result<void> TreeBuilder::on_directory(std::uint64_t id, const wire::Entry& entry,
+                                       OpenDirectory& parent) {
+  OpenDirectory made;
+  made.node = DirectoryTree::child(parent.node, entry.name);
+  made.parent = entry.parent;
+  made.name = entry.name;
+  made.mode = entry.mode;
+  made.modified = modified_of(entry);
+  made.depth = parent.depth + 1;
+  if (made.depth >= kDepthMax) return fail(broken("the host's tree is too deep"));
+  const auto result = make_directory(made, parent.node);
+  if (!result.has_value()) {
+    if (ends_session(result.error())) return result;
+    return refuse(id, entry, parent, result.error());
+  }
+  ++counters_.directories;
+  std::scoped_lock lock(mutex_);
+  directories_.emplace(id, std::move(made));
+  return {};
+}
+
+Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
+                                 const OpenDirectory& parent, const Error& error) {
+  Error named = error;
+  named.object = DirectoryTree::path_of(parent.node, entry.name);
+  if (entry.type != EntryType::kDirectory) {
+    if (entry.type == EntryType::kRegular && !options_.may_have) {
+      // Its data is on its way unasked: no offence, but to be stopped.
+      std::scoped_lock lock(mutex_);
+      given_up_.insert(id);
+      newly_given_up_.push_back(id);
+    }
+    return entry_failed(entry.parent, named.object, named);
+  }
+  report(named.object, named);
+  OpenDirectory refused;
+  refused.node = DirectoryTree::child(parent.node, entry.name);
+  refused.parent = entry.parent;
+  refused.name = entry.name;
+  refused.failed = true;
+  refused.sets_time = false;
+  refused.sets_mode = false;
+  refused.depth = parent.depth + 1;
+  if (refused.depth >= kDepthMax) return fail(broken("the host's tree is too deep"));
+  std::scoped_lock lock(mutex_);
+  directories_.emplace(id, std::move(refused));
+  return {};
+}
+
+Result<void> TreeBuilder::make_directory(const OpenDirectory& made, const NodePtr& parent) {
+  WH_ASSIGN(const auto handle, tree_->open(parent));
+  WH_ASSIGN(const bool is_new, handle->make_directory(made.name, kOwnerAll));
+  WH_ASSIGN(const auto own, tree_->open(made.node));
+  WH_ASSIGN(const auto status, own->status());
+  if (!is_new) {
+    if (made_directories_.contains(status.inode)) {
+      return fail({.code = Code::kUnsafeName,
+                   .operation = "make directory",
+                   .object = made.name,
+                   .detail = "its name is one with another's on this file system"});
+    }
+    if ((status.mode & kOwnerAll) != kOwnerAll) WH_TRY(own->set_mode(status.mode | kOwnerAll));
+  }
+  made_directories_.insert(status.inode);
+  return {};
+}
+
+Result<void> TreeBuilder::on_directory_end(std::uint64_t directory) {
+  std::scoped_lock lock(mutex_);
+  const auto found = directories_.find(directory);
+  if (found == directories_.end() || found->second.ended) {
+    return fail(broken("the host ended a directory that is not open"));
+  }
+  found->second.ended = true;
+  complete_directory(directory);
+  return {};
+}
+
+Result<void> TreeBuilder::on_symlink(const wire::Entry& entry, OpenDirectory& parent) {
+  const std::string path = DirectoryTree::path_of(parent.node, entry.name);
+  const auto made = make_symlink(entry, parent.node);
+  if (!made.has_value()) {
+    if (ends_session(made.error())) return made;
+    return entry_failed(entry.parent, path, made.error());
+  }
+  finished_in(entry.parent);
+  return {};
+}
+
+Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& parent) {
+  if (entry.target.empty() || entry.target.find('\0') != std::string::npos) {
+    Error error = broken("the host sent a symlink without a usable target");
+    error.object = DirectoryTree::path_of(parent, entry.name);
+    return fail(std::move(error));
+  }
+  WH_ASSIGN(const auto directory, tree_->open(parent));
+  const auto made = directory->make_symlink(entry.name, entry.target);
+  if (!made.has_value()) {
+    if (made.error().code != Code::kExists) return made;
+    const auto present = directory->read_link(entry.name);
+    if (present.has_value() && *present == entry.target) {
+      ++counters_.links;
+      return {};
+    }
+    const auto status = directory->status_of(entry.name);
+    const bool replaceable = options_.overwrite && status.has_value() &&
+                             status->type != FileType::kDirectory &&
+                             status->changed < rules_.started;
+    if (!replaceable) {
+      return fail({.code = Code::kExists,
+                   .operation = "make symlink",
+                   .object = DirectoryTree::path_of(parent, entry.name),
+                   .detail = "something else is there",
+                   .advice = options_.overwrite ? "" : "use --overwrite to replace it"});
+    }
+    const std::string partial = store::partial_name(entry.name);
+    static_cast<void>(directory->remove_file(partial));
+    WH_TRY(directory->make_symlink(partial, entry.target));
+    WH_TRY(directory->publish(partial, entry.name, platform::Replace::kYes));
+  }
+  ++counters_.links;
+  return directory->set_symlink_modified(entry.name, modified_of(entry));
+}
+
+Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
+                                     OpenDirectory& parent, std::vector<std::uint64_t>& wanted) {
+  ++counters_.announced_files;
+  counters_.announced_bytes += entry.size;
+  const std::string path = DirectoryTree::path_of(parent.node, entry.name);
+  if (options_.may_have) {
+    const auto present = compare(entry, parent.node);
+    if (!present.has_value()) {
+      if (ends_session(present.error())) return fail(present.error());
+      return entry_failed(entry.parent, path, present.error());
+    }
+    if (*present == Present::kEqual) {
+      ++counters_.skipped_files;
+      counters_.skipped_bytes += entry.size;
+      finished_in(entry.parent);
+      return {};
+    }
+    if (*present == Present::kDifferent && !options_.overwrite) {
+      return entry_failed(entry.parent, path,
+                          {.code = Code::kExists,
+                           .operation = "fetch",
+                           .object = path,
+                           .detail = "a different file is there",
+                           .advice = "use --overwrite to replace it"});
+    }
+  }
+  auto file = std::make_shared<TakenFile>(id, entry.parent, parent.node, entry);
+  {
+    std::scoped_lock lock(mutex_);
+    files_.emplace(id, file);
+  }
+  if (entry.size == 0) return absorb(file, publish(file));
+  if (options_.may_have) wanted.push_back(id);
+  return {};
+}
+
+Result<TreeBuilder::Present> TreeBuilder::compare(const wire::Entry& entry,
+                                                  const NodePtr& directory) {
+  WH_ASSIGN(const auto handle, tree_->open(directory));
+  const auto status = handle->status_of(entry.name);
+  if (!status.has_value()) {
+    if (status.error().code == Code::kNotFound) return Present::kMissing;
+    return fail(status.error());
+  }
+  return looks_equal(entry, *status) ? Present::kEqual : Present::kDifferent;
+}
+
+Result<void> TreeBuilder::on_listed(std::uint64_t entries) {
+  std::scoped_lock lock(mutex_);
+  if (listed_ || entries != next_entry_ || entries == 0) {
+    return fail(broken("the host's count of entries is wrong"));
+  }
+  for (const auto& [id, directory] : directories_) {
+    if (!directory.ended) return fail(broken("the host left a directory open"));
+  }
+  listed_ = true;
+  counters_.all_announced = true;
+  announced_.notify_all();
+  return {};
+}
+
+// --- data (any stream) -------------------------------------------------------------------------
+
+Result<void> TreeBuilder::wait_for_entry(std::unique_lock<std::mutex>& lock, std::uint64_t id,
+                                         bool may_wait) {
+  while (id >= next_entry_) {
+    if (!may_wait || listed_) return fail(broken("the host sent what it has not announced"));
+    if (woken_) return fail({.code = Code::kLost, .operation = "fetch"});
+    announced_.wait(lock);
+  }
+  return {};
+}
+
+Result<TakenFilePtr> TreeBuilder::find(std::uint64_t id, bool may_wait) {
+  std::unique_lock lock(mutex_);
+  WH_TRY(wait_for_entry(lock, id, may_wait));
+  const auto found = files_.find(id);
+  if (found != files_.end()) return found->second;
+  if (given_up_.contains(id)) return TakenFilePtr();
+  return fail(broken("the host sent a file that was not asked for, or twice"));
+}
+
+Result<void> TreeBuilder::on_data(const TakenFilePtr& file, std::uint64_t offset, Bytes data) {
+  WH_TRY(file->claim(offset, data.size()));
+  return on_claimed_data(file, offset, data);
+}
+
+Result<void> TreeBuilder::begin(const TakenFilePtr& file) {
+  bool begins = false;
+  {
+    std::scoped_lock lock(mutex_);
+    begins = !file->begun;
+    if (begins) {
+      file->begun = true;
+      if (++partials_ > kOpenPartialsMax) {
+        return fail(broken("the host began too many files at once"));
+      }
+    }
+  }
+  if (begins && file->size() > kPackedFileMaxBytes) events_.on_file(file->path());
+  return {};
+}
+
+Result<void> TreeBuilder::on_claimed_data(const TakenFilePtr& file, std::uint64_t offset,
+                                          Bytes data) {
+  WH_TRY(begin(file));
+  counters_.bytes += data.size();
+  const auto complete = file->write(*tree_, data, offset);
+  if (!complete.has_value()) return absorb(file, fail(complete.error()));
+  return *complete ? absorb(file, publish(file)) : Result<void>();
+}
+
+Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset,
+                                  std::uint64_t length) {
+  if (!file->is_sparse()) return fail(broken("the host sent a hole in a file without any"));
+  WH_TRY(file->claim(offset, length));
+  WH_TRY(begin(file));
+  const auto complete = file->skip(*tree_, length);
+  if (!complete.has_value()) return absorb(file, fail(complete.error()));
+  return *complete ? absorb(file, publish(file)) : Result<void>();
+}
+
+Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
+  WH_TRY(file->publish(*tree_, rules_));
+  if (!forget(file)) return {};  // given up by another thread at the last moment
+  ++counters_.files;
+  if (file->size() <= kPackedFileMaxBytes) events_.on_file(file->path());
+  finished_in(file->parent());
+  close_directories();
+  return {};
+}
+
+// --- failures ----------------------------------------------------------------------------------
+
+Result<void> TreeBuilder::absorb(const TakenFilePtr& file, Result<void> result) {
+  if (result.has_value() || ends_session(result.error())) return result;
+  give_up(file, result.error());
+  return {};
+}
+
+void TreeBuilder::give_up(const TakenFilePtr& file, const Error& error) {
+  {
+    std::scoped_lock lock(mutex_);
+    given_up_.insert(file->id());
+    newly_given_up_.push_back(file->id());
+  }
+  if (!forget(file)) return;
+  file->abandon(*tree_);
+  Error named = error;
+  named.object = file->path();
+  report(named.object, named);
+  finished_in(file->parent());
+  close_directories();
+}
+
+Result<void> TreeBuilder::on_failed(const wire::Failed& failed, bool may_wait) {
+  if (failed.has_file) {
+    TakenFilePtr file;
+    {
+      std::unique_lock lock(mutex_);
+      WH_TRY(wait_for_entry(lock, failed.file, may_wait));
+      if (given_up_.size() >= kGivenUpMax) return fail(broken("too many files failed"));
+      const auto found = files_.find(failed.file);
+      if (found == files_.end()) return {};
+      file = found->second;
+    }
+    give_up(file, remote_failure(failed.code, file->path(), failed.reason));
+    return {};
+  }
+  std::string path = failed.name;
+  {
+    std::scoped_lock lock(mutex_);
+    const auto parent = directories_.find(failed.parent);
+    if (parent != directories_.end()) {
+      path = DirectoryTree::path_of(parent->second.node, failed.name);
+    }
+  }
+  report(path, remote_failure(failed.code, path, failed.reason));
+  return {};
+}
+
+Result<void> TreeBuilder::entry_failed(std::uint64_t parent, const std::string& path,
+                                       const Error& error) {
+  report(path, error);
+  finished_in(parent);
+  return {};
+}
+
+void TreeBuilder::report(const std::string& path, const Error& error) {
+  ++(error.code == Code::kSkippedSpecial ? counters_.specials : counters_.failed);
+  events_.on_failed(path, error);
+}
+
+// --- bookkeeping -------------------------------------------------------------------------------
+
+bool TreeBuilder::forget(const TakenFilePtr& file) {
+  std::scoped_lock lock(mutex_);
+  if (files_.erase(file->id()) == 0) return false;
+  if (file->begun) --partials_;
+  return true;
+}
+
+void TreeBuilder::finished_in(std::uint64_t parent) {
+  std::scoped_lock lock(mutex_);
+  const auto found = directories_.find(parent);
+  WH_CHECK(found != directories_.end() && found->second.unfinished > 0);
+  --found->second.unfinished;
+  count_finished();
+  complete_directory(parent);
+}
+
+void TreeBuilder::count_finished() {
+  WH_CHECK(open_entries_ > 0);
+  --open_entries_;
+  ++finished_;
+}
+
+void TreeBuilder::complete_directory(std::uint64_t id) {
+  while (true) {
+    const auto found = directories_.find(id);
+    WH_CHECK(found != directories_.end());
+    if (!found->second.ended || found->second.unfinished > 0) return;
+    const std::uint64_t above = found->second.parent;
+    complete_directories_.push_back(std::move(found->second));
+    directories_.erase(found);
+    if (id == wire::kNoEntry) return;  // the user's directory around a single file: no entry
+    count_finished();
+    if (above == wire::kNoEntry) return;
+    --directories_.at(above).unfinished;
+    id = above;
+  }
+}
+
+void TreeBuilder::close_directories() {
+  std::unique_lock lock(mutex_);
+  // In order, one thread at a time: a parent may end up unsearchable.
+  if (closing_directories_) return;
+  closing_directories_ = true;
+  while (!complete_directories_.empty()) {
+    OpenDirectory directory = std::move(complete_directories_.front());
+    complete_directories_.pop_front();
+    if (!directory.sets_time) continue;
+    lock.unlock();
+    const auto set = [&]() -> Result<void> {
+      WH_ASSIGN(const auto handle, tree_->open(directory.node));
+      if (directory.sets_mode) WH_TRY(handle->set_mode(received_mode(directory.mode)));
+      WH_TRY(handle->set_modified(directory.modified));
+      return options_.sync ? handle->sync() : Result<void>();
+    }();
+    if (!set.has_value()) {
+      report(DirectoryTree::path_of(directory.node->parent(), directory.name), set.error());
+    }
+    lock.lock();
+  }
+  closing_directories_ = false;
+}
+
+std::uint32_t TreeBuilder::take_finished() {
+  std::scoped_lock lock(mutex_);
+  return std::exchange(finished_, 0);
+}
+
+std::vector<std::uint64_t> TreeBuilder::take_given_up() {
+  std::scoped_lock lock(mutex_);
+  return std::exchange(newly_given_up_, {});
+}
+
+bool TreeBuilder::is_complete() const {
+  std::scoped_lock lock(mutex_);
+  return listed_ && open_entries_ == 0 && complete_directories_.empty() && !closing_directories_;
+}
+
+std::string TreeBuilder::shown_root() const {
+  std::scoped_lock lock(mutex_);
+  return shown_root_;
+}
+
+void TreeBuilder::wake_all() {
+  std::scoped_lock lock(mutex_);
+  woken_ = true;
+  announced_.notify_all();
+}
+
+void TreeBuilder::abandon() {
+  std::scoped_lock lock(mutex_);
+  for (auto& [id, file] : files_) file->abandon(*tree_);
+  files_.clear();
+}
+
+}  // namespace wormhole::transfer

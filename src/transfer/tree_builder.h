@@ -1,0 +1,160 @@
+// The taking side's picture of one request: what was announced, what has arrived, and the tree
+// it becomes on disk.
+//
+// on_entries() and on_listed() are called by the thread that reads the first connection, in
+// order; the data calls by any stream's thread. A stream may be ahead of the announcements: its
+// call waits for the entry. One mutex for the tables, never held over file I/O; each file has
+// its own. Tables are bounded by the credit: what a giver announces beyond it is kProtocol.
+//
+// Errors returned here end the session: the peer broke the protocol (kProtocol, kUnsafeName), or
+// this machine cannot go on (kNoSpace, kLocalIo). What concerns one entry is counted, reported
+// by TakerEvents, and the rest goes on.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/result.h"
+#include "transfer/destination.h"
+#include "transfer/directory_tree.h"
+#include "transfer/events.h"
+#include "transfer/taken_file.h"
+#include "wire/messages.h"
+
+namespace wormhole::transfer {
+
+struct TakeOptions {
+  Destination destination;
+  bool overwrite = false;
+  bool sync = false;
+  // The giver waits for Want: compare with what is there first.
+  bool may_have = false;
+  // The last part of the path that was asked for: the only name the root may have. Empty:
+  // everything was, and the host names it.
+  std::string requested_name = {};
+};
+
+class TreeBuilder {
+ public:
+  TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters& counters);
+  ~TreeBuilder();
+  TreeBuilder(const TreeBuilder&) = delete;
+  TreeBuilder& operator=(const TreeBuilder&) = delete;
+
+  // Ids whose data is to be asked for are appended to `wanted` (with may_have).
+  [[nodiscard]] Result<void> on_entries(const wire::Entries& entries,
+                                        std::vector<std::uint64_t>& wanted);
+  [[nodiscard]] Result<void> on_listed(std::uint64_t entries);
+  // The giver gave up a file, or could not announce one. Any stream.
+  [[nodiscard]] Result<void> on_failed(const wire::Failed& failed, bool may_wait);
+
+  // The file of an arriving frame. Null: data of a file that was given up, to be thrown away.
+  // `may_wait` is false on the first connection, where announcements come in order.
+  [[nodiscard]] Result<TakenFilePtr> find(std::uint64_t id, bool may_wait);
+  // A range of a file, opened and authenticated.
+  [[nodiscard]] Result<void> on_data(const TakenFilePtr& file, std::uint64_t offset, Bytes data);
+  [[nodiscard]] Result<void> on_hole(const TakenFilePtr& file, std::uint64_t offset,
+                                     std::uint64_t length);
+  // A claimed range (on_data without the claim): for data that is checked after it is claimed.
+  [[nodiscard]] Result<void> on_claimed_data(const TakenFilePtr& file, std::uint64_t offset,
+                                             Bytes data);
+  // One file goes wrong here: reported, its partial removed, further data thrown away.
+  void give_up(const TakenFilePtr& file, const Error& error);
+
+  // Entries finished since the last call: credit to return.
+  [[nodiscard]] std::uint32_t take_finished();
+  // Files given up since the last call that the giver should stop sending.
+  [[nodiscard]] std::vector<std::uint64_t> take_given_up();
+
+  // Everything announced has been dealt with.
+  [[nodiscard]] bool is_complete() const;
+  // Where the root went; empty before it came.
+  [[nodiscard]] std::string shown_root() const;
+  // Wakes waiting streams and removes what is half there. No data call may be running.
+  void abandon();
+  void wake_all();
+
+ private:
+  struct OpenDirectory {
+    NodePtr node;
+    std::uint64_t parent = wire::kNoEntry;
+    std::string name;
+    std::uint32_t mode = 0;
+    platform::Timestamp modified;
+    bool sets_time = true;  // not of the virtual root, nor of the user's directory of one file
+    bool sets_mode = true;  // nor of a DEST that was there: its mode is the user's choice
+    bool failed = false;
+    bool ended = false;
+    std::size_t depth = 0;  // below the root
+    std::uint64_t unfinished = 0;  // entries directly in it
+  };
+
+  // Waits (if it may) until the entry is announced; kProtocol when it never can be.
+  Result<void> wait_for_entry(std::unique_lock<std::mutex>& lock, std::uint64_t id, bool may_wait);
+  Result<void> on_entry(std::uint64_t id, const wire::Entry& entry,
+                        std::vector<std::uint64_t>& wanted);
+  Result<void> on_root(const wire::Entry& entry, std::vector<std::uint64_t>& wanted);
+  Result<void> on_directory(std::uint64_t id, const wire::Entry& entry, OpenDirectory& parent);
+  // An entry that is not taken: reported. A directory stays known, for what is announced in it.
+  Result<void> refuse(std::uint64_t id, const wire::Entry& entry, const OpenDirectory& parent,
+                      const Error& error);
+  Result<void> on_directory_end(std::uint64_t directory);
+  Result<void> on_symlink(const wire::Entry& entry, OpenDirectory& parent);
+  Result<void> on_regular(std::uint64_t id, const wire::Entry& entry, OpenDirectory& parent,
+                          std::vector<std::uint64_t>& wanted);
+  Result<void> expect_data(std::uint64_t id, const wire::Entry& entry, OpenDirectory& parent,
+                           std::vector<std::uint64_t>& wanted);
+  enum class Present { kMissing, kEqual, kDifferent };
+  Result<Present> compare(const wire::Entry& entry, const NodePtr& directory);
+  Result<void> make_directory(const OpenDirectory& made, const NodePtr& parent);
+  Result<void> make_symlink(const wire::Entry& entry, const NodePtr& parent);
+
+  // Something of the file arrives: kProtocol when too many are under way.
+  Result<void> begin(const TakenFilePtr& file);
+  Result<void> publish(const TakenFilePtr& file);
+  // An error of one entry is reported and swallowed; one that ends the session is passed on.
+  Result<void> absorb(const TakenFilePtr& file, Result<void> result);
+  Result<void> entry_failed(std::uint64_t parent, const std::string& path, const Error& error);
+  void report(const std::string& path, const Error& error);
+  // False when another thread did so already.
+  bool forget(const TakenFilePtr& file);
+  // An entry directly in `parent` is dealt with; ends directories that are complete by it.
+  void finished_in(std::uint64_t parent);
+  void count_finished();                       // with the mutex held
+  void complete_directory(std::uint64_t id);   // likewise: if it is, and then those above
+  void close_directories();
+
+  const TakeOptions options_;
+  TakerEvents& events_;
+  TakenCounters& counters_;
+  PublishRules rules_;
+
+  std::unique_ptr<DirectoryTree> tree_;
+  std::string shown_root_;
+  bool refuses_hidden_ = false;  // the host's names land where the user stands
+
+  mutable std::mutex mutex_;
+  std::condition_variable announced_;
+  std::uint64_t next_entry_ = 0;
+  bool listed_ = false;
+  bool woken_ = false;
+  std::uint64_t open_entries_ = 0;  // announced, not finished; directory ends not counted
+  std::unordered_map<std::uint64_t, OpenDirectory> directories_;
+  std::unordered_map<std::uint64_t, TakenFilePtr> files_;
+  std::unordered_set<std::uint64_t> given_up_;
+  std::vector<std::uint64_t> newly_given_up_;
+  std::deque<OpenDirectory> complete_directories_;  // whose metadata waits to be set
+  bool closing_directories_ = false;                // one thread at a time sets it
+  std::unordered_set<std::uint64_t> made_directories_;  // inodes: to see colliding names
+  std::size_t partials_ = 0;
+  std::uint32_t finished_ = 0;
+};
+
+}  // namespace wormhole::transfer

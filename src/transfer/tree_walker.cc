@@ -1,0 +1,230 @@
+#include "transfer/tree_walker.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "store/hash.h"
+
+namespace wormhole::transfer {
+namespace {
+
+using platform::FileType;
+
+wire::Entry entry_of(wire::EntryType type, std::uint64_t parent, std::string name,
+                     const platform::FileStatus& status) {
+  wire::Entry entry;
+  entry.type = type;
+  entry.parent = parent;
+  entry.name = std::move(name);
+  entry.mode = static_cast<std::uint16_t>(status.mode & 07777);
+  entry.mtime_seconds = status.modified.seconds;
+  entry.mtime_nanoseconds = status.modified.nanoseconds;
+  return entry;
+}
+
+wire::Entry end_of(std::uint64_t directory) {
+  wire::Entry end;
+  end.type = wire::EntryType::kDirectoryEnd;
+  end.parent = directory;
+  return end;
+}
+
+class Walker {
+ public:
+  Walker(std::shared_ptr<DirectoryTree> tree, bool recursive, WalkSink& sink)
+      : tree_(std::move(tree)), recursive_(recursive), sink_(sink) {}
+
+  // A directory, announced under `parent`, and what is below it.
+  bool directory(std::uint64_t parent, NodePtr node, std::string name) {
+    if (!enter(parent, std::move(node), std::move(name))) return false;
+    while (!levels_.empty()) {
+      Level& level = levels_.back();
+      if (level.subdirectories.empty()) {
+        const std::uint64_t ended = level.id;
+        levels_.pop_back();
+        if (!sink_.on_entry(end_of(ended)).has_value()) return false;
+        continue;
+      }
+      std::string next = std::move(level.subdirectories.back());
+      level.subdirectories.pop_back();
+      NodePtr child = DirectoryTree::child(level.node, next);
+      if (!enter(level.id, std::move(child), std::move(next))) return false;
+    }
+    return true;
+  }
+
+  // A directory, announced without what is in it.
+  bool closed(std::uint64_t parent, const NodePtr& node, std::string name) {
+    const auto handle = tree_->open(node);
+    if (!handle.has_value()) return report(parent, std::move(name), handle.error());
+    const auto status = (*handle)->status();
+    if (!status.has_value()) return report(parent, std::move(name), status.error());
+    return closed_directory(parent, std::move(name), *status);
+  }
+
+  // A file, symlink or special of `directory`, announced under `parent` as `as_name`.
+  bool single(std::uint64_t parent, const NodePtr& directory, const std::string& name,
+              std::string as_name) {
+    const auto handle = tree_->open(directory);
+    if (!handle.has_value()) return report(parent, std::move(as_name), handle.error());
+    const auto status = (*handle)->status_of(name);
+    if (!status.has_value()) return report(parent, std::move(as_name), status.error());
+    return leaf(parent, directory, **handle, name, *status, std::move(as_name));
+  }
+
+ private:
+  struct Level {
+    std::uint64_t id;
+    NodePtr node;
+    std::vector<std::string> subdirectories;
+  };
+
+  bool report(std::uint64_t parent, std::string name, const Error& error) {
+    sink_.on_unreadable(parent, std::move(name), error);
+    return true;
+  }
+
+  // Announces a directory and all its entries but the subdirectories, which wait in its level.
+  bool enter(std::uint64_t parent, NodePtr node, std::string name) {
+    if (levels_.size() >= kDepthMax) {
+      return report(parent, std::move(name),
+                    {.code = Code::kLimit, .operation = "walk", .detail = "too deep"});
+    }
+    const auto handle = tree_->open(node);
+    if (!handle.has_value()) return report(parent, std::move(name), handle.error());
+    const auto status = (*handle)->status();
+    if (!status.has_value()) return report(parent, std::move(name), status.error());
+    auto reader = (*handle)->read();
+    if (!reader.has_value()) return report(parent, std::move(name), reader.error());
+
+    const auto id = sink_.on_entry(
+        entry_of(wire::EntryType::kDirectory, parent, std::move(name), *status));
+    if (!id.has_value()) return false;
+    Level level{*id, std::move(node), {}};
+    while (true) {
+      const auto next = reader->next();
+      if (!next.has_value()) {
+        report(*id, "", next.error());
+        break;
+      }
+      if (!next->has_value()) break;
+      if (!child(level, **handle, **next)) return false;
+    }
+    levels_.push_back(std::move(level));
+    return true;
+  }
+
+  bool child(Level& level, const platform::Directory& handle,
+             const platform::DirectoryReader::Entry& entry) {
+    std::string name(entry.name);
+    const bool descend = recursive_ && entry.type == FileType::kDirectory;
+    if (descend) {
+      level.subdirectories.push_back(std::move(name));
+      return true;
+    }
+    const auto status = handle.status_of(name);
+    if (!status.has_value()) {
+      // Gone between listing and looking: not part of the share any more.
+      if (status.error().code == Code::kNotFound) return true;
+      return report(level.id, std::move(name), status.error());
+    }
+    if (status->type == FileType::kDirectory) {
+      if (recursive_) {
+        level.subdirectories.push_back(std::move(name));
+        return true;
+      }
+      return closed_directory(level.id, std::move(name), *status);
+    }
+    return leaf(level.id, level.node, handle, name, *status, name);
+  }
+
+  // A directory without what is in it.
+  bool closed_directory(std::uint64_t parent, std::string name,
+                        const platform::FileStatus& status) {
+    const auto id = sink_.on_entry(
+        entry_of(wire::EntryType::kDirectory, parent, std::move(name), status));
+    return id.has_value() && sink_.on_entry(end_of(*id)).has_value();
+  }
+
+  bool leaf(std::uint64_t parent, const NodePtr& directory, const platform::Directory& handle,
+            const std::string& name, const platform::FileStatus& status, std::string as_name) {
+    if (store::is_partial_name(name)) {
+      return report(parent, std::move(as_name),
+                    {.code = Code::kSkippedSpecial,
+                     .operation = "share",
+                     .detail = "it is an unfinished download"});
+    }
+    switch (status.type) {
+      case FileType::kRegular: {
+        if (status.size_bytes > kFileMaxBytes) {
+          return report(parent, std::move(as_name),
+                        {.code = Code::kLimit, .operation = "share", .detail = "too large"});
+        }
+        auto entry = entry_of(wire::EntryType::kRegular, parent, std::move(as_name), status);
+        entry.size = status.size_bytes;
+        entry.sparse = status.allocated_bytes < status.size_bytes;
+        const bool sparse = entry.sparse;
+        const auto id = sink_.on_entry(std::move(entry));
+        if (!id.has_value()) return false;
+        sink_.on_file(*id, tree_, directory, name, status, sparse);
+        return true;
+      }
+      case FileType::kSymlink: {
+        auto target = handle.read_link(name);
+        if (!target.has_value()) return report(parent, std::move(as_name), target.error());
+        auto entry = entry_of(wire::EntryType::kSymlink, parent, std::move(as_name), status);
+        entry.target = std::move(*target);
+        return sink_.on_entry(std::move(entry)).has_value();
+      }
+      case FileType::kDirectory:  // only by a race; it is walked the next time
+      case FileType::kSpecial:
+        break;
+    }
+    return report(parent, std::move(as_name),
+                  {.code = Code::kSkippedSpecial,
+                   .operation = "share",
+                   .detail = "it is a device, socket or pipe"});
+  }
+
+  const std::shared_ptr<DirectoryTree> tree_;
+  const bool recursive_;
+  WalkSink& sink_;
+  std::vector<Level> levels_;
+};
+
+// Several shares as one directory. It has no name, mode or time of its own.
+bool walk_all(const Shares& shares, bool recursive, WalkSink& sink) {
+  wire::Entry root;
+  root.type = wire::EntryType::kDirectory;
+  root.parent = wire::kNoEntry;
+  const auto id = sink.on_entry(std::move(root));
+  if (!id.has_value()) return false;
+  for (const Share& share : shares.all()) {
+    Walker walker(share.tree, recursive, sink);
+    if (!share.is_directory) {
+      if (!walker.single(*id, share.tree->root(), share.file, share.name)) return false;
+    } else if (!(recursive ? walker.directory(*id, share.tree->root(), share.name)
+                           : walker.closed(*id, share.tree->root(), share.name))) {
+      return false;
+    }
+  }
+  return sink.on_entry(end_of(*id)).has_value();
+}
+
+}  // namespace
+
+bool walk(const Shares& shares, const Shares::Place& place, bool recursive, WalkSink& sink) {
+  if (std::holds_alternative<Shares::All>(place)) return walk_all(shares, recursive, sink);
+  if (const auto* whole = std::get_if<Shares::WholeDirectory>(&place)) {
+    return Walker(whole->share->tree, recursive, sink)
+        .directory(wire::kNoEntry, whole->node, whole->name);
+  }
+  const auto& single = std::get<Shares::Single>(place);
+  const bool is_share = !single.share->is_directory;
+  return Walker(single.share->tree, recursive, sink)
+      .single(wire::kNoEntry, single.directory, single.name,
+              is_share ? single.share->name : single.name);
+}
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,35 @@
+// Walks what a request asks for and says what it finds, in the order a taker can build it:
+// parents before children, a directory's files before its subdirectories, its end after all.
+//
+// One thread. Holds the names of one directory's subdirectories a level, no open handles of its
+// own. What cannot be read is reported and passed over.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/error.h"
+#include "platform/file_system.h"
+#include "transfer/directory_tree.h"
+#include "transfer/shares.h"
+#include "wire/messages.h"
+
+namespace wormhole::transfer {
+
+class WalkSink {
+ public:
+  virtual ~WalkSink() = default;
+  // Announces one entry; returns its id. May wait (credit). nullopt: stop walking.
+  virtual std::optional<std::uint64_t> on_entry(wire::Entry entry) = 0;
+  // Behind a regular file's on_entry.
+  virtual void on_file(std::uint64_t id, const std::shared_ptr<DirectoryTree>& tree,
+                       const NodePtr& directory, const std::string& name,
+                       const platform::FileStatus& status, bool sparse) = 0;
+  // Something that is not announced, and why.
+  virtual void on_unreadable(std::uint64_t parent, std::string name, const Error& error) = 0;
+};
+
+// False when the sink stopped it. `recursive` off: the first directory's entries only.
+bool walk(const Shares& shares, const Shares::Place& place, bool recursive, WalkSink& sink);
+
+}  // namespace wormhole::transfer

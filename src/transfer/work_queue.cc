@@ -1,0 +1,98 @@
+#include "transfer/work_queue.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "wire/pack.h"
+
+namespace wormhole::transfer {
+
+bool WorkQueue::is_small(const GivenFile& file) {
+  return file.status.size_bytes <= kPackedFileMaxBytes && !file.sparse;
+}
+
+void WorkQueue::add(GivenFilePtr file) {
+  WH_CHECK(file->status.size_bytes > 0);
+  if (is_small(*file)) {
+    small_.push_back(std::move(file));
+    return;
+  }
+  large_.push_back({std::move(file)});
+  std::push_heap(large_.begin(), large_.end());
+}
+
+void WorkQueue::give_back(SegmentWork rest) { returned_.push_back(std::move(rest)); }
+
+std::optional<Work> WorkQueue::next(std::size_t frame_bytes) {
+  while (!returned_.empty()) {
+    SegmentWork work = std::move(returned_.back());
+    returned_.pop_back();
+    if (!work.file->stopped) return Work(std::move(work));
+  }
+  if (auto segment = next_segment()) return segment;
+  return next_small(frame_bytes);
+}
+
+std::optional<Work> WorkQueue::next_segment() {
+  while (!large_.empty()) {
+    std::pop_heap(large_.begin(), large_.end());
+    Large& largest = large_.back();
+    if (largest.file->stopped) {
+      large_.pop_back();
+      continue;
+    }
+    SegmentWork work;
+    work.file = largest.file;
+    work.offset = largest.next_offset;
+    work.length = std::min(largest.left(), kSegmentBytes);
+    largest.next_offset += work.length;
+    if (largest.left() == 0) {
+      large_.pop_back();
+    } else {
+      std::push_heap(large_.begin(), large_.end());
+    }
+    return Work(std::move(work));
+  }
+  return std::nullopt;
+}
+
+std::optional<Work> WorkQueue::next_small(std::size_t frame_bytes) {
+  PackWork pack;
+  std::size_t used = 0;
+  while (!small_.empty()) {
+    const GivenFilePtr& file = small_.front();
+    if (!file->stopped) {
+      const std::uint64_t size = file->status.size_bytes;
+      used += wire::kPackRecordHeaderBytes + size;
+      if (used > frame_bytes) {
+        if (!pack.files.empty()) break;
+        SegmentWork whole{file, 0, size, nullptr};
+        small_.pop_front();
+        return Work(std::move(whole));
+      }
+      // The frame around a pack names one request.
+      if (!pack.files.empty() && pack.files.front()->request != file->request) break;
+      pack.files.push_back(file);
+    }
+    small_.pop_front();
+  }
+  if (pack.files.empty()) return std::nullopt;
+  return Work(std::move(pack));
+}
+
+void WorkQueue::drop(std::uint32_t request) {
+  const auto of_request = [&](const auto& item) {
+    if constexpr (requires { item->request; }) {
+      return item->request == request;
+    } else {
+      return item.file->request == request;
+    }
+  };
+  std::erase_if(returned_, of_request);
+  std::erase_if(small_, of_request);
+  std::erase_if(large_, of_request);
+  std::make_heap(large_.begin(), large_.end());
+}
+
+}  // namespace wormhole::transfer
