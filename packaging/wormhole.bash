@@ -1,0 +1,54 @@
+# bash completion for wormhole
+
+_wormhole() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous='' verb='' word
+  [ "$COMP_CWORD" -gt 0 ] && previous=${COMP_WORDS[COMP_CWORD - 1]}
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $word in
+      share | get | ls)
+        verb=$word
+        break
+        ;;
+    esac
+  done
+  COMPREPLY=()
+
+  case $previous in
+    --code-file)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      return
+      ;;
+    --encryption)
+      mapfile -t COMPREPLY < <(compgen -W 'off on' -- "$current")
+      return
+      ;;
+    --listen | --streams | --code)
+      return
+      ;;
+  esac
+
+  local common='--help --json --quiet --verbose'
+  local options
+  case $verb in
+    '') options="--help --version" ;;
+    share) options="--code --code-file --encryption --listen --once $common" ;;
+    get) options="--code --code-file --encryption --fsync --overwrite --streams $common" ;;
+    ls) options="--code --code-file -l -R $common" ;;
+  esac
+  if [[ $current == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+  elif [ -z "$verb" ]; then
+    mapfile -t COMPREPLY < <(compgen -W 'get ls share' -- "$current")
+  elif [ "$verb" = share ]; then
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+  elif [ "$verb" = get ]; then
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -A hostname -- "$current"; compgen -f -- "$current")
+  else
+    mapfile -t COMPREPLY < <(compgen -A hostname -- "$current")
+  fi
+}
+
+complete -F _wormhole wormhole

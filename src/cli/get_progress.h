@@ -1,0 +1,35 @@
+// The live line of get, and its closing sentence.
+#pragma once
+
+#include <chrono>
+#include <mutex>
+#include <string>
+
+#include "transfer/events.h"
+
+namespace wormhole::cli {
+
+// What one refresh of the line is made from.
+struct ProgressSnapshot {
+  std::uint64_t bytes_done = 0;   // arrived or skipped
+  std::uint64_t bytes_known = 0;  // announced so far
+  bool all_known = false;
+  std::uint64_t files_done = 0;
+  std::uint64_t files_known = 0;
+  std::string current;  // raw bytes
+};
+
+// Renders the line to at most `columns` characters: share done, bytes, rate, time left, file.
+// The rate is that of the last seconds, so that it says what is happening now.
+class ProgressLine {
+ public:
+  using Seconds = std::chrono::duration<double>;
+  [[nodiscard]] std::string render(const ProgressSnapshot& now, Seconds elapsed, unsigned columns);
+
+ private:
+  Seconds last_at_{0};
+  std::uint64_t last_bytes_ = 0;
+  double rate_ = 0;  // bytes a second, smoothed
+};
+
+}  // namespace wormhole::cli

@@ -1,0 +1,64 @@
+#include "cli/joining.h"
+
+#include <array>
+#include <chrono>
+#include <optional>
+
+namespace wormhole::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{200};
+
+}  // namespace
+
+StopWatch::StopWatch(const platform::StopSignals& stop, std::function<void()> on_stop,
+                     std::function<void()> on_tick)
+    : stop_(stop), on_stop_(std::move(on_stop)), on_tick_(std::move(on_tick)) {
+  auto waker = platform::Waker::make();
+  if (waker.has_value()) waker_.emplace(std::move(*waker));
+  thread_ = std::thread([this] { run(); });
+}
+
+StopWatch::~StopWatch() {
+  ending_ = true;
+  if (waker_.has_value()) waker_->wake();
+  thread_.join();
+}
+
+void StopWatch::run() {
+  bool told = false;
+  while (!ending_) {
+    std::array<platform::Watch, 2> watches;
+    // Once told there is nothing more to wait for but the end.
+    watches[0].descriptor = told ? -1 : stop_.descriptor();
+    watches[1].descriptor = waker_.has_value() ? waker_->descriptor() : -1;
+    if (!platform::wait_ready(watches, kTick).has_value()) return;
+    if (!told && stop_.arrived() != 0) {
+      told = true;
+      on_stop_();
+    }
+    on_tick_();
+  }
+}
+
+Result<std::unique_ptr<transfer::Client>> join(
+    const JoinArguments& arguments, const Target& target, Environment& environment,
+    const std::function<std::unique_ptr<transfer::Client>()>& make_client) {
+  WH_ASSIGN(const auto addresses, platform::resolve(target.host, target.port));
+  const bool asks = comes_from_prompt(environment.code, arguments.code_file);
+  for (unsigned attempt = 1;; ++attempt) {
+    WH_ASSIGN(const auto code, code_for_joining(environment.code, arguments.code_file));
+    auto client = make_client();
+    std::optional<Result<void>> connected;
+    {
+      StopWatch watch(environment.stop, [&] { client->cancel(); }, [] {});
+      connected = client->connect(addresses, code);
+    }
+    if (connected->has_value()) return client;
+    const Error& error = connected->error();
+    if (error.code != Code::kWrongCode || !asks || attempt == kAttemptsMax) return fail(error);
+    environment.output.error(error);
+  }
+}
+
+}  // namespace wormhole::cli

@@ -1,0 +1,47 @@
+// What get and ls have in common: from TARGET and code to a connected client, with Ctrl-C and a
+// prompt that may be answered wrongly.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "base/result.h"
+#include "cli/commands.h"
+#include "cli/target.h"
+#include "platform/readiness.h"
+#include "transfer/client.h"
+
+namespace wormhole::cli {
+
+// A wrong code typed at the prompt may be typed again, so often in all: guesses cost the host's
+// code, so nothing is ever retried by itself.
+inline constexpr unsigned kAttemptsMax = 3;
+
+// Calls `on_stop` once when a stop signal arrives; `on_tick` about five times a second.
+class StopWatch {
+ public:
+  StopWatch(const platform::StopSignals& stop, std::function<void()> on_stop,
+            std::function<void()> on_tick);
+  ~StopWatch();
+  StopWatch(const StopWatch&) = delete;
+  StopWatch& operator=(const StopWatch&) = delete;
+
+ private:
+  void run();
+  const platform::StopSignals& stop_;
+  const std::function<void()> on_stop_;
+  const std::function<void()> on_tick_;
+  std::atomic<bool> ending_ = false;
+  std::optional<platform::Waker> waker_;
+  std::thread thread_;
+};
+
+// Resolves, asks for the code, and joins. `client` makes a fresh client for each attempt.
+[[nodiscard]] Result<std::unique_ptr<transfer::Client>> join(
+    const JoinArguments& arguments, const Target& target, Environment& environment,
+    const std::function<std::unique_ptr<transfer::Client>()>& make_client);
+
+}  // namespace wormhole::cli

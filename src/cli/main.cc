@@ -1,0 +1,160 @@
+// wormhole: share a folder, fetch it on another machine. Builds the parts and hands them down.
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "cli/code_source.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "platform/process.h"
+
+namespace wormhole::cli {
+namespace {
+
+
+struct CommandLine {
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+  std::string encryption = "on";
+  ShareArguments share;
+  GetArguments get;
+  ListArguments list;
+};
+
+void add_common(CLI::App& command, CommandLine& line) {
+  command.add_flag("--json", line.json, "One JSON object a line on stdout, for programs");
+  command.add_flag("-q,--quiet", line.quiet, "Say nothing but errors");
+  command.add_flag("-v,--verbose", line.verbose, "Say more: every file as it arrives");
+}
+
+void add_joining(CLI::App& command, JoinArguments& join) {
+  command
+      .add_option("TARGET", join.target,
+                  "HOST[:PORT][/PATH]; an IPv6 address stands in brackets")
+      ->required();
+  command.add_option("--code-file", join.code_file, "Read the join code from FILE")
+      ->type_name("FILE");
+  // Taken out of the arguments before they are parsed; named here for --help.
+  command.add_option("--code", "The join code (better: the prompt, WORMHOLE_CODE or --code-file)")
+      ->type_name("CODE");
+}
+
+void add_encryption(CLI::App& command, CommandLine& line, const std::string& help) {
+  command.add_option("--encryption", line.encryption, help)
+      ->check(CLI::IsMember({"on", "off"}))
+      ->type_name("on|off");
+}
+
+CLI::App* add_share(CLI::App& app, CommandLine& line) {
+  CLI::App* share = app.add_subcommand("share", "Share files and directories, read-only");
+  share->add_option("PATH", line.share.paths, "What to share")->required();
+  share->add_option("--listen", line.share.listen, "Where to listen; port 0: any free one")
+      ->type_name("ADDR:PORT");
+  share
+      ->add_option("--code-file", line.share.code_file,
+                   "Read the join code from FILE if it exists, else write the new one there")
+      ->type_name("FILE");
+  share->add_option("--code", "The join code (better: WORMHOLE_CODE or --code-file)")
+      ->type_name("CODE");
+  share->add_flag("--once", line.share.once, "End after one client has been served");
+  add_encryption(*share, line, "off: clients that ask for it too get file data unencrypted");
+  add_common(*share, line);
+  share->footer(
+      "Examples:\n"
+      "  wormhole share ~/footage\n"
+      "  wormhole share a.mov b.mov --once\n"
+      "  wormhole share . --listen 192.0.2.1:7117 --code-file ~/.share-code");
+  return share;
+}
+
+CLI::App* add_get(CLI::App& app, CommandLine& line) {
+  CLI::App* get = app.add_subcommand("get", "Fetch what a host shares");
+  add_joining(*get, line.get.join);
+  get->add_option("DEST", line.get.destination,
+                  "Where to: a directory receives the contents (default: its name, here)");
+  get->add_flag("--overwrite", line.get.overwrite, "Replace files that differ");
+  get->add_flag("--fsync", line.get.sync, "Report success only when the data is on disk");
+  get->add_option("--streams", line.get.streams, "TCP connections for data")
+      ->check(CLI::Range(std::size_t{1}, kStreamsMax))
+      ->type_name("N");
+  add_encryption(*get, line, "off: take file data unencrypted, if the host allows it too");
+  add_common(*get, line);
+  get->footer(
+      "Examples:\n"
+      "  wormhole get 192.0.2.1\n"
+      "  wormhole get studio.local/day-3 ~/day-3\n"
+      "  WORMHOLE_CODE=4821-marble-anchor-tulip wormhole get [2001:db8::1]:7118 dest/");
+  return get;
+}
+
+CLI::App* add_list(CLI::App& app, CommandLine& line) {
+  CLI::App* list = app.add_subcommand("ls", "List what a host shares");
+  add_joining(*list, line.list.join);
+  list->add_flag("-l", line.list.long_form, "Mode, size and time of each entry");
+  list->add_flag("-R", line.list.recursive, "Everything below, too");
+  add_common(*list, line);
+  list->footer("Examples:\n  wormhole ls 192.0.2.1\n  wormhole ls -lR studio.local/day-3");
+  return list;
+}
+
+int run(int argc, char** argv) {
+  platform::hide_from_other_processes();
+  std::vector<std::string> arguments;
+  const GivenCode code = take_given_code(argc, argv, arguments);
+
+  CLI::App app("Share a folder on one computer, fetch it on another: encrypted, at line rate.");
+  app.name("wormhole");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "wormhole " WORMHOLE_VERSION);
+  app.footer("'wormhole COMMAND --help' shows a command's options and examples.");
+  CommandLine line;
+  const CLI::App* share = add_share(app, line);
+  const CLI::App* get = add_get(app, line);
+  const CLI::App* list = add_list(app, line);
+  try {
+    std::vector<const char*> pointers;
+    for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+    app.parse(static_cast<int>(pointers.size()), pointers.data());
+  } catch (const CLI::ParseError& error) {
+    // CLI11 prints help and version itself and calls them success.
+    return app.exit(error) == 0 ? static_cast<int>(ExitCode::kSuccess)
+                                : static_cast<int>(ExitCode::kUsage);
+  }
+
+  Output output(line.json, line.quiet     ? Verbosity::kQuiet
+                           : line.verbose ? Verbosity::kVerbose
+                                          : Verbosity::kNormal);
+  auto stop = platform::StopSignals::install();
+  if (!stop.has_value()) {
+    output.error(stop.error());
+    return static_cast<int>(ExitCode::kInternal);
+  }
+  Environment environment{output, code, *stop};
+  line.share.allow_unencrypted = line.encryption == "off";
+  line.get.unencrypted = line.encryption == "off";
+
+  ExitCode exit = ExitCode::kInternal;
+  if (share->parsed()) exit = run_share(line.share, environment);
+  if (get->parsed()) exit = run_get(line.get, environment);
+  if (list->parsed()) exit = run_list(line.list, environment);
+  return static_cast<int>(exit);
+}
+
+}  // namespace
+}  // namespace wormhole::cli
+
+int main(int argc, char** argv) {
+  try {
+    return wormhole::cli::run(argc, argv);
+  } catch (const std::exception&) {
+    // Out of memory or threads, in a library or at start: nothing half-done stands under a
+    // final name.
+    std::fputs("wormhole: this machine is out of memory or threads\n", stderr);
+    return static_cast<int>(wormhole::cli::ExitCode::kInternal);
+  }
+}

@@ -1,0 +1,322 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <iostream>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/escape.h"
+#include "cli/commands.h"
+#include "cli/human.h"
+#include "cli/joining.h"
+#include "cli/target.h"
+#include "platform/process.h"
+#include "session/listener.h"
+#include "transfer/host.h"
+
+namespace wormhole::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kStandardInput = 0;
+constexpr int kStandardErrorFd = 2;
+// Ports tried from the default one on when it is taken.
+constexpr unsigned kPortsTried = 20;
+
+// Listens where it was asked to. Without a port of the user's choice the next free one will do.
+Result<platform::ListenSocket> open_listener(const ListenAddress& wanted) {
+  auto opened = platform::ListenSocket::open(wanted.host, wanted.port);
+  if (opened.has_value() || wanted.port_given) return opened;
+  for (unsigned i = 1; i < kPortsTried && !opened.has_value(); ++i) {
+    opened = platform::ListenSocket::open(wanted.host, static_cast<std::uint16_t>(wanted.port + i));
+  }
+  return opened;
+}
+
+// Where another host finds us.
+std::vector<std::string> reachable(const ListenAddress& wanted, const platform::Address& bound) {
+  std::vector<std::string> addresses;
+  const bool everywhere = wanted.host.empty() || wanted.host == "0.0.0.0" || wanted.host == "::";
+  if (!everywhere) return {bound.to_string()};
+  for (const auto& address : platform::local_addresses(bound.port)) {
+    addresses.push_back(address.to_string());
+  }
+  return addresses;
+}
+
+class ShareCommand final : public session::ListenerEvents, public transfer::HostEvents {
+ public:
+  ShareCommand(const ShareArguments& arguments, Environment& environment)
+      : arguments_(arguments), output_(environment.output), stop_(environment.stop) {}
+
+  ExitCode run(const transfer::Shares& shares, std::optional<session::JoinCode> chosen,
+               platform::ListenSocket socket, const ListenAddress& wanted);
+
+  // ListenerEvents (the listener's thread)
+  void on_session(std::unique_ptr<session::Connection> first) override;
+  void on_stream(std::unique_ptr<session::Connection> stream) override {
+    host_->on_stream(std::move(stream));
+  }
+  void on_wrong_code(const platform::Address& from, unsigned left) override;
+  void on_code_retired(const session::JoinCode* next) override;
+
+  // HostEvents
+  void on_client(const platform::Address& peer) override;
+  void on_client_gone(const transfer::HostSession::Status& last,
+                      const Result<void>& ended) override;
+  void on_client_refused(const platform::Address& peer) override;
+
+ private:
+  void announce(const platform::Address& bound, const ListenAddress& wanted,
+                const session::JoinCode& code, const transfer::Shares& shares);
+  void show_rates();
+  void renew_if_asked();
+  void summarise(std::chrono::duration<double> time);
+
+  const ShareArguments& arguments_;
+  Output& output_;
+  const platform::StopSignals& stop_;
+  const SystemClock clock_;
+  platform::SystemRandom random_;
+  BlockPool pool_;
+  std::unique_ptr<session::Listener> listener_;
+  std::unique_ptr<transfer::Host> host_;
+
+  std::atomic<bool> renewable_ = false;  // joining has stopped, and Enter makes a new code
+
+  std::mutex mutex_;
+  std::uint64_t clients_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t files_ = 0;
+  std::uint64_t wire_bytes_ = 0;
+  std::uint64_t last_bytes_ = 0;
+  TimePoint last_shown_{};
+};
+
+ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session::JoinCode> chosen,
+                           platform::ListenSocket socket, const ListenAddress& wanted) {
+  const bool made_here = !chosen.has_value();
+  session::CodeBook codes(std::move(chosen), random_, clock_);
+  const session::JoinCode code = *codes.code();
+  if (made_here && arguments_.code_file.has_value()) {
+    const auto written = platform::write_secret_file(*arguments_.code_file, code.text());
+    if (!written.has_value()) {
+      output_.error(written.error());
+      return exit_code_for(written.error().code);
+    }
+  }
+  const platform::Address bound = socket.local();
+  listener_ =
+      std::make_unique<session::Listener>(std::move(socket), codes, *this, clock_, random_);
+  host_ = std::make_unique<transfer::Host>(
+      shares, pool_, clock_, arguments_.allow_unencrypted, *this,
+      [this](const session::SessionId& id) { listener_->forget(id); });
+  const TimePoint started = clock_.now();
+  announce(bound, wanted, code, shares);
+
+  Result<void> served;
+  {
+    StopWatch watch(
+        stop_, [this] { listener_->stop(); },
+        [this] {
+          show_rates();
+          renew_if_asked();
+        });
+    served = listener_->run();
+  }
+  output_.live("");
+  host_.reset();  // ends the sessions that stand
+  summarise(clock_.now() - started);
+  if (!served.has_value()) {
+    output_.error(served.error());
+    return exit_code_for(served.error().code);
+  }
+  // --once ends by itself; a share that serves until Ctrl-C was stopped as meant.
+  return ExitCode::kSuccess;
+}
+
+void ShareCommand::announce(const platform::Address& bound, const ListenAddress& wanted,
+                            const session::JoinCode& code, const transfer::Shares& shares) {
+  const std::vector<std::string> addresses = reachable(wanted, bound);
+  const std::string host = addresses.empty() ? bound.to_string() : addresses.front();
+  const std::string command = "wormhole get " + host;
+  output_.event({{"event", "listening"},
+                 {"addresses", addresses},
+                 {"port", bound.port},
+                 {"code", code.text()},
+                 {"command", command}});
+  std::string names;
+  for (const auto& share : shares.all()) {
+    names += (names.empty() ? "" : ", ") + escape(share.name) + (share.is_directory ? "/" : "");
+  }
+  if (!wanted.port_given && bound.port != wanted.port) {
+    output_.say(fmt::format("port {} is taken: listening on {}", wanted.port, bound.port));
+  }
+  output_.result(fmt::format("Sharing {}, read-only, until Ctrl-C{}.", names,
+                             arguments_.once ? " or one client has been served" : ""));
+  output_.result("");
+  output_.result(fmt::format("  code       {}", escape(code.text())));
+  for (const std::string& address : addresses) {
+    output_.result(fmt::format("  address    {}", address));
+  }
+  output_.result(fmt::format("  fetch it   {}", command));
+  output_.result("");
+}
+
+void ShareCommand::on_session(std::unique_ptr<session::Connection> first) {
+  if (arguments_.once) listener_->stop_joining();
+  host_->on_session(std::move(first));
+}
+
+void ShareCommand::on_wrong_code(const platform::Address& from, unsigned left) {
+  output_.event({{"event", "wrong_code"}, {"address", from.to_string()}, {"guesses_left", left}});
+  output_.say(fmt::format("a wrong code came from {}; {} guesses left for this code",
+                          from.to_string(), left));
+}
+
+void ShareCommand::on_code_retired(const session::JoinCode* next) {
+  json object = {{"event", "code_retired"}, {"code", nullptr}};
+  if (next != nullptr) object["code"] = next->text();
+  output_.event(object);
+  if (next != nullptr) {
+    output_.result(fmt::format("a new code after too many wrong guesses:  {}",
+                               escape(next->text())));
+    return;
+  }
+  const bool can_ask = platform::is_terminal(kStandardInput);
+  output_.result(fmt::format("too many wrong guesses: no one can join any more; {}",
+                             can_ask ? "press Enter for a new code" : "share again for a new code"));
+  renewable_ = can_ask;
+}
+
+void ShareCommand::on_client(const platform::Address& peer) {
+  {
+    std::scoped_lock lock(mutex_);
+    ++clients_;
+  }
+  output_.event({{"event", "client"}, {"address", peer.to_string()}});
+  output_.say(fmt::format("{} joined", peer.to_string()));
+}
+
+void ShareCommand::on_client_refused(const platform::Address& peer) {
+  output_.event({{"event", "client_refused"}, {"address", peer.to_string()}});
+  output_.say(fmt::format("{} was refused: too many clients at once", peer.to_string()));
+}
+
+void ShareCommand::on_client_gone(const transfer::HostSession::Status& last,
+                                  const Result<void>& ended) {
+  {
+    std::scoped_lock lock(mutex_);
+    bytes_ += last.data_bytes;
+    files_ += last.files;
+    wire_bytes_ += last.wire_bytes;
+  }
+  json object = {{"event", "client_gone"},
+                 {"address", last.peer.to_string()},
+                 {"bytes", last.data_bytes},
+                 {"files", last.files},
+                 {"wire_bytes", last.wire_bytes},
+                 {"streams", last.streams},
+                 {"ok", ended.has_value()}};
+  if (!ended.has_value()) set_bytes(object, "reason", to_sentence(ended.error()));
+  output_.event(object);
+  output_.say(fmt::format("{} {}: {} files, {}", last.peer.to_string(),
+                          ended.has_value() ? "is done" : "went away", human_count(last.files),
+                          human_bytes(last.data_bytes)));
+  if (arguments_.once) listener_->stop();
+}
+
+void ShareCommand::show_rates() {
+  if (!output_.shows_progress()) return;
+  const auto sessions = host_->status();
+  const TimePoint now = clock_.now();
+  std::uint64_t bytes = 0;
+  unsigned streams = 0;
+  for (const auto& session : sessions) {
+    bytes += session.data_bytes;
+    streams += session.streams;
+  }
+  if (sessions.empty()) {
+    output_.live("");
+    last_bytes_ = 0;
+    last_shown_ = now;
+    return;
+  }
+  // Rates over a second: shorter ones only flicker.
+  if (now - last_shown_ < std::chrono::seconds(1)) return;
+  const std::uint64_t since = bytes >= last_bytes_ ? bytes - last_bytes_ : 0;
+  std::string line = fmt::format("{} {} on {} streams  {}  {} sent", sessions.size(),
+                                 sessions.size() == 1 ? "client" : "clients", streams,
+                                 human_rate(since, now - last_shown_), human_bytes(bytes));
+  const unsigned columns = platform::terminal_columns(kStandardErrorFd);
+  if (columns > 1 && line.size() >= columns) line.resize(columns - 1);
+  output_.live(line);
+  last_bytes_ = bytes;
+  last_shown_ = now;
+}
+
+void ShareCommand::renew_if_asked() {
+  if (!renewable_) return;
+  std::array<platform::Watch, 1> input;
+  input[0].descriptor = kStandardInput;
+  if (!platform::wait_ready(input, Duration(0)).has_value() || !input[0].ready) return;
+  std::string line;
+  if (!std::getline(std::cin, line)) {
+    renewable_ = false;  // nobody is there any more
+    return;
+  }
+  renewable_ = false;
+  listener_->renew_code();
+}
+
+void ShareCommand::summarise(std::chrono::duration<double> time) {
+  const platform::Usage usage = platform::usage();
+  std::scoped_lock lock(mutex_);
+  output_.event({{"event", "summary"},
+                 {"bytes", bytes_},
+                 {"files", files_},
+                 {"clients", clients_},
+                 {"wire_bytes", wire_bytes_},
+                 {"seconds", time.count()},
+                 {"first_byte_ms", nullptr},
+                 {"streams", 0},
+                 {"cpu_seconds", usage.cpu_seconds},
+                 {"peak_rss_bytes", usage.peak_rss_bytes},
+                 {"exit", 0}});
+  output_.result(fmt::format("Served {} {}: {} files, {}.", clients_,
+                             clients_ == 1 ? "client" : "clients", human_count(files_),
+                             human_bytes(bytes_)));
+}
+
+}  // namespace
+
+ExitCode run_share(const ShareArguments& arguments, Environment& environment) {
+  const auto give_up = [&](const Error& error) {
+    environment.output.error(error);
+    environment.output.event({{"event", "summary"}, {"bytes", 0}, {"files", 0}, {"clients", 0}});
+    // What cannot be shared is this machine's matter here, not the other side's.
+    const bool is_local = error.code == Code::kNotFound || error.code == Code::kSkippedSpecial;
+    return is_local ? ExitCode::kLocalIo : exit_code_for(error.code);
+  };
+  ListenAddress wanted;
+  if (arguments.listen.has_value()) {
+    const auto parsed = parse_listen(*arguments.listen);
+    if (!parsed.has_value()) return give_up(parsed.error());
+    wanted = *parsed;
+  }
+  const auto shares = transfer::Shares::open(arguments.paths);
+  if (!shares.has_value()) return give_up(shares.error());
+  auto code = code_for_sharing(environment.code, arguments.code_file);
+  if (!code.has_value()) return give_up(code.error());
+  auto socket = open_listener(wanted);
+  if (!socket.has_value()) return give_up(socket.error());
+  ShareCommand command(arguments, environment);
+  return command.run(*shares, std::move(*code), std::move(*socket), wanted);
+}
+
+}  // namespace wormhole::cli
