@@ -1,0 +1,136 @@
+"""Contestants take turns over the same files: A B C, A B C, ...; every result is checked."""
+
+import os
+from dataclasses import asdict, dataclass, field
+
+import data
+import measure
+import peers
+from processes import LabError
+
+MEGABYTE = 1e6
+
+
+@dataclass
+class Entry:
+    """One contestant's samples; None where a round was not measured."""
+    peer: object
+    samples: list = field(default_factory=list)
+    error: str = ""
+
+    def values(self, quantity):
+        return [quantity(sample) if sample else None for sample in self.samples]
+
+    def measured(self, quantity):
+        return [value for value in self.values(quantity) if value is not None]
+
+
+def rate(sample):
+    return sample.rate / MEGABYTE
+
+
+def files_rate(sample):
+    return sample.files / sample.seconds
+
+
+def peak(sample):
+    return max(sample.client_peak_bytes, sample.server_peak_bytes) / MEGABYTE
+
+
+def cpu_per_gigabyte_and_side(sample):
+    return sample.cpu_seconds / (sample.bytes / 1e9) / 2
+
+
+class Contest:
+    """Fetches `remote` (a file, or a tree) from the arena's source with each peer in turn.
+
+    A peer that does not work is reported as such and left out from then on."""
+
+    def __init__(self, context, arena, remote, size, files=1, tree=False):
+        self.context, self.arena = context, arena
+        self.remote, self.size, self.files, self.tree = remote, size, files, tree
+        self.entries = {}
+
+    def add(self, *contestants):
+        for peer in contestants:
+            name = peer if isinstance(peer, str) else peer.name
+            entry = self.entries[name] = Entry(peers.ALL[peer]() if isinstance(peer, str) else peer)
+            try:
+                entry.peer.start(self.arena.server, self.arena.source)
+            except (LabError, OSError) as error:
+                entry.error = str(error)
+        return self
+
+    def run(self, rounds):
+        try:
+            for number in range(rounds):
+                if number > 0 and self.context.is_late():
+                    break
+                names = list(self.entries)
+                turn = number % len(names)  # nobody always comes after the same one
+                for name in names[turn:] + names[:turn]:
+                    self._one_run(name, self.entries[name])
+        finally:
+            for entry in self.entries.values():
+                entry.peer.stop()
+        return self
+
+    def _one_run(self, name, entry):
+        if entry.error:
+            entry.samples.append(None)
+            return
+        try:
+            limit = isinstance(entry.peer, peers.Iperf3)
+            entry.samples.append(self._limit(entry.peer) if limit else self._fetch(entry.peer))
+        except (LabError, OSError, KeyError, ValueError) as error:
+            entry.error = str(error) or type(error).__name__
+            entry.samples.append(None)
+        sample = entry.samples[-1]
+        self.context.say(f"    {name:10} " + (f"{rate(sample):8.1f} MB/s {sample.seconds:6.2f} s"
+                                              if sample else entry.error))
+
+    def _timed(self, peer, command):
+        return measure.timed(self.arena.client, command.argv, command.env, peer.server_pid,
+                             other_cpu=self.arena.other_cpu if self.arena.wan else None)
+
+    def _limit(self, peer):
+        sample = self._timed(peer, peer.carry(self.size))
+        peer.finish(sample)
+        return sample
+
+    def _fetch(self, peer):
+        client = self.arena.client
+        client.clear_cache()
+        directory = self.arena.fresh_directory()
+        try:
+            command = peer.fetch(client, self.remote, directory, self.tree)
+            sample = self._timed(peer, command)
+            sample.bytes, sample.files = self.size, self.files
+            peer.finish(sample)
+            sample.extra.pop("stdout", None)
+            self._verify(directory)
+        finally:
+            self.arena.remove(directory)
+        if sample.wire_bytes < self.size:
+            raise LabError(f"only {sample.wire_bytes} bytes crossed the link for {self.size}: "
+                           "that was no transfer")
+        return sample
+
+    def _verify(self, directory):
+        source = os.path.join(self.arena.source, self.remote)
+        if self.tree:
+            wrong = data.differences(source, directory)
+            if wrong:
+                raise LabError(f"{len(wrong)} files not right: {'; '.join(wrong[:3])}")
+        elif not data.same_file(source, os.path.join(directory, os.path.basename(self.remote))):
+            raise LabError("the fetched file is not the source")
+
+    def report(self, quantity):
+        """For the report: every contestant with its values in the row's unit."""
+        rows = []
+        for name, entry in self.entries.items():
+            rows.append({"name": name, "title": entry.peer.title,
+                         "encrypted": entry.peer.encrypted, "error": entry.error,
+                         "values": entry.measured(quantity),
+                         "samples": [asdict(sample) for sample in entry.samples if sample]})
+        return rows

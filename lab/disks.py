@@ -1,0 +1,97 @@
+"""File systems for the measured files: XFS with reflink on a loop device, tmpfs.
+
+Both are context managers that give the mount point. They are warmed up first: on a virtual machine
+the first touch of memory or of a disk's blocks costs up to five times as much as the second.
+"""
+
+import contextlib
+import os
+
+from processes import LabError, run
+
+GIB = 1 << 30
+MAX_IMAGE_BYTES = 30 * GIB  # sparse; what it may grow to
+BLOCK = 4 << 20
+
+
+def _write_and_delete(directory, size):
+    path = os.path.join(directory, "warm-up")
+    block = bytes(BLOCK)
+    with open(path, "wb", buffering=0) as file:
+        for _ in range(0, size, BLOCK):
+            file.write(block)
+        os.fsync(file.fileno())
+    os.unlink(path)
+
+
+def _need(directory, size):
+    status = os.statvfs(directory)
+    free = status.f_bavail * status.f_frsize
+    if free < size:
+        raise LabError(f"{directory} has {free // GIB} GiB free, {-(-size // GIB)} are needed")
+
+
+@contextlib.contextmanager
+def xfs(directory, name, size, warm=0):
+    """XFS of `size` bytes in an image in `directory`; the first `warm` bytes are touched."""
+    size = max(size, GIB)  # mkfs.xfs refuses less than 300 MB
+    if size > MAX_IMAGE_BYTES:
+        raise LabError(f"an image of {size // GIB} GiB: at most {MAX_IMAGE_BYTES // GIB}")
+    _need(directory, size)
+    image, mount = (os.path.join(directory, name + end) for end in (".xfs", ""))
+    os.mkdir(mount)
+    with open(image, "wb") as file:
+        os.truncate(file.fileno(), size)
+    try:
+        run(["mkfs.xfs", "-q", "-m", "reflink=1", image])
+        run(["mount", "-o", "loop", image, mount])
+        try:
+            os.chmod(mount, 0o755)
+            if warm:
+                _write_and_delete(mount, warm)
+            yield mount
+        finally:
+            unmount(mount)
+    finally:
+        os.unlink(image)
+
+
+@contextlib.contextmanager
+def tmpfs(directory, name, size, warm=0):
+    """Memory as a disk; never more than what is free, or the machine itself would starve."""
+    with open("/proc/meminfo") as text:
+        lines = dict(line.split(":") for line in text)
+    available = int(lines["MemAvailable"].split()[0]) * 1024
+    if size > available * 3 // 4:
+        raise LabError(f"a tmpfs of {size // GIB} GiB with {available // GIB} GiB available")
+    mount = os.path.join(directory, name)
+    os.mkdir(mount)
+    run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "wormhole-lab", mount])
+    try:
+        if warm:
+            _write_and_delete(mount, warm)
+        yield mount
+    finally:
+        unmount(mount)
+
+
+@contextlib.contextmanager
+def plain(directory, name, size, warm=0):
+    """A directory on the machine's own file system: for sources too large for memory."""
+    _need(directory, size)
+    path = os.path.join(directory, name)
+    os.mkdir(path)
+    if warm:
+        _write_and_delete(path, warm)
+    yield path
+
+
+def unmount(mount):
+    """Also when a process that is being killed still holds a file there."""
+    if run(["umount", mount], check=False).returncode != 0:
+        run(["umount", "--lazy", mount])
+
+
+def settle(mount):
+    """Writes back what is dirty, so that one contestant does not pay for the one before."""
+    run(["sync", "--file-system", mount])

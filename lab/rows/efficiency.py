@@ -1,0 +1,67 @@
+"""Memory and system calls."""
+
+import os
+
+import data
+import measure
+from arena import arena
+from contest import Contest, peak
+from peers import Wormhole
+from processes import LabError
+from rows.base import Outcome, Row, judged, present
+
+GB, GIB = 10 ** 9, 1 << 30
+FILE = "large.bin"
+BLOCK = 128 << 10
+
+
+def memory(context):
+    """The larger of the two ends' peaks, VmHWM by the kernel's count."""
+    size = 2 * GB if context.quick else 10 * GB
+    # Both on disks: 20 GB of tmpfs would leave the machine none.
+    with arena(context, "10gbit", size, source_disk="tmpfs" if context.quick else "xfs") as place:
+        data.write_file(f"{place.source}/{FILE}", size, seed=1)
+        peers = () if context.quick else ("scp", "rsyncd")
+        contest = Contest(context, place, FILE, size).add("wormhole", *peers).run(
+            context.runs(full=2, quick=1))
+    samples = [sample for sample in contest.entries["wormhole"].samples if sample]
+    notes = [f"fetching {sample.client_peak_bytes / 1e6:.1f} MB, "
+             f"sharing {sample.server_peak_bytes / 1e6:.1f} MB" for sample in samples]
+    if context.quick:
+        notes.append("A quick run: a file of 2 GB stands for the one of 10 GB.")
+    return judged(contest, peak, "wormhole", (), present, "MB", notes)
+
+
+def system_calls(context):
+    """The busier end's system calls per 128 KiB of payload, all threads, start and end included."""
+    size = GIB
+    with arena(context, None, size, disk="tmpfs") as place:
+        data.write_file(f"{place.source}/{FILE}", size, seed=1)
+        counts = {"share": place.server.path("calls"), "get": place.client.path("calls")}
+        peer = Wormhole(server_strace=counts["share"])
+        peer.start(place.server, place.source)
+        directory = place.fresh_directory()
+        try:
+            command = peer.fetch(place.client, FILE, directory)
+            measure.timed(place.client, measure.strace(counts["get"]) + command.argv, command.env)
+        finally:
+            peer.stop()
+        if not data.same_file(f"{place.source}/{FILE}", os.path.join(directory, FILE)):
+            raise LabError("the fetched file is not the source")
+        calls = {side: measure.count_calls(path) for side, path in counts.items()}
+    ratios = {side: sum(names.values()) / (size / BLOCK) for side, names in calls.items()}
+    contestants = [{"name": side, "title": f"wormhole {side}", "encrypted": True, "error": "",
+                    "values": [ratios[side]], "samples": [calls[side]]} for side in calls]
+    notes = [side + ": " + ", ".join(f"{name} {count}" for name, count in sorted(
+        names.items(), key=lambda item: -item[1])[:6]) for side, names in calls.items()]
+    return Outcome([max(ratios.values())], contestants, contestants_unit="calls / 128 KiB",
+                   notes=notes)
+
+
+ROWS = [
+    Row("memory", "Peak memory of either side, one file of 10 GB", promise="< 50 MB",
+        aim="< 50 MB", aim_value=50.0, floor="< 50 MB", floor_value=50.0, unit="MB",
+        lower_is_better=True, measure=memory),
+    Row("syscalls", "System calls per 128 KiB, the busier side", promise="1-2", aim="<= 1.1",
+        aim_value=1.1, unit="calls", lower_is_better=True, measure=system_calls),
+]

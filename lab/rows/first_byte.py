@@ -1,0 +1,88 @@
+"""How soon the first byte of a file is there."""
+
+import json
+
+import data
+import measure
+from arena import arena
+from contest import Contest
+from peers import Wormhole
+from peers.wormhole import CODE
+from processes import LabError
+from rows.base import Outcome, Row, judged, present
+
+SIZE = 64 << 10
+FILE = "small.bin"
+WAN = {"rate": "100mbit", "rtt": "50ms"}
+WAN_RTT_MS = 50.0
+PROBE = "lab/first_byte_probe"
+
+
+def first_byte_ms(sample):
+    return float(sample.extra["summary"]["first_byte_ms"])
+
+
+def round_trip_ms(place):
+    """The median of five pings."""
+    shown = place.client.run(["ping", "-c5", "-i0.2", place.server.address]).stdout
+    times = sorted(float(line.split("time=")[1].split()[0]) for line in shown.splitlines()
+                   if "time=" in line)
+    return times[len(times) // 2]
+
+
+def cold(context, link):
+    """From the start of the process, with nothing but the code."""
+    with arena(context, link, SIZE, disk="tmpfs") as place:
+        round_trip = round_trip_ms(place)
+        data.write_file(f"{place.source}/{FILE}", SIZE, seed=1)
+        contest = Contest(context, place, FILE, SIZE).add("wormhole").run(
+            context.runs(full=20, quick=7))
+    outcome = judged(contest, first_byte_ms, "wormhole", (), present, "ms")
+    outcome.limit = f"RTT {round_trip:.2f} ms"
+    return outcome
+
+
+def warm(context, link):
+    """A further Get on an open session, by the library's probe."""
+    probe = context.build_file(PROBE)
+    if not probe:
+        raise LabError(f"{PROBE} is not built")
+    with arena(context, link, SIZE, disk="tmpfs") as place:
+        round_trip = round_trip_ms(place)
+        data.write_file(f"{place.source}/{FILE}", SIZE, seed=1)
+        peer = Wormhole()
+        peer.start(place.server, place.source)
+        try:
+            shown = [_probe(place, peer, probe) for _ in range(context.runs(full=20, quick=7))]
+        finally:
+            peer.stop()
+    values = [one["warm_ms"] for one in shown]
+    report = {"name": "wormhole", "title": "Wormhole (library probe)", "encrypted": True,
+              "error": "", "values": values, "samples": shown}
+    return Outcome(values, [report], contestants_unit="ms", limit=f"RTT {round_trip:.2f} ms")
+
+
+def _probe(place, peer, probe):
+    """One cold start and one Get after it; the probe's own JSON line."""
+    sample = measure.timed(place.client, [probe, peer.host.address, peer.port, 1],
+                           {"WORMHOLE_CODE": CODE}, peer.server_pid)
+    return json.loads(sample.extra["stdout"].splitlines()[-1])
+
+
+def row(name, title, measure_row, link, **targets):
+    return Row(name, title, unit="ms", lower_is_better=True,
+               measure=lambda context: measure_row(context, link), **targets)
+
+
+ROWS = [
+    row("first-byte-cold", "First byte on the LAN, from the start of `get`", cold, None,
+        promise="< 50 ms", aim="<= 4 RTT + 10 ms", aim_value=10.0, floor="< 50 ms",
+        floor_value=50.0),
+    row("first-byte-warm", "First byte on the LAN, on an open session", warm, None,
+        promise="< 50 ms", aim="RTT + 2 ms", aim_value=2.0, floor="< 5 ms", floor_value=5.0),
+    row("first-byte-cold-wan", "First byte at 50 ms RTT, from the start of `get`", cold, WAN,
+        promise="~RTT", aim="<= 4 RTT + 10 ms", aim_value=4 * WAN_RTT_MS + 10,
+        floor="<= 4 RTT + 20 ms", floor_value=4 * WAN_RTT_MS + 20),
+    row("first-byte-warm-wan", "First byte at 50 ms RTT, on an open session", warm, WAN,
+        promise="~RTT", aim="RTT + 2 ms", aim_value=WAN_RTT_MS + 2),
+]

@@ -1,0 +1,27 @@
+"""Rows whose machinery does not exist yet. They are listed, never faked."""
+
+from rows.base import Row
+
+ROWS = [
+    Row("sustained", "50 GB file, 10 Gbit/s", promise="> 500 MB/s",
+        aim=">= 0.9 x disk, flat, page cache not flooded", not_yet="direct I/O at queue depth"),
+    Row("single-100gb", "100 GB file", promise="full line rate", aim="full line rate",
+        not_yet="direct I/O at queue depth, and a lab disk that large"),
+    Row("copies", "RAM copies per chunk", promise="0-1",
+        aim="0 in user space; sendfile unencrypted",
+        not_yet="a count of copies"),
+    Row("allocations", "Allocations per chunk", promise="0", aim="0 after warm-up",
+        not_yet="the allocation hook"),
+    Row("compression", "Compressible data, 100 Mbit/s", promise="> 2 x",
+        aim=">= 2.5 x; never < 0.98 x off", not_yet="compression"),
+    Row("identical", "An identical 1 GB again", promise="< 1 s",
+        aim="< 0.1 s in place, < 0.5 s elsewhere, < 64 KiB on the wire",
+        not_yet="the chunk index"),
+    Row("dedup", "Identical files across sessions", promise="> 99 %",
+        aim="100 %, renamed, moved, copied, restarted", not_yet="the chunk index"),
+    Row("resume", "Interrupted at 90 %", promise="10 x rsync",
+        aim=">= 10 x rsync, missing tenth only",
+        not_yet="continuing a partial file (the chunk index)"),
+    Row("insert", "One byte inserted at the front of 1 GB", aim="< 8 MiB on the wire",
+        not_yet="the chunk index"),
+]

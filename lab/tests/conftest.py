@@ -1,0 +1,85 @@
+"""Fixtures of the end-to-end tests."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+CLONE_NEWNET = 0x40000000
+
+
+@pytest.fixture
+def box():
+    """A directory of the test's own, as str, gone afterwards whatever the test left in it."""
+    path = tempfile.mkdtemp(prefix="wormhole-e2e-")
+    os.chmod(path, 0o755)
+    yield path
+    for directory, directories, _ in os.walk(path):
+        for name in directories:
+            with contextlib.suppress(OSError):
+                if not os.path.islink(os.path.join(directory, name)):
+                    os.chmod(os.path.join(directory, name), 0o700)
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def root():
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+
+
+@pytest.fixture
+def own_network(root):
+    """The test and what it starts run on a host of their own, with nothing but loopback."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def check(result):
+        if result != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        check(libc.unshare(CLONE_NEWNET))
+        try:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            yield
+        finally:
+            check(libc.setns(before, CLONE_NEWNET))
+    finally:
+        os.close(before)
+
+
+@pytest.fixture
+def small_disk(root, box):
+    """mount(bytes) gives a directory on a file system of that size; calling it again resizes."""
+    path = os.path.join(box, "small-disk")
+    os.mkdir(path)
+    mounted = False
+
+    def mount(size):
+        nonlocal mounted
+        options = f"size={size}" + (",remount" if mounted else "")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], check=True)
+        mounted = True
+        return path
+
+    yield mount
+    if mounted:
+        subprocess.run(["umount", path], check=True)
+
+
+@pytest.fixture
+def ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")

@@ -1,0 +1,127 @@
+"""A TCP relay that a test can close, hold, or listen to: it puts the test in charge of moments
+that otherwise only luck would hit."""
+
+import select
+import socket
+import threading
+
+CHUNK_BYTES = 64 * 1024
+
+
+class Gate:
+    """Relays every connection to 127.0.0.1:port.
+
+    `hold_after`: once that many bytes have gone from host to guest (over all connections), nothing
+    more goes that way until release(). `source`: the address the host sees. `record`: keeps what
+    crosses, both ways, in `seen`.
+    """
+
+    def __init__(self, port, hold_after=None, source=None, record=False):
+        self._port = port
+        self._source = source
+        self._hold_after = hold_after
+        self._record = record
+        self._lock = threading.Lock()
+        self._released = threading.Event()
+        self.held = threading.Event()
+        self.seen = bytearray()
+        self.to_guest = 0
+        self.connections = 0
+        self._pairs = []
+        self._threads = []
+        self._closing = False
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.target = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self._start(self._accept)
+
+    def _start(self, function, *arguments):
+        thread = threading.Thread(target=function, args=arguments, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _accept(self):
+        while True:
+            try:
+                guest, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                host = socket.create_connection(
+                    ("127.0.0.1", self._port),
+                    source_address=(self._source, 0) if self._source else None)
+            except OSError:
+                guest.close()
+                continue
+            with self._lock:
+                if self._closing:
+                    guest.close()
+                    host.close()
+                    return
+                self.connections += 1
+                self._pairs += [guest, host]
+            self._start(self._relay, guest, host, False)
+            self._start(self._relay, host, guest, True)
+
+    def _relay(self, source, target, from_host):
+        try:
+            while True:
+                if from_host and self._must_hold():
+                    self.held.set()
+                    self._released.wait()
+                data = source.recv(CHUNK_BYTES)
+                if not data:
+                    break
+                with self._lock:
+                    if self._record:
+                        self.seen += data
+                    if from_host:
+                        self.to_guest += len(data)
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._end(source, target)
+
+    def _must_hold(self):
+        return (self._hold_after is not None and self.to_guest >= self._hold_after
+                and not self._released.is_set())
+
+    @staticmethod
+    def _end(*sockets):
+        for one in sockets:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def wait_held(self, seconds):
+        assert self.held.wait(seconds), f"only {self.to_guest} bytes came by"
+
+    def release(self):
+        self._released.set()
+
+    def cut(self):
+        """Every connection breaks now; new ones are relayed as before."""
+        with self._lock:
+            self._end(*self._pairs)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        with self._lock:
+            self._closing = True
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._released.set()
+        self._end(*self._pairs)
+        for thread in self._threads:
+            thread.join(10)
+        for one in self._pairs:
+            one.close()
+
+
+def is_open(connection):
+    """False once the other end has closed, whatever it said before."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)  # errors and hang-ups are told unasked
+    return not poll.poll(0)
