@@ -22,13 +22,16 @@ class Giver::Walk final : public WalkSink {
  public:
   Walk(Giver& giver, std::uint32_t request) : giver_(giver), request_(request) {}
 
-  std::optional<std::uint64_t> on_entry(wire::Entry entry) override {
+  std::optional<std::uint64_t> on_entry(wire::Entry entry,
+                                        std::optional<FoundFile> found) override {
     std::unique_lock lock(giver_.mutex_);
     Request* request = wait_for_credit(lock);
     if (request == nullptr) return std::nullopt;
     // The end of a directory is no entry that anyone finishes: it costs no credit.
     if (entry.type != wire::EntryType::kDirectoryEnd) --request->credit;
     const std::uint64_t id = request->next_entry++;
+    // Before the announcement leaves, which drops the lock: the taker may want it at once.
+    if (found.has_value()) add_file(*request, id, std::move(*found), entry.sparse);
     request->batch_bytes += entry.encoded_bytes();
     request->batch.entries.push_back(std::move(entry));
     if (request->batch_bytes >= wire::kEntriesBatchBytes ||
@@ -37,28 +40,6 @@ class Giver::Walk final : public WalkSink {
       if (!flush(lock, *request)) return std::nullopt;
     }
     return id;
-  }
-
-  void on_file(std::uint64_t id, const std::shared_ptr<DirectoryTree>& tree,
-               const NodePtr& directory, const std::string& name,
-               const platform::FileStatus& status, bool sparse) override {
-    std::unique_lock lock(giver_.mutex_);
-    Request* request = giver_.find(request_);
-    if (request == nullptr || !request->wants_data || status.size_bytes == 0) return;
-    auto file = std::make_shared<GivenFile>();
-    file->request = request_;
-    file->id = id;
-    file->tree = tree;
-    file->directory = directory;
-    file->name = name;
-    file->status = status;
-    file->sparse = sparse;
-    sweep(*request);
-    request->announced.emplace(id, file);
-    if (request->on_want_only) return;
-    // Announced before its data can leave, so that no stream waits long for the entry.
-    waiting_.push_back(std::move(file));
-    if (request->batch.entries.empty()) release(lock);
   }
 
   void on_unreadable(std::uint64_t parent, std::string name, const Error& error) override {
@@ -118,6 +99,22 @@ class Giver::Walk final : public WalkSink {
       if (request == nullptr || request->credit > 0) continue;
       giver_.walker_wake_.wait(lock);
     }
+  }
+
+  void add_file(Request& request, std::uint64_t id, FoundFile found, bool sparse) {
+    if (!request.wants_data || found.status.size_bytes == 0) return;
+    auto file = std::make_shared<GivenFile>();
+    file->request = request_;
+    file->id = id;
+    file->tree = std::move(found.tree);
+    file->directory = std::move(found.directory);
+    file->name = std::move(found.name);
+    file->status = found.status;
+    file->sparse = sparse;
+    sweep(request);
+    request.announced.emplace(id, file);
+    // Sent once its announcement has left, so that no stream waits long for the entry.
+    if (!request.on_want_only) waiting_.push_back(std::move(file));
   }
 
   // Pushes the batch; drops the lock meanwhile. False when the control writer is closed.

@@ -164,11 +164,8 @@ class Walker {
         auto entry = entry_of(wire::EntryType::kRegular, parent, std::move(as_name), status);
         entry.size = status.size_bytes;
         entry.sparse = status.allocated_bytes < status.size_bytes;
-        const bool sparse = entry.sparse;
-        const auto id = sink_.on_entry(std::move(entry));
-        if (!id.has_value()) return false;
-        sink_.on_file(*id, tree_, directory, name, status, sparse);
-        return true;
+        return sink_.on_entry(std::move(entry), FoundFile{tree_, directory, name, status})
+            .has_value();
       }
       case FileType::kSymlink: {
         auto target = handle.read_link(name);

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -16,15 +18,21 @@
 
 namespace wormhole::transfer {
 
+// Where a regular file's data is read, and the version of it that was announced.
+struct FoundFile {
+  std::shared_ptr<DirectoryTree> tree;
+  NodePtr directory;
+  std::string name;
+  platform::FileStatus status;
+};
+
 class WalkSink {
  public:
   virtual ~WalkSink() = default;
-  // Announces one entry; returns its id. May wait (credit). nullopt: stop walking.
-  virtual std::optional<std::uint64_t> on_entry(wire::Entry entry) = 0;
-  // Behind a regular file's on_entry.
-  virtual void on_file(std::uint64_t id, const std::shared_ptr<DirectoryTree>& tree,
-                       const NodePtr& directory, const std::string& name,
-                       const platform::FileStatus& status, bool sparse) = 0;
+  // Announces one entry; returns its id. May wait (credit). nullopt: stop walking. With a
+  // regular file comes where its data is: a taker may want it the moment it hears of it.
+  virtual std::optional<std::uint64_t> on_entry(wire::Entry entry,
+                                                std::optional<FoundFile> file = {}) = 0;
   // Something that is not announced, and why.
   virtual void on_unreadable(std::uint64_t parent, std::string name, const Error& error) = 0;
 };

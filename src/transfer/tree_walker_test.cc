@@ -37,22 +37,19 @@ class AsNobody {
 
 class Recorder final : public WalkSink {
  public:
-  std::optional<std::uint64_t> on_entry(Entry entry) override {
+  std::optional<std::uint64_t> on_entry(Entry entry, std::optional<FoundFile> file) override {
     if (on_each) on_each(entry);
     if (entries.size() == stop_at) return std::nullopt;
+    EXPECT_EQ(file.has_value(), entry.type == EntryType::kRegular);
+    if (file.has_value()) {
+      EXPECT_EQ(file->status.size_bytes, entry.size);
+      const auto handle = file->tree->open(file->directory);
+      EXPECT_TRUE(handle.has_value() && (*handle)->open_file(file->name).has_value())
+          << "where the data is read";
+      files.push_back(entries.size());
+    }
     entries.push_back(std::move(entry));
     return entries.size() - 1;
-  }
-  void on_file(std::uint64_t id, const std::shared_ptr<DirectoryTree>& tree,
-               const NodePtr& directory, const std::string& name,
-               const platform::FileStatus& status, bool sparse) override {
-    EXPECT_EQ(id, entries.size() - 1) << "right behind its entry";
-    EXPECT_EQ(status.size_bytes, entries.back().size);
-    EXPECT_EQ(sparse, entries.back().sparse);
-    const auto handle = tree->open(directory);
-    ASSERT_TRUE(handle.has_value());
-    EXPECT_TRUE((*handle)->open_file(name).has_value()) << "where the data is read";
-    files.push_back(id);
   }
   void on_unreadable(std::uint64_t parent, std::string name, const Error& error) override {
     unreadable[path_of(parent, name)] = error.code;
