@@ -9,11 +9,11 @@ ExitCode exit_code_for(Code code) {
     case Code::kConnect:
     case Code::kLost:
     case Code::kTimeout:
+    case Code::kRefused:
+    case Code::kVersion:
       return ExitCode::kConnect;
     case Code::kWrongCode:
       return ExitCode::kWrongCode;
-    case Code::kRefused:
-    case Code::kVersion:
     case Code::kProtocol:
     case Code::kUnsafeName:
       return ExitCode::kRefused;
