@@ -11,7 +11,6 @@
 #include <string>
 #include <string_view>
 
-#include "cli/exit_code.h"
 #include "transfer/hostile_attacks.h"
 
 namespace {
@@ -37,13 +36,11 @@ void print(const Attack& attack) {
     arrives += content.size() > kShownBytes ? fmt::format("{}", content.size())
                                             : fmt::format("\"{}\"", hex(content));
   }
-  const bool partial = !attack.ends.has_value();
-  const int exit = partial ? (attack.fails.empty() ? 0 : 5)
-                           : static_cast<int>(wormhole::cli::exit_code_for(*attack.ends));
+  const std::string_view ends = attack.ends.has_value() ? wormhole::code_name(*attack.ends) : "";
   fmt::print(
-      "{{\"name\":\"{}\",\"on_list\":{},\"victim_is_plain\":{},\"exit\":{},\"names\":\"{}\","
+      "{{\"name\":\"{}\",\"on_list\":{},\"victim_is_plain\":{},\"ends\":\"{}\",\"names\":\"{}\","
       "\"says\":\"{}\",\"fails\":{{{}}},\"arrives\":{{{}}}}}\n",
-      attack.name, attack.on_list, attack.victim_is_plain, exit, hex(attack.names), attack.says,
+      attack.name, attack.on_list, attack.victim_is_plain, ends, hex(attack.names), attack.says,
       fails, arrives);
 }
 
