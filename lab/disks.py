@@ -24,16 +24,21 @@ def _write_and_delete(directory, size):
     os.unlink(path)
 
 
-def _need(directory, size):
+def _free(directory):
     status = os.statvfs(directory)
-    free = status.f_bavail * status.f_frsize
+    return status.f_bavail * status.f_frsize
+
+
+def _need(directory, size):
+    free = _free(directory)
     if free < size:
         raise LabError(f"{directory} has {free // GIB} GiB free, {-(-size // GIB)} are needed")
 
 
 @contextlib.contextmanager
 def xfs(directory, name, size, warm=0):
-    """XFS of `size` bytes in an image in `directory`; the first `warm` bytes are touched."""
+    """XFS of `size` bytes in an image in `directory`. With `warm` all of it is touched: where the
+    next file goes is the file system's choice."""
     size = max(size, GIB)  # mkfs.xfs refuses less than 300 MB
     if size > MAX_IMAGE_BYTES:
         raise LabError(f"an image of {size // GIB} GiB: at most {MAX_IMAGE_BYTES // GIB}")
@@ -48,7 +53,7 @@ def xfs(directory, name, size, warm=0):
         try:
             os.chmod(mount, 0o755)
             if warm:
-                _write_and_delete(mount, warm)
+                _write_and_delete(mount, _free(mount) * 19 // 20)
             yield mount
         finally:
             unmount(mount)

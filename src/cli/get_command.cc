@@ -23,6 +23,12 @@ using Seconds = std::chrono::duration<double>;
 // that lose packets.
 constexpr unsigned kStreamsByDefault = 4;
 
+// Files longer than this part of the machine's memory do not stay in its cache. Shorter ones are
+// taken by it whole before write-back has to begin (Linux: from a tenth on), which is fastest:
+// measured on a bare link, 2.3 against 1.8 GB/s for 0.5 GB. Longer ones would drive out what
+// others use, and on memory that is touched for the first time reach only 0.7 against 1.2 GB/s.
+constexpr std::uint64_t kCachedPartOfMemory = 16;
+
 constexpr int kStandardErrorFd = 2;
 
 // Further streams for what the user asked for. With one, the first connection carries the data
@@ -160,7 +166,9 @@ ExitCode run_get(const GetArguments& arguments, Environment& environment) {
   transfer::TakeOptions take{.destination = {arguments.destination},
                              .overwrite = arguments.overwrite,
                              .sync = arguments.sync,
-                             .may_have = false};
+                             .may_have = false,
+                             .cached_file_max_bytes = platform::memory_bytes() /
+                                                      kCachedPartOfMemory};
   take.may_have = transfer::may_have(take.destination, target->last_part());
 
   const TimePoint begun = client.timeline().started;

@@ -1,10 +1,14 @@
 // File: one open regular file.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <limits>
 
+#include "base/units.h"
 #include "platform/file_status_linux.h"
 #include "platform/file_system.h"
 #include "platform/retry_linux.h"
@@ -25,6 +29,32 @@ Timestamp to_timestamp(const timespec& from) {
 
 std::unexpected<Error> last_error(std::string_view operation) {
   return fail(os_error(errno, operation, {}));
+}
+
+// RWF_DONTCACHE (Linux 6.14), which Debian 12's headers do not name yet.
+constexpr int kDontCache = 0x80;
+// A kernel or file system without it: EOPNOTSUPP; before pwritev2 took flags: EINVAL, ENOSYS.
+bool is_refusal(int os_errno) {
+  return os_errno == EOPNOTSUPP || os_errno == EINVAL || os_errno == ENOSYS;
+}
+
+constexpr std::int64_t kWriteBackBytes = 8 * kMiB;
+
+// Calls write(rest, at) until all of `data` is written.
+template <typename Write>
+Result<void> write_all(Bytes data, std::uint64_t offset, const Write& write) {
+  // pwritev2 takes the offset -1 for the file's own position.
+  if (offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
+    return fail(os_error(EFBIG, "write", {}));
+  }
+  while (!data.empty()) {
+    const ssize_t put = retry([&] { return write(data, static_cast<off_t>(offset)); });
+    if (put < 0) return last_error("write");
+    if (put == 0) return fail(os_error(EIO, "write", {}));  // would repeat for ever
+    data = data.subspan(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+  return {};
 }
 
 constexpr std::uint64_t kStatBlockBytes = 512;  // stat(2): st_blocks, whatever the file system
@@ -65,15 +95,28 @@ Result<std::size_t> File::read_at(MutableBytes out, std::uint64_t offset) const 
 }
 
 Result<void> File::write_at(Bytes data, std::uint64_t offset) const {
-  std::size_t done = 0;
-  while (done < data.size()) {
-    const ssize_t put = retry([&] {
-      return ::pwrite(fd_.get(), data.data() + done, data.size() - done,
-                      static_cast<off_t>(offset + done));
+  return write_all(data, offset, [&](Bytes rest, off_t at) {
+    return ::pwrite(fd_.get(), rest.data(), rest.size(), at);
+  });
+}
+
+Result<void> File::write_uncached_at(Bytes data, std::uint64_t offset) const {
+  std::atomic_ref<bool> only_cached(only_cached_);
+  if (!only_cached.load(std::memory_order_relaxed)) {
+    const Result<void> written = write_all(data, offset, [&](Bytes rest, off_t at) {
+      const iovec part{.iov_base = const_cast<std::byte*>(rest.data()), .iov_len = rest.size()};
+      return ::pwritev2(fd_.get(), &part, 1, at, kDontCache);
     });
-    if (put < 0) return last_error("write");
-    if (put == 0) return fail(os_error(EIO, "write", {}));  // would repeat for ever
-    done += static_cast<std::size_t>(put);
+    if (written || !is_refusal(written.error().os_errno)) return written;
+    only_cached.store(true, std::memory_order_relaxed);
+  }
+  WH_TRY(write_at(data, offset));
+  // A window at a time: few calls, and the disk sees long runs.
+  const std::uint64_t end = offset + data.size();
+  if (end / kWriteBackBytes > offset / kWriteBackBytes) {
+    const std::uint64_t window = (end / kWriteBackBytes - 1) * kWriteBackBytes;
+    ::sync_file_range(fd_.get(), static_cast<off_t>(window), kWriteBackBytes,
+                      SYNC_FILE_RANGE_WRITE);
   }
   return {};
 }
@@ -121,10 +164,5 @@ Result<void> File::sync() const {
 }
 
 void File::advise_sequential() const { ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_SEQUENTIAL); }
-
-void File::start_write_back(std::uint64_t offset, std::uint64_t length) const {
-  ::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(length),
-                    SYNC_FILE_RANGE_WRITE);
-}
 
 }  // namespace wormhole::platform

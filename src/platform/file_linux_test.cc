@@ -1,10 +1,13 @@
 // File: reading, writing, holes, metadata.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/units.h"
@@ -35,10 +38,64 @@ TEST_F(FileTest, ReadsWhatWasWrittenAtOffsets) {
   EXPECT_EQ(*file_.read_at({}, 0), 0u);
 }
 
+// The same bytes, whatever the file system can do: here and in memory (where pages are all
+// there is), at odd offsets, by several threads.
+TEST_F(FileTest, UncachedWritesAreWrites) {
+  constexpr std::size_t kPiece = 256 * kKiB + 1;
+  constexpr std::size_t kPieces = 70;  // several windows of write-back
+  const auto check = [&](const File& file) {
+    const auto write_every_second = [&](std::size_t first) {
+      for (std::size_t i = first; i < kPieces; i += 2) {
+        const ByteVector piece(kPiece, static_cast<std::byte>(i));
+        ASSERT_TRUE(file.write_uncached_at(piece, i * kPiece).has_value());
+      }
+    };
+    std::thread other([&] { write_every_second(1); });
+    write_every_second(0);
+    other.join();
+    ASSERT_TRUE(file.sync().has_value());
+    EXPECT_EQ(file.status()->size_bytes, kPiece * kPieces);
+    for (std::size_t i = 0; i < kPieces; ++i) {
+      ByteVector piece(kPiece);
+      EXPECT_EQ(*file.read_at(piece, i * kPiece), kPiece);
+      EXPECT_EQ(piece, ByteVector(kPiece, static_cast<std::byte>(i)));
+    }
+  };
+  check(file_);
+  const File in_memory(Fd(::memfd_create("uncached", 0)));
+  check(in_memory);
+}
+
+TEST_F(FileTest, UncachedWritesDoNotStayInMemory) {
+  constexpr std::size_t kBytes = 4 * kMiB;
+  const ByteVector data(kBytes, std::byte{'d'});
+  const iovec part{.iov_base = const_cast<std::byte*>(data.data()), .iov_len = kBytes};
+  if (::pwritev2(file_.descriptor(), &part, 1, 0, 0x80) < 0) {
+    GTEST_SKIP() << "this kernel or file system has no uncached writes";
+  }
+  ASSERT_TRUE(file_.truncate(0).has_value());
+  const auto cached = [&] {
+    void* mapped = ::mmap(nullptr, kBytes, PROT_READ, MAP_SHARED, file_.descriptor(), 0);
+    std::vector<unsigned char> pages(kBytes / 4096);
+    EXPECT_EQ(::mincore(mapped, kBytes, pages.data()), 0);
+    ::munmap(mapped, kBytes);
+    return std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
+  };
+  ASSERT_TRUE(file_.write_at(data, 0).has_value());
+  ASSERT_TRUE(file_.sync().has_value());
+  const auto kept = cached();
+  EXPECT_EQ(kept, static_cast<std::ptrdiff_t>(kBytes / 4096)) << "what can be seen here";
+  ASSERT_TRUE(file_.truncate(0).has_value());
+  ASSERT_TRUE(file_.write_uncached_at(data, 0).has_value());
+  ASSERT_TRUE(file_.sync().has_value());
+  EXPECT_LT(cached(), kept / 2);
+}
+
 TEST_F(FileTest, OffsetsThatTheKernelCannotTakeAreErrors) {
   ByteVector buffer(1);
   EXPECT_FALSE(file_.read_at(buffer, UINT64_MAX).has_value());
   EXPECT_FALSE(file_.write_at(buffer, UINT64_MAX).has_value());
+  EXPECT_FALSE(file_.write_uncached_at(buffer, UINT64_MAX).has_value());
   EXPECT_FALSE(file_.truncate(UINT64_MAX).has_value());
   EXPECT_EQ(file_.status()->size_bytes, 0u);
 }
@@ -119,8 +176,6 @@ TEST_F(FileTest, NextDataOfHoleAloneAndOfNothing) {
 TEST_F(FileTest, HintsChangeNothing) {
   ASSERT_TRUE(file_.write_at(as_bytes("content"), 0).has_value());
   file_.advise_sequential();
-  file_.start_write_back(0, 7);
-  file_.start_write_back(1000, 0);
   EXPECT_EQ(temp_.read("file"), "content");
 }
 

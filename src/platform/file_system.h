@@ -10,6 +10,7 @@
 // threads. Errors: Code::kLocalIo, kNoSpace, kNotFound, kExists with errno; `object` is the name.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -62,6 +63,10 @@ class File {
   [[nodiscard]] Result<std::size_t> read_at(MutableBytes out, std::uint64_t offset) const;
   // Writes all of `data` at `offset`.
   [[nodiscard]] Result<void> write_at(Bytes data, std::uint64_t offset) const;
+  // The same for long files: what is written goes on its way to disk at once and does not stay
+  // in memory, so that no burst of write-back stalls later writes and nothing that other
+  // programs have cached is driven out. Where the system cannot do that, only the former.
+  [[nodiscard]] Result<void> write_uncached_at(Bytes data, std::uint64_t offset) const;
   [[nodiscard]] Result<void> truncate(std::uint64_t size_bytes) const;
   // The next range with data at or after `offset`: [start, end), nullopt when only a hole is
   // left. File systems without the notion answer [offset, size).
@@ -73,15 +78,15 @@ class File {
   [[nodiscard]] Result<void> set_mode(std::uint32_t mode) const;
   [[nodiscard]] Result<void> set_modified(Timestamp modified) const;
   [[nodiscard]] Result<void> sync() const;
-  // Hints, without a result: reading goes straight through; dirty pages of the range start on
-  // their way to disk.
+  // A hint, without a result: reading goes straight through.
   void advise_sequential() const;
-  void start_write_back(std::uint64_t offset, std::uint64_t length) const;
 
   [[nodiscard]] int descriptor() const { return fd_.get(); }
 
  private:
   Fd fd_;
+  // The file system refused an uncached write. Several threads write: by atomic_ref only.
+  alignas(std::atomic_ref<bool>::required_alignment) mutable bool only_cached_ = false;
 };
 
 enum class Replace : bool { kNo, kYes };

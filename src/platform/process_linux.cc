@@ -83,6 +83,11 @@ Usage usage() {
   return used;
 }
 
+std::uint64_t memory_bytes() {
+  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 unsigned processor_count() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

@@ -73,7 +73,7 @@ Result<bool> TakenFile::write(DirectoryTree& tree, Bytes data, std::uint64_t off
     WH_ASSIGN(file, open_partial(tree));
   }
   if (file == nullptr) return false;
-  WH_TRY(file->write_at(data, offset));
+  WH_TRY(uncached_ ? file->write_uncached_at(data, offset) : file->write_at(data, offset));
   return written(data.size());
 }
 

@@ -31,8 +31,13 @@ struct PublishRules {
 
 class TakenFile {
  public:
-  TakenFile(std::uint64_t id, std::uint64_t parent, NodePtr directory, wire::Entry entry)
-      : id_(id), parent_(parent), directory_(std::move(directory)), entry_(std::move(entry)) {}
+  TakenFile(std::uint64_t id, std::uint64_t parent, NodePtr directory, wire::Entry entry,
+            bool uncached)
+      : id_(id),
+        parent_(parent),
+        directory_(std::move(directory)),
+        entry_(std::move(entry)),
+        uncached_(uncached) {}
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::uint64_t parent() const { return parent_; }
@@ -75,6 +80,7 @@ class TakenFile {
   const std::uint64_t parent_;
   const NodePtr directory_;
   const wire::Entry entry_;
+  const bool uncached_;
 
   std::mutex mutex_;  // claims, the partial's making, publishing and end
   RangeSet claimed_{kRangesMax};

@@ -19,14 +19,15 @@ constexpr PublishRules kNow{.started = {INT64_MAX, 0}};  // whatever is there wa
 
 class TakenFileTest : public ::testing::Test {
  protected:
-  TakenFilePtr file_of(std::uint64_t size, std::string name = "f", std::uint16_t mode = 0644) {
+  TakenFilePtr file_of(std::uint64_t size, std::string name = "f", std::uint16_t mode = 0644,
+                       bool uncached = false) {
     wire::Entry entry;
     entry.name = std::move(name);
     entry.size = size;
     entry.mode = mode;
     entry.mtime_seconds = 1'234'567'890;
     entry.mtime_nanoseconds = 987'654'321;
-    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry);
+    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, uncached);
   }
   // Claims and writes; whether that was the last range.
   bool put(TakenFile& file, std::string_view data, std::uint64_t offset = 0) {
@@ -49,6 +50,14 @@ class TakenFileTest : public ::testing::Test {
   const TestDirectory there_;
   DirectoryTree tree_{there_.open()};
 };
+
+TEST_F(TakenFileTest, WhatIsWrittenPastTheCacheArrivesTheSame) {
+  const auto file = file_of(6, "f", 0644, /*uncached=*/true);
+  EXPECT_FALSE(put(*file, "def", 3));
+  EXPECT_TRUE(put(*file, "abc", 0));
+  ASSERT_TRUE(file->publish(tree_, kNow).has_value());
+  EXPECT_EQ(there_.read("f"), "abcdef");
+}
 
 TEST_F(TakenFileTest, ClaimsEachByteOnceAndNoneOutside) {
   const auto file = file_of(100);

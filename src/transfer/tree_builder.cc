@@ -330,7 +330,8 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
                            .advice = "use --overwrite to replace it"});
     }
   }
-  auto file = std::make_shared<TakenFile>(id, entry.parent, parent.node, entry);
+  auto file = std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
+                                          entry.size > options_.cached_file_max_bytes);
   {
     std::scoped_lock lock(mutex_);
     files_.emplace(id, file);

@@ -39,6 +39,8 @@ struct TakeOptions {
   // The last part of the path that was asked for: the only name the root may have. Empty:
   // everything was, and the host names it.
   std::string requested_name = {};
+  // Longer files are written past the system's cache (platform::File::write_uncached_at).
+  std::uint64_t cached_file_max_bytes = UINT64_MAX;
 };
 
 class TreeBuilder {
