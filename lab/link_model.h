@@ -26,7 +26,7 @@ using Nanoseconds = std::int64_t;
 // Largest IP packet a TUN device hands over.
 inline constexpr std::size_t kMaxPacketBytes = 65535;
 // A queue never shrinks below this, or a short fat link could not carry one burst.
-inline constexpr std::uint64_t kMinQueueBytes = 64 * 1024;
+inline constexpr std::uint64_t kMinQueueBytes = 65536;
 
 struct LinkSettings {
   std::uint64_t bits_per_second = 0;  // 0: no shaping

@@ -8,6 +8,6 @@ namespace wormhole {
 
 }  // namespace wormhole
 
-#define WH_CHECK(condition)                                                          \
-  (static_cast<bool>(condition) ? static_cast<void>(0)                               \
+#define WH_CHECK(condition)                            \
+  (static_cast<bool>(condition) ? static_cast<void>(0) \
                                 : ::wormhole::check_failed(#condition, __FILE__, __LINE__))

@@ -33,10 +33,10 @@ class [[nodiscard]] Result<void> : public std::expected<void, Error> {
 }  // namespace wormhole
 
 // Returns the error of `expr` from the enclosing function; otherwise goes on.
-#define WH_TRY(expr)                                            \
-  do {                                                          \
-    if (auto wh_result_ = (expr); !wh_result_.has_value())      \
-      return ::wormhole::fail(std::move(wh_result_).error());   \
+#define WH_TRY(expr)                                          \
+  do {                                                        \
+    if (auto wh_result_ = (expr); !wh_result_.has_value())    \
+      return ::wormhole::fail(std::move(wh_result_).error()); \
   } while (false)
 
 #define WH_CONCAT_INNER(a, b) a##b
@@ -44,7 +44,7 @@ class [[nodiscard]] Result<void> : public std::expected<void, Error> {
 
 // WH_ASSIGN(auto fd, open(...)); declares fd from the value, or returns the error.
 #define WH_ASSIGN(declaration, expr) WH_ASSIGN_(WH_CONCAT(wh_value_, __LINE__), declaration, expr)
-#define WH_ASSIGN_(name, declaration, expr)                                  \
-  auto name = (expr);                                                        \
-  if (!name.has_value()) return ::wormhole::fail(std::move(name).error());   \
+#define WH_ASSIGN_(name, declaration, expr)                                \
+  auto name = (expr);                                                      \
+  if (!name.has_value()) return ::wormhole::fail(std::move(name).error()); \
   declaration = std::move(name).value()

@@ -25,7 +25,8 @@ struct GivenCode {
 [[nodiscard]] Result<session::JoinCode> code_for_joining(const GivenCode& given,
                                                          const std::optional<std::string>& file);
 // True when a wrong code can be asked for again (it came from a prompt).
-[[nodiscard]] bool comes_from_prompt(const GivenCode& given, const std::optional<std::string>& file);
+[[nodiscard]] bool comes_from_prompt(const GivenCode& given,
+                                     const std::optional<std::string>& file);
 
 // The sharing side: nullopt when a code is to be made. An existing `file` is read; one that is
 // not there is written by write_code_file() once the code is known.

@@ -7,13 +7,13 @@ namespace wormhole::cli {
 
 enum class ExitCode : int {
   kSuccess = 0,
-  kInternal = 1,     // a failure of ours: cipher library, out of descriptors
-  kUsage = 2,        // the command line is wrong
-  kConnect = 3,      // no connection, or it was lost
-  kWrongCode = 4,    // the host does not hold this code
-  kPartial = 5,      // some files failed; the rest arrived
-  kLocalIo = 6,      // this machine's file system said no
-  kRefused = 7,      // the other side broke the protocol or sent what is not safe
+  kInternal = 1,   // a failure of ours: cipher library, out of descriptors
+  kUsage = 2,      // the command line is wrong
+  kConnect = 3,    // no connection, or it was lost
+  kWrongCode = 4,  // the host does not hold this code
+  kPartial = 5,    // some files failed; the rest arrived
+  kLocalIo = 6,    // this machine's file system said no
+  kRefused = 7,    // the other side broke the protocol or sent what is not safe
   kInterrupted = 130,
 };
 

@@ -123,10 +123,10 @@ void print_summary(Output& output, const transfer::TakenCounters& counters,
   output.event(object);
   if (output.is_quiet() || outcome.root.empty()) return;
 
-  std::string line = fmt::format("{} {} ({}) in {}, {}", human_count(counters.files),
-                                 counters.files == 1 ? "file" : "files",
-                                 human_bytes(counters.bytes), human_time(outcome.seconds),
-                                 human_rate(counters.bytes, outcome.seconds));
+  std::string line =
+      fmt::format("{} {} ({}) in {}, {}", human_count(counters.files),
+                  counters.files == 1 ? "file" : "files", human_bytes(counters.bytes),
+                  human_time(outcome.seconds), human_rate(counters.bytes, outcome.seconds));
   if (counters.skipped_files > 0) {
     line += fmt::format("; {} already there", human_count(counters.skipped_files));
   }
@@ -163,12 +163,12 @@ ExitCode run_get(const GetArguments& arguments, Environment& environment) {
   transfer::Client& client = **joined;
 
   GetReport report(output);
-  transfer::TakeOptions take{.destination = {arguments.destination},
-                             .overwrite = arguments.overwrite,
-                             .sync = arguments.sync,
-                             .may_have = false,
-                             .cached_file_max_bytes = platform::memory_bytes() /
-                                                      kCachedPartOfMemory};
+  transfer::TakeOptions take{
+      .destination = {arguments.destination},
+      .overwrite = arguments.overwrite,
+      .sync = arguments.sync,
+      .may_have = false,
+      .cached_file_max_bytes = platform::memory_bytes() / kCachedPartOfMemory};
   take.may_have = transfer::may_have(take.destination, target->last_part());
 
   const TimePoint begun = client.timeline().started;

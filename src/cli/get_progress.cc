@@ -49,8 +49,8 @@ std::string ProgressLine::render(const ProgressSnapshot& now, Seconds elapsed, u
   // Until everything is announced the total is only what is known of it.
   line += fmt::format(" of {}{}", human_bytes(now.bytes_known), now.all_known ? "" : "+");
   if (now.files_known > 1) {
-    line += fmt::format("  {} of {} files", human_count(now.files_done),
-                        human_count(now.files_known));
+    line +=
+        fmt::format("  {} of {} files", human_count(now.files_done), human_count(now.files_known));
   }
   line += fmt::format("  {}", human_rate(static_cast<std::uint64_t>(rate_), Seconds(1)));
   if (now.all_known && rate_ > 1 && now.bytes_done < now.bytes_known) {

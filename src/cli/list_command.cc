@@ -65,7 +65,8 @@ void print_entry(Output& output, const Client::Listing& listing, const std::stri
     const auto seconds = static_cast<std::time_t>(entry.mtime_seconds);
     std::tm time{};
     localtime_r(&seconds, &time);
-    line = fmt::format("{} {:>14} {:%Y-%m-%d %H:%M:%S} {}", mode_text(entry), entry.size, time, line);
+    line =
+        fmt::format("{} {:>14} {:%Y-%m-%d %H:%M:%S} {}", mode_text(entry), entry.size, time, line);
     if (entry.type == EntryType::kSymlink) line += " -> " + escape(entry.target);
   }
   output.result(line);

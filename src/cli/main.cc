@@ -15,7 +15,6 @@
 namespace wormhole::cli {
 namespace {
 
-
 struct CommandLine {
   bool json = false;
   bool quiet = false;
@@ -34,8 +33,7 @@ void add_common(CLI::App& command, CommandLine& line) {
 
 void add_joining(CLI::App& command, JoinArguments& join) {
   command
-      .add_option("TARGET", join.target,
-                  "HOST[:PORT][/PATH]; an IPv6 address stands in brackets")
+      .add_option("TARGET", join.target, "HOST[:PORT][/PATH]; an IPv6 address stands in brackets")
       ->required();
   command.add_option("--code-file", join.code_file, "Read the join code from FILE")
       ->type_name("FILE");
@@ -118,6 +116,7 @@ int run(int argc, char** argv) {
   const CLI::App* list = add_list(app, line);
   try {
     std::vector<const char*> pointers;
+    pointers.reserve(arguments.size());
     for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
     app.parse(static_cast<int>(pointers.size()), pointers.data());
   } catch (const CLI::ParseError& error) {

@@ -22,7 +22,7 @@ std::string written(std::FILE* stream, const std::function<void()>& act) {
   std::fflush(stream);
   ::dup2(saved, descriptor);
   ::close(saved);
-  std::rewind(file);
+  EXPECT_EQ(std::fseek(file, 0, SEEK_SET), 0);
   std::string text;
   for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) text += static_cast<char>(c);
   std::fclose(file);

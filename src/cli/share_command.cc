@@ -111,8 +111,7 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
     }
   }
   const platform::Address bound = socket.local();
-  listener_ =
-      std::make_unique<session::Listener>(std::move(socket), codes, *this, clock_, random_);
+  listener_ = std::make_unique<session::Listener>(std::move(socket), codes, *this, clock_, random_);
   host_ = std::make_unique<transfer::Host>(
       shares, pool_, clock_, arguments_.allow_unencrypted, *this,
       [this](const session::SessionId& id) { listener_->forget(id); });
@@ -184,13 +183,14 @@ void ShareCommand::on_code_retired(const session::JoinCode* next) {
   if (next != nullptr) object["code"] = next->text();
   output_.event(object);
   if (next != nullptr) {
-    output_.result(fmt::format("a new code after too many wrong guesses:  {}",
-                               escape(next->text())));
+    output_.result(
+        fmt::format("a new code after too many wrong guesses:  {}", escape(next->text())));
     return;
   }
   const bool can_ask = platform::is_terminal(kStandardInput);
-  output_.result(fmt::format("too many wrong guesses: no one can join any more; {}",
-                             can_ask ? "press Enter for a new code" : "share again for a new code"));
+  output_.result(
+      fmt::format("too many wrong guesses: no one can join any more; {}",
+                  can_ask ? "press Enter for a new code" : "share again for a new code"));
   renewable_ = can_ask;
 }
 
@@ -216,12 +216,9 @@ void ShareCommand::on_client_gone(const transfer::HostSession::Status& last,
     files_ += last.files;
     wire_bytes_ += last.wire_bytes;
   }
-  json object = {{"event", "client_gone"},
-                 {"address", last.peer.to_string()},
-                 {"bytes", last.data_bytes},
-                 {"files", last.files},
-                 {"wire_bytes", last.wire_bytes},
-                 {"streams", last.streams},
+  json object = {{"event", "client_gone"},        {"address", last.peer.to_string()},
+                 {"bytes", last.data_bytes},      {"files", last.files},
+                 {"wire_bytes", last.wire_bytes}, {"streams", last.streams},
                  {"ok", ended.has_value()}};
   if (!ended.has_value()) set_bytes(object, "reason", to_sentence(ended.error()));
   output_.event(object);

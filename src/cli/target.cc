@@ -107,8 +107,8 @@ Result<ListenAddress> parse_listen(std::string_view text) {
   if (parts->port.has_value()) {
     const auto port = parse_port(*parts->port);
     if (!port.has_value()) {
-      return fail(unusable("listen on", text, "its port is not a number from 0 to 65535",
-                           kListenAdvice));
+      return fail(
+          unusable("listen on", text, "its port is not a number from 0 to 65535", kListenAdvice));
     }
     address.port = *port;
     address.port_given = true;

@@ -143,7 +143,7 @@ class Directory {
 class DirectoryReader {
  public:
   struct Entry {
-    std::string_view name;  // valid until the next call
+    std::string_view name;         // valid until the next call
     std::optional<FileType> type;  // where the file system tells without a stat
   };
 

@@ -52,7 +52,7 @@ struct Usage {
 };
 [[nodiscard]] Usage usage();
 
-[[nodiscard]] unsigned processor_count();  // that this process may run on
+[[nodiscard]] unsigned processor_count();    // that this process may run on
 [[nodiscard]] std::uint64_t memory_bytes();  // of the machine
 
 [[nodiscard]] bool is_terminal(int descriptor);

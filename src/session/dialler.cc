@@ -70,8 +70,7 @@ Result<std::unique_ptr<Connection>> dial(Result<ClientHandshake> handshake,
 Result<std::unique_ptr<Connection>> Dialler::join(const std::vector<platform::Address>& addresses,
                                                   const JoinCode& code) {
   const TimePoint started = clock_.now();
-  return dial(ClientHandshake::join(code, offer_, random_), addresses, clock_, started,
-              cancel_);
+  return dial(ClientHandshake::join(code, offer_, random_), addresses, clock_, started, cancel_);
 }
 
 Result<std::unique_ptr<Connection>> Dialler::add_stream(const Connection& first, unsigned number) {

@@ -11,7 +11,6 @@ namespace wormhole::session {
 namespace {
 
 using testing::join;
-using testing::joining;
 using testing::read_up_to;
 
 // A server of another kind: takes one connection and does with it as told.

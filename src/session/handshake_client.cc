@@ -102,7 +102,7 @@ struct ClientHandshake::State {
   Result<void> advance(Bytes in);
   Result<Bytes> take_reply(Bytes in);
   Result<void> agree_on_key();
-  Result<void> start_tls(Psk psk);
+  Result<void> start_tls(const Psk& psk);
   Result<void> advance_tls(Bytes in);
 };
 
@@ -221,13 +221,13 @@ Result<void> ClientHandshake::State::agree_on_key() {
   WH_ASSIGN(const CpaceResult result, std::move(*cpace).finish(point, head));
   cpace.reset();
   std::copy_n(result.sid_output.begin(), session.size(), session.begin());
-  WH_ASSIGN(Psk psk, Psk::from_key_exchange(result.isk));
-  return start_tls(std::move(psk));
+  WH_ASSIGN(const Psk psk, Psk::from_key_exchange(result.isk));
+  return start_tls(psk);
 }
 
-Result<void> ClientHandshake::State::start_tls(Psk psk) {
+Result<void> ClientHandshake::State::start_tls(const Psk& psk) {
   step = Step::kTls;
-  WH_ASSIGN(tls, TlsPsk::client(tls_context, psk_identity(session, stream), std::move(psk)));
+  WH_ASSIGN(tls, TlsPsk::client(tls_context, psk_identity(session, stream), psk));
   return advance_tls({});
 }
 

@@ -78,7 +78,7 @@ TEST(JoinCode, EveryWordAndFirstDigitComesUp) {
   EXPECT_EQ(digits.size(), 10U);
   // 58.6 expected each, deviation 7.7: nine deviations either way with this seed.
   for (const auto& [word, count] : words) EXPECT_TRUE(count > 10 && count < 130) << word;
-  for (const auto& [digit, count] : digits) EXPECT_NEAR(count, kCodes / 10, 400) << digit;
+  for (const auto& [digit, count] : digits) EXPECT_NEAR(count, kCodes / 10.0, 400) << digit;
 }
 
 TEST(JoinCode, ReadsWhatPeopleType) {

@@ -45,8 +45,8 @@ class Psk {
 // thread may read it.
 class StreamTicket {
  public:
-  StreamTicket(const SessionId& session, Suite suite, Psk psk)
-      : session_(session), suite_(suite), psk_(std::move(psk)) {}
+  StreamTicket(const SessionId& session, Suite suite, const Psk& psk)
+      : session_(session), suite_(suite), psk_(psk) {}
 
   [[nodiscard]] const SessionId& session() const { return session_; }
   // Every stream of a session uses the suite agreed on by its first connection.

@@ -184,10 +184,11 @@ TlsPsk::TlsPsk(TlsPsk&&) noexcept = default;
 TlsPsk& TlsPsk::operator=(TlsPsk&&) noexcept = default;
 TlsPsk::~TlsPsk() = default;
 
-Result<TlsPsk> TlsPsk::client(const TlsContext& context, const PskIdentity& identity, Psk psk) {
+Result<TlsPsk> TlsPsk::client(const TlsContext& context, const PskIdentity& identity,
+                              const Psk& psk) {
   WH_ASSIGN(auto state, State::make(context.state_->context.get()));
   state->identity = identity;
-  state->psk = std::move(psk);
+  state->psk = psk;
   SSL_set_psk_use_session_callback(state->ssl.get(), &State::use_psk);
   SSL_set_connect_state(state->ssl.get());
   return TlsPsk(std::move(state));

@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/units.h"
 #include "session/stream_ticket.h"
 
 namespace wormhole::session {
@@ -26,7 +27,7 @@ namespace wormhole::session {
 // Most a peer may send before its handshake is complete: ClientHello and Finished are under
 // 1 KiB together, and one read may bring the first frames with it. OpenSSL alone would buffer
 // 128 KiB for a ClientHello that never ends.
-inline constexpr std::size_t kTlsInputMaxBytes = 16 * 1024;
+inline constexpr std::size_t kTlsInputMaxBytes = 16 * kKiB;
 
 // The library's configuration for one role; kept by whoever makes several connections.
 class TlsContext {
@@ -55,7 +56,7 @@ class PskSource {
 class TlsPsk {
  public:
   [[nodiscard]] static Result<TlsPsk> client(const TlsContext& context, const PskIdentity& identity,
-                                             Psk psk);
+                                             const Psk& psk);
   // `source` outlives this.
   [[nodiscard]] static Result<TlsPsk> server(const TlsContext& context, PskSource& source);
   TlsPsk(TlsPsk&&) noexcept;

@@ -29,8 +29,7 @@ std::string partial_name(std::string_view final_name) {
 bool is_partial_name(std::string_view name) {
   if (!name.starts_with(kPartialPrefix)) return false;
   const std::string_view digits = name.substr(kPartialPrefix.size());
-  return digits.size() == 2 * kPartialHashBytes &&
-         std::ranges::all_of(digits, [](char c) {
+  return digits.size() == 2 * kPartialHashBytes && std::ranges::all_of(digits, [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
          });
 }

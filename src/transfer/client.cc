@@ -34,8 +34,7 @@ std::uint32_t request_of(const wire::Message& message) {
 std::string last_part(std::string_view path) {
   while (true) {
     const std::size_t slash = path.rfind('/');
-    const std::string_view part =
-        slash == std::string_view::npos ? path : path.substr(slash + 1);
+    const std::string_view part = slash == std::string_view::npos ? path : path.substr(slash + 1);
     if (!part.empty() && part != ".") return std::string(part);
     if (slash == std::string_view::npos) return {};
     path = path.substr(0, slash);
@@ -168,8 +167,7 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
     if (failed_.has_value()) return fail(*failed_);
     ++last_request_;
     options.requested_name = last_part(path);
-    taker = std::make_shared<Taker>(last_request_, std::move(options), events, counters, *control_,
-                                    clock_);
+    taker = std::make_shared<Taker>(last_request_, options, events, counters, *control_, clock_);
     if (is_plain_) taker->allow_plain(pool_);
     taker_ = taker;
     control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax});
@@ -230,7 +228,8 @@ Result<void> Client::read_first_connection() {
     WH_ASSIGN(const auto header, first_->reader->receive(block));
     watch.busy();
     if (header.type == wire::FrameType::kControl) {
-      WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
+      WH_ASSIGN(const auto message,
+                wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
       WH_TRY(on_control(message));
       WH_TRY(control_->check_read());
       continue;
@@ -263,7 +262,7 @@ Result<void> Client::on_control(const wire::Message& message) {
     const std::uint32_t request = request_of(message);
     if (request != 0 && request <= ended_request_) return {};
     if (lister_ != nullptr) {
-      const auto result = lister_->on_message(message);
+      auto result = lister_->on_message(message);
       if (result.has_value() || !std::holds_alternative<wire::Refused>(message)) return result;
       lister_->finish(result);
       return {};
@@ -332,11 +331,12 @@ void Client::run_stream(unsigned number) {
 
 Result<void> Client::read_stream(session::Connection& connection) {
   Block block = pool_.acquire();
-  WH_ASSIGN(const std::size_t size,
-            wire::encode(wire::Join{static_cast<std::uint8_t>(connection.stream)}, block.payload()));
-  WH_TRY(connection.writer->send({.payload_bytes = static_cast<std::uint32_t>(size),
-                                  .type = wire::FrameType::kControl},
-                                 block));
+  WH_ASSIGN(
+      const std::size_t size,
+      wire::encode(wire::Join{static_cast<std::uint8_t>(connection.stream)}, block.payload()));
+  WH_TRY(connection.writer->send(
+      {.payload_bytes = static_cast<std::uint32_t>(size), .type = wire::FrameType::kControl},
+      block));
   while (true) {
     WH_ASSIGN(const auto header, connection.reader->receive(block));
     if (header.type == wire::FrameType::kEndStream) return connection.reader->expect_end();

@@ -101,9 +101,9 @@ Result<void> ControlWriter::run(DataSource* data) {
 
 Result<void> ControlWriter::send(const wire::Message& message) {
   WH_ASSIGN(const std::size_t size, wire::encode(message, block_.payload()));
-  return writer_.send({.payload_bytes = static_cast<std::uint32_t>(size),
-                       .type = wire::FrameType::kControl},
-                      block_);
+  return writer_.send(
+      {.payload_bytes = static_cast<std::uint32_t>(size), .type = wire::FrameType::kControl},
+      block_);
 }
 
 }  // namespace wormhole::transfer

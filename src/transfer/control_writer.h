@@ -24,7 +24,7 @@ inline constexpr std::size_t kControlWaitingMax = 32;
 
 // Messages that stand in all: what the credit allows, several times over. A peer that makes us
 // answer and reads no answer gets no further.
-inline constexpr std::size_t kControlStandingMax = 4 * kOpenEntriesMax;
+inline constexpr std::size_t kControlStandingMax = std::size_t{4} * kOpenEntriesMax;
 
 // A quiet writer says so this often, so that a quiet session is told from a dead one.
 inline constexpr std::chrono::seconds kPingInterval{15};

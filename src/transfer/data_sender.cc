@@ -119,8 +119,8 @@ Result<void> DataSender::step_segment(SegmentWork& work, bool last) {
   }
   // Frames end where blocks end, so that after the first small ones both disks see whole blocks.
   const std::uint64_t to_block_end = kBlockBytes - work.offset % kBlockBytes;
-  std::size_t length = static_cast<std::size_t>(
-      std::min<std::uint64_t>({work.length, frame_bytes(), to_block_end}));
+  std::size_t length =
+      static_cast<std::size_t>(std::min<std::uint64_t>({work.length, frame_bytes(), to_block_end}));
   if (work.file->sparse) {
     const auto data = work.opened->next_data(work.offset);
     if (!data.has_value()) return send_failed(*work.file, data.error());
@@ -191,7 +191,8 @@ void DataSender::advance(SegmentWork& work, std::uint64_t length, std::uint64_t 
   work.offset += length;
   work.length -= length;
   counters_.data_bytes += data_bytes;
-  if ((work.file->sent_bytes += length) == work.file->status.size_bytes) ++counters_.files;
+  const std::uint64_t sent = work.file->sent_bytes += length;
+  if (sent == work.file->status.size_bytes) ++counters_.files;
 }
 
 Result<void> DataSender::send_failed(GivenFile& file, const Error& error) {

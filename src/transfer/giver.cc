@@ -7,6 +7,10 @@
 namespace wormhole::transfer {
 namespace {
 
+// Files of a request that the table holds: what the credit allows, once under way and once done
+// with and not yet swept.
+constexpr std::size_t kAnnouncedMax = std::size_t{2} * kOpenEntriesMax;
+
 Error broken(std::string_view what, std::string_view why) {
   return {.code = Code::kProtocol,
           .operation = "answer request",
@@ -78,7 +82,7 @@ class Giver::Walk final : public WalkSink {
   // Forgets what is over and done with, now and then: the table stays within twice the credit
   // (on_credit sees to it where the taker does not).
   static void sweep(Request& request) {
-    if (request.announced.size() < 2 * kOpenEntriesMax) return;
+    if (request.announced.size() < kAnnouncedMax) return;
     std::erase_if(request.announced, [&](const auto& item) {
       const auto& [id, file] = item;
       const bool unwanted = request.on_want_only && !file->wanted && id < request.decided;
@@ -225,7 +229,7 @@ Result<void> Giver::on_credit(const wire::Credit& credit) {
   }
   // What was not sent cannot be finished: credit for it would let the tables grow.
   Walk::sweep(*request);
-  if (request->announced.size() >= 2 * kOpenEntriesMax) {
+  if (request->announced.size() >= kAnnouncedMax) {
     return fail(broken("Credit", "for files that were not sent"));
   }
   request->credit += credit.entries;
@@ -353,8 +357,7 @@ void Giver::run_walker() {
     }
     const auto place = shares_.find(path);
     if (!place.has_value()) {
-      control_.push(
-          wire::Refused{id, failure_code(place.error()), failure_reason(place.error())});
+      control_.push(wire::Refused{id, failure_code(place.error()), failure_reason(place.error())});
       continue;
     }
     Walk sink(*this, id);

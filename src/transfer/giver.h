@@ -48,7 +48,8 @@ class Giver {
   void on_dropped(std::uint32_t request, std::uint64_t file);
   void on_cancel(std::uint32_t request);
 
-  // Next piece of work, packs as `sender` may send them now; waits for one. nullopt when `stream` is to end or the giver stopped.
+  // Next piece of work, packs as `sender` may send them now; waits for one. nullopt when `stream`
+  // is to end or the giver stopped.
   [[nodiscard]] std::optional<Work> next_waiting(unsigned stream, const DataSender& sender);
   // The same without waiting, for the first connection.
   [[nodiscard]] std::optional<Work> next_now(std::size_t frame_bytes);
@@ -65,7 +66,7 @@ class Giver {
   struct Request {
     std::uint32_t id = 0;
     std::string path;
-    bool wants_data = true;   // Get, not List
+    bool wants_data = true;  // Get, not List
     bool recursive = true;
     bool on_want_only = false;  // may_have: data follows on Want
     std::uint32_t credit = 0;   // entries that may still be announced

@@ -50,12 +50,12 @@ void Host::on_session(std::unique_ptr<session::Connection> first) {
           std::min({blocks - kSessionBlocks, threads - kSessionThreads, kStreamsGrantedMax});
       HostSession::Options options{.allow_plain = allow_plain_,
                                    .streams_max = static_cast<unsigned>(streams)};
-      sessions_[id] = std::make_unique<HostSession>(
-          shares_, pool_, watchdog_, std::move(first), options, [this, id] {
-            std::scoped_lock finished_lock(mutex_);
-            finished_.push_back(id);
-            over_.notify_all();
-          });
+      sessions_[id] = std::make_unique<HostSession>(shares_, pool_, watchdog_, std::move(first),
+                                                    options, [this, id] {
+                                                      std::scoped_lock finished_lock(mutex_);
+                                                      finished_.push_back(id);
+                                                      over_.notify_all();
+                                                    });
     }
   }
   if (first != nullptr) {
@@ -75,6 +75,7 @@ void Host::on_stream(std::unique_ptr<session::Connection> stream) {
 std::vector<HostSession::Status> Host::status() const {
   std::scoped_lock lock(mutex_);
   std::vector<HostSession::Status> all;
+  all.reserve(sessions_.size());
   for (const auto& [id, session] : sessions_) all.push_back(session->status());
   return all;
 }

@@ -124,10 +124,9 @@ Result<void> HostSession::on_message(const wire::Message& message) {
     }
     greeted_ = true;
     plain_ = hello->unencrypted && options_.allow_plain;
-    control_.push(wire::Hello{
-        .streams_max = static_cast<std::uint8_t>(
-            std::min<unsigned>(hello->streams_max, options_.streams_max)),
-        .unencrypted = options_.allow_plain});
+    control_.push(wire::Hello{.streams_max = static_cast<std::uint8_t>(
+                                  std::min<unsigned>(hello->streams_max, options_.streams_max)),
+                              .unencrypted = options_.allow_plain});
     return {};
   }
   if (!greeted_) return fail(broken("no Hello came first"));

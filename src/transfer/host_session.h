@@ -80,9 +80,9 @@ class HostSession {
   const platform::Address peer_;
   ControlWriter control_;
   Giver giver_;
-  std::atomic<bool> plain_ = false;          // both ends asked for unencrypted data
-  std::atomic<unsigned> data_streams_ = 0;   // further streams that carry data
-  bool greeted_ = false;                     // the reader's: Hello came
+  std::atomic<bool> plain_ = false;         // both ends asked for unencrypted data
+  std::atomic<unsigned> data_streams_ = 0;  // further streams that carry data
+  bool greeted_ = false;                    // the reader's: Hello came
 
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<session::Connection>> streams_;

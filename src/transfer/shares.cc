@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 std::string share_name(const fs::path& given, const fs::path& canonical) {
   fs::path plain = given;
   if (!plain.has_filename()) plain = plain.parent_path();
-  const std::string last = plain.filename().string();
+  std::string last = plain.filename().string();
   if (!last.empty() && last != "." && last != "..") return last;
   const std::string resolved = canonical.filename().string();
   return resolved.empty() ? "root" : resolved;

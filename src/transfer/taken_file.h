@@ -43,9 +43,7 @@ class TakenFile {
   [[nodiscard]] std::uint64_t parent() const { return parent_; }
   [[nodiscard]] std::uint64_t size() const { return entry_.size; }
   [[nodiscard]] bool is_sparse() const { return entry_.sparse; }
-  [[nodiscard]] std::string path() const {
-    return DirectoryTree::path_of(directory_, entry_.name);
-  }
+  [[nodiscard]] std::string path() const { return DirectoryTree::path_of(directory_, entry_.name); }
 
   // Reserves a range before it is written. kProtocol when it is outside the file or was there
   // before: then nothing of it may be written.

@@ -19,7 +19,7 @@ Error broken(std::string_view why) {
 
 }  // namespace
 
-Taker::Taker(std::uint32_t request, TakeOptions options, TakerEvents& events,
+Taker::Taker(std::uint32_t request, const TakeOptions& options, TakerEvents& events,
              TakenCounters& counters, ControlWriter& control, const Clock& clock)
     : request_(request),
       tree_(options, events, counters),

@@ -24,8 +24,8 @@ namespace wormhole::transfer {
 
 class Taker {
  public:
-  Taker(std::uint32_t request, TakeOptions options, TakerEvents& events, TakenCounters& counters,
-        ControlWriter& control, const Clock& clock);
+  Taker(std::uint32_t request, const TakeOptions& options, TakerEvents& events,
+        TakenCounters& counters, ControlWriter& control, const Clock& clock);
 
   // A message of this request, from the first connection. True when it was the taker's.
   [[nodiscard]] Result<void> on_message(const wire::Message& message);

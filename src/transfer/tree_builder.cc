@@ -27,8 +27,7 @@ Error broken(std::string_view why) {
 }
 
 platform::Timestamp transfer_start() {
-  const auto since_epoch =
-      (std::chrono::system_clock::now() - kClockSlack).time_since_epoch();
+  const auto since_epoch = (std::chrono::system_clock::now() - kClockSlack).time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
   return {seconds.count(),
           static_cast<std::uint32_t>(
@@ -190,7 +189,7 @@ Result<void> TreeBuilder::on_directory(std::uint64_t id, const wire::Entry& entr
   made.modified = modified_of(entry);
   made.depth = parent.depth + 1;
   if (made.depth >= kDepthMax) return fail(broken("the host's tree is too deep"));
-  const auto result = make_directory(made, parent.node);
+  auto result = make_directory(made, parent.node);
   if (!result.has_value()) {
     if (ends_session(result.error())) return result;
     return refuse(id, entry, parent, result.error());
@@ -260,7 +259,7 @@ Result<void> TreeBuilder::on_directory_end(std::uint64_t directory) {
 
 Result<void> TreeBuilder::on_symlink(const wire::Entry& entry, OpenDirectory& parent) {
   const std::string path = DirectoryTree::path_of(parent.node, entry.name);
-  const auto made = make_symlink(entry, parent.node);
+  auto made = make_symlink(entry, parent.node);
   if (!made.has_value()) {
     if (ends_session(made.error())) return made;
     return entry_failed(entry.parent, path, made.error());
@@ -276,7 +275,7 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& 
     return fail(std::move(error));
   }
   WH_ASSIGN(const auto directory, tree_->open(parent));
-  const auto made = directory->make_symlink(entry.name, entry.target);
+  auto made = directory->make_symlink(entry.name, entry.target);
   if (!made.has_value()) {
     if (made.error().code != Code::kExists) return made;
     const auto present = directory->read_link(entry.name);

@@ -94,7 +94,7 @@ class TreeBuilder {
     bool sets_mode = true;  // nor of a DEST that was there: its mode is the user's choice
     bool failed = false;
     bool ended = false;
-    std::size_t depth = 0;  // below the root
+    std::size_t depth = 0;         // below the root
     std::uint64_t unfinished = 0;  // entries directly in it
   };
 
@@ -129,8 +129,8 @@ class TreeBuilder {
   bool forget(const TakenFilePtr& file);
   // An entry directly in `parent` is dealt with; ends directories that are complete by it.
   void finished_in(std::uint64_t parent);
-  void count_finished();                       // with the mutex held
-  void complete_directory(std::uint64_t id);   // likewise: if it is, and then those above
+  void count_finished();                      // with the mutex held
+  void complete_directory(std::uint64_t id);  // likewise: if it is, and then those above
   void close_directories();
 
   const TakeOptions options_;
@@ -152,8 +152,8 @@ class TreeBuilder {
   std::unordered_map<std::uint64_t, TakenFilePtr> files_;
   std::unordered_set<std::uint64_t> given_up_;
   std::vector<std::uint64_t> newly_given_up_;
-  std::deque<OpenDirectory> complete_directories_;  // whose metadata waits to be set
-  bool closing_directories_ = false;                // one thread at a time sets it
+  std::deque<OpenDirectory> complete_directories_;      // whose metadata waits to be set
+  bool closing_directories_ = false;                    // one thread at a time sets it
   std::unordered_set<std::uint64_t> made_directories_;  // inodes: to see colliding names
   std::size_t partials_ = 0;
   std::uint32_t finished_ = 0;

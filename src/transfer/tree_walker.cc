@@ -98,8 +98,8 @@ class Walker {
     auto reader = (*handle)->read();
     if (!reader.has_value()) return report(parent, std::move(name), reader.error());
 
-    const auto id = sink_.on_entry(
-        entry_of(wire::EntryType::kDirectory, parent, std::move(name), *status));
+    const auto id =
+        sink_.on_entry(entry_of(wire::EntryType::kDirectory, parent, std::move(name), *status));
     if (!id.has_value()) return false;
     Level level{*id, std::move(node), {}};
     while (true) {
@@ -142,8 +142,8 @@ class Walker {
   // A directory without what is in it.
   bool closed_directory(std::uint64_t parent, std::string name,
                         const platform::FileStatus& status) {
-    const auto id = sink_.on_entry(
-        entry_of(wire::EntryType::kDirectory, parent, std::move(name), status));
+    const auto id =
+        sink_.on_entry(entry_of(wire::EntryType::kDirectory, parent, std::move(name), status));
     return id.has_value() && sink_.on_entry(end_of(*id)).has_value();
   }
 

@@ -29,9 +29,7 @@ class WorkQueue {
   [[nodiscard]] std::optional<Work> next(std::size_t frame_bytes = kBlockBytes);
   // Forgets the files of a request.
   void drop(std::uint32_t request);
-  [[nodiscard]] bool empty() const {
-    return small_.empty() && large_.empty() && returned_.empty();
-  }
+  [[nodiscard]] bool empty() const { return small_.empty() && large_.empty() && returned_.empty(); }
   // True for files that travel packed.
   [[nodiscard]] static bool is_small(const GivenFile& file);
 

@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "base/check.h"
-
 #include "wire/messages_generated.h"
 
 namespace wormhole::wire {
@@ -69,9 +68,9 @@ auto put(FlatBufferBuilder& b, const Entries& m) {
   for (const Entry& e : m.entries) {
     const auto name = put_bytes(b, e.name);
     const auto target = put_bytes(b, e.target);
-    entries.push_back(fb::CreateEntry(b, static_cast<fb::EntryType>(e.type), e.parent, name,
-                                      e.size, e.mode, e.mtime_seconds, e.mtime_nanoseconds,
-                                      target, e.sparse));
+    entries.push_back(fb::CreateEntry(b, static_cast<fb::EntryType>(e.type), e.parent, name, e.size,
+                                      e.mode, e.mtime_seconds, e.mtime_nanoseconds, target,
+                                      e.sparse));
   }
   const auto vector = b.CreateVector(entries);
   return Body{fb::Body::Entries, fb::CreateEntries(b, m.request, m.first_id, vector)};
@@ -89,9 +88,8 @@ auto put(FlatBufferBuilder& b, const Credit& m) {
 auto put(FlatBufferBuilder& b, const Failed& m) {
   const auto name = put_bytes(b, m.name);
   const auto reason = put_bytes(b, m.reason);
-  return Body{fb::Body::Failed,
-              fb::CreateFailed(b, m.request, m.has_file, m.file, m.parent, name,
-                               static_cast<std::uint8_t>(m.code), reason)};
+  return Body{fb::Body::Failed, fb::CreateFailed(b, m.request, m.has_file, m.file, m.parent, name,
+                                                 static_cast<std::uint8_t>(m.code), reason)};
 }
 auto put(FlatBufferBuilder& b, const Refused& m) {
   const auto reason = put_bytes(b, m.reason);
@@ -205,8 +203,8 @@ Result<Message> take(const fb::Failed& m) {
   WH_ASSIGN(auto name, bounded(m.name(), kNameMaxBytes, "Failed", "name"));
   WH_ASSIGN(auto reason, bounded(m.reason(), kReasonMaxBytes, "Failed", "reason"));
   WH_ASSIGN(const auto code, failure_code(m.code(), "Failed"));
-  return Failed{m.request(), m.has_file(),     m.file(),         m.parent(),
-                std::move(name), code, std::move(reason)};
+  return Failed{m.request(),     m.has_file(), m.file(),         m.parent(),
+                std::move(name), code,         std::move(reason)};
 }
 Result<Message> take(const fb::Refused& m) {
   WH_ASSIGN(auto reason, bounded(m.reason(), kReasonMaxBytes, "Refused", "reason"));
@@ -253,7 +251,7 @@ Result<Message> decode(Bytes payload) {
   const fb::Message& message = *fb::GetMessage(payload.data());
   if (message.body() == nullptr) return fail(broken("", "empty"));
   switch (message.body_type()) {
-#define WH_CASE(name) \
+#define WH_CASE(name)  \
   case fb::Body::name: \
     return take(*message.body_as_##name())
     WH_CASE(Hello);
@@ -280,8 +278,8 @@ Result<Message> decode(Bytes payload) {
 
 std::string_view message_name(const Message& message) {
   static constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
-      "Hello",  "Join", "EndStream", "Get",     "List",  "Entries", "Listed", "Want",
-      "Credit", "Failed", "Refused", "Again", "Cancel", "Ping",    "Bye"};
+      "Hello",  "Join",   "EndStream", "Get",   "List",   "Entries", "Listed", "Want",
+      "Credit", "Failed", "Refused",   "Again", "Cancel", "Ping",    "Bye"};
   return kNames[message.index()];
 }
 

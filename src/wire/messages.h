@@ -51,7 +51,12 @@ struct List {
   std::uint32_t credit = 0;
 };
 
-enum class EntryType : std::uint8_t { kRegular = 0, kDirectory = 1, kSymlink = 2, kDirectoryEnd = 3 };
+enum class EntryType : std::uint8_t {
+  kRegular = 0,
+  kDirectory = 1,
+  kSymlink = 2,
+  kDirectoryEnd = 3
+};
 
 struct Entry {
   EntryType type = EntryType::kRegular;

@@ -62,6 +62,7 @@ int wait_for_signal(bool stay) {
   while (::poll(&entry, 1, -1) != 1) {
   }
   say("arrived " + std::to_string(signals->arrived()) + "\n");
+  // NOLINTNEXTLINE(bugprone-infinite-loop): a signal ends it
   while (stay) ::pause();
   return 0;
 }
