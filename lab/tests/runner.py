@@ -7,6 +7,7 @@ never red.
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,37 @@ NOBODY = 65534
 # docs/exit-codes.md
 SUCCESS, USAGE, NO_CONNECTION, WRONG, PARTIAL, LOCAL_IO, UNSAFE, INTERRUPTED = (
     0, 2, 3, 4, 5, 6, 7, 130)
+
+
+def _documented_events():
+    """{(event, verb or "all"): fields} of docs/json.md, and the codes it names."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/json.md")
+    with open(path) as page:
+        text = page.read()
+    events = {}
+    for event, verbs, fields in re.findall(r"^\| `(\w+)` \| ([a-z, ]+) \| (.*) \|$", text, re.M):
+        # What stands in brackets explains; a name there is a value.
+        names = set(re.findall(r"`(\w+)`", re.sub(r"\([^()]*\)", "", fields)))
+        for verb in verbs.split(", "):
+            events.setdefault((event, verb), set()).update(names)
+    codes = set(re.findall(r"`(\w+)`", re.search(r"is one of: (.*?)\. Branch", text)[1]))
+    return events, codes
+
+
+DOCUMENTED_EVENTS, DOCUMENTED_CODES = _documented_events()
+
+
+def check_documented(verb, event):
+    """Every object of every test is as docs/json.md says: its event is there, and each field."""
+    name = event["event"]
+    fields = DOCUMENTED_EVENTS.get((name, verb), set()) | DOCUMENTED_EVENTS.get((name, "all"), set())
+    given = {field.removesuffix("_base64") for field in event} - {"event"}
+    assert fields, f"docs/json.md has no event {name!r} of {verb}"
+    assert given <= fields, f"docs/json.md does not name {given - fields} of {name!r} ({verb})"
+    missing = fields - given - {"reason", "target"}
+    assert not missing, f"{name!r} of {verb} lacks {missing}: {event}"
+    if name in ("failed", "error"):
+        assert event["code"] in DOCUMENTED_CODES, event
 
 
 def binary():
@@ -189,6 +221,9 @@ class Share:
         self.output.join()
         self.process.stdout.close()
         # A crash or a sanitizer's finding must not hide behind a passing transfer.
+        if kind is None:
+            for event in self.output.events:
+                check_documented("share", event)
         if kind is None and self.process.returncode not in (
                 SUCCESS, INTERRUPTED, -signal.SIGKILL):
             raise AssertionError(
@@ -203,7 +238,11 @@ class Done:
 
     @property
     def events(self):
-        return [json.loads(line) for line in self.stdout.splitlines()]
+        events = [json.loads(line) for line in self.stdout.splitlines()]
+        verb = next(word for word in self.argv if word in ("get", "ls", "share"))
+        for event in events:
+            check_documented(verb, event)
+        return events
 
     @property
     def summary(self):

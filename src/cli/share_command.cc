@@ -49,6 +49,30 @@ std::vector<std::string> reachable(const ListenAddress& wanted, const platform::
   return addresses;
 }
 
+// What a share has served, all its clients together.
+struct Served {
+  std::uint64_t clients = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+  std::uint64_t wire_bytes = 0;
+  std::chrono::duration<double> seconds{0};
+};
+
+void print_summary(Output& output, const Served& served, ExitCode exit) {
+  const platform::Usage usage = platform::usage();
+  output.event({{"event", "summary"},
+                {"bytes", served.bytes},
+                {"files", served.files},
+                {"clients", served.clients},
+                {"wire_bytes", served.wire_bytes},
+                {"seconds", served.seconds.count()},
+                {"first_byte_ms", nullptr},
+                {"streams", 0},
+                {"cpu_seconds", usage.cpu_seconds},
+                {"peak_rss_bytes", usage.peak_rss_bytes},
+                {"exit", static_cast<int>(exit)}});
+}
+
 class ShareCommand final : public session::ListenerEvents, public transfer::HostEvents {
  public:
   ShareCommand(const ShareArguments& arguments, Environment& environment)
@@ -72,11 +96,12 @@ class ShareCommand final : public session::ListenerEvents, public transfer::Host
   void on_client_refused(const platform::Address& peer) override;
 
  private:
+  // After an error, before or after any client was served.
+  ExitCode end(const Error& error);
   void announce(const platform::Address& bound, const ListenAddress& wanted,
                 const session::JoinCode& code, const transfer::Shares& shares);
   void show_rates();
   void renew_if_asked();
-  void summarise(std::chrono::duration<double> time);
 
   const ShareArguments& arguments_;
   Output& output_;
@@ -90,10 +115,7 @@ class ShareCommand final : public session::ListenerEvents, public transfer::Host
   std::atomic<bool> renewable_ = false;  // joining has stopped, and Enter makes a new code
 
   std::mutex mutex_;
-  std::uint64_t clients_ = 0;
-  std::uint64_t bytes_ = 0;
-  std::uint64_t files_ = 0;
-  std::uint64_t wire_bytes_ = 0;
+  Served served_;
   std::uint64_t last_bytes_ = 0;
   TimePoint last_shown_{};
 };
@@ -106,8 +128,7 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
   if (made_here && arguments_.code_file.has_value()) {
     const auto written = platform::write_secret_file(*arguments_.code_file, code.text());
     if (!written.has_value()) {
-      output_.error(written.error());
-      return exit_code_for(written.error().code);
+      return end(written.error());
     }
   }
   const platform::Address bound = socket.local();
@@ -118,7 +139,7 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
   const TimePoint started = clock_.now();
   announce(bound, wanted, code, shares);
 
-  Result<void> served;
+  Result<void> listened;
   {
     StopWatch watch(
         stop_, [this] { listener_->stop(); },
@@ -126,17 +147,24 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
           show_rates();
           renew_if_asked();
         });
-    served = listener_->run();
+    listened = listener_->run();
   }
   output_.live("");
   host_.reset();  // ends the sessions that stand
-  summarise(clock_.now() - started);
-  if (!served.has_value()) {
-    output_.error(served.error());
-    return exit_code_for(served.error().code);
-  }
+  served_.seconds = clock_.now() - started;
+  if (!listened.has_value()) return end(listened.error());
+  output_.result(fmt::format("Served {} {}: {} files, {}.", served_.clients,
+                             served_.clients == 1 ? "client" : "clients",
+                             human_count(served_.files), human_bytes(served_.bytes)));
   // --once ends by itself; a share that serves until Ctrl-C was stopped as meant.
+  print_summary(output_, served_, ExitCode::kSuccess);
   return ExitCode::kSuccess;
+}
+
+ExitCode ShareCommand::end(const Error& error) {
+  output_.error(error);
+  print_summary(output_, served_, exit_code_for(error.code));
+  return exit_code_for(error.code);
 }
 
 void ShareCommand::announce(const platform::Address& bound, const ListenAddress& wanted,
@@ -197,7 +225,7 @@ void ShareCommand::on_code_retired(const session::JoinCode* next) {
 void ShareCommand::on_client(const platform::Address& peer) {
   {
     std::scoped_lock lock(mutex_);
-    ++clients_;
+    ++served_.clients;
   }
   output_.event({{"event", "client"}, {"address", peer.to_string()}});
   output_.say(fmt::format("{} joined", peer.to_string()));
@@ -212,9 +240,9 @@ void ShareCommand::on_client_gone(const transfer::HostSession::Status& last,
                                   const Result<void>& ended) {
   {
     std::scoped_lock lock(mutex_);
-    bytes_ += last.data_bytes;
-    files_ += last.files;
-    wire_bytes_ += last.wire_bytes;
+    served_.bytes += last.data_bytes;
+    served_.files += last.files;
+    served_.wire_bytes += last.wire_bytes;
   }
   json object = {{"event", "client_gone"},        {"address", last.peer.to_string()},
                  {"bytes", last.data_bytes},      {"files", last.files},
@@ -271,34 +299,16 @@ void ShareCommand::renew_if_asked() {
   listener_->renew_code();
 }
 
-void ShareCommand::summarise(std::chrono::duration<double> time) {
-  const platform::Usage usage = platform::usage();
-  std::scoped_lock lock(mutex_);
-  output_.event({{"event", "summary"},
-                 {"bytes", bytes_},
-                 {"files", files_},
-                 {"clients", clients_},
-                 {"wire_bytes", wire_bytes_},
-                 {"seconds", time.count()},
-                 {"first_byte_ms", nullptr},
-                 {"streams", 0},
-                 {"cpu_seconds", usage.cpu_seconds},
-                 {"peak_rss_bytes", usage.peak_rss_bytes},
-                 {"exit", 0}});
-  output_.result(fmt::format("Served {} {}: {} files, {}.", clients_,
-                             clients_ == 1 ? "client" : "clients", human_count(files_),
-                             human_bytes(bytes_)));
-}
-
 }  // namespace
 
 ExitCode run_share(const ShareArguments& arguments, Environment& environment) {
   const auto give_up = [&](const Error& error) {
     environment.output.error(error);
-    environment.output.event({{"event", "summary"}, {"bytes", 0}, {"files", 0}, {"clients", 0}});
     // What cannot be shared is this machine's matter here, not the other side's.
     const bool is_local = error.code == Code::kNotFound || error.code == Code::kSkippedSpecial;
-    return is_local ? ExitCode::kLocalIo : exit_code_for(error.code);
+    const ExitCode exit = is_local ? ExitCode::kLocalIo : exit_code_for(error.code);
+    print_summary(environment.output, {}, exit);
+    return exit;
   };
   ListenAddress wanted;
   if (arguments.listen.has_value()) {
