@@ -22,7 +22,6 @@ target_compile_options(wormhole_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Wimplicit-fallthrough -Werror=return-type -Werror=unused-result
   -fno-omit-frame-pointer -fstack-protector-strong)
-target_compile_definitions(wormhole_options INTERFACE SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # libstdc++ 12 hides <expected> from compilers that do not claim the final concepts.
   target_compile_options(wormhole_options INTERFACE

@@ -36,7 +36,6 @@ OWNERS = {
     "fuse": {"mount"},
     "flatbuffers/": {"wire"},
     "CLI/": {"cli"},
-    "spdlog/": {"cli"},
     "nlohmann/": {"cli"},
 }
 

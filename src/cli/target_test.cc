@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "base/corpus_testing.h"
 #include "cli/target_fuzz.h"
 
 namespace wormhole::cli {
@@ -117,6 +118,10 @@ TEST(Target, FuzzBodyOverRandomInputs) {
     for (char& c : text) c = kAlphabet[generator() % kAlphabet.size()];
     fuzz_target(as_bytes(text));
   }
+}
+
+TEST(Target, FuzzBodyOverTheCommittedCorpus) {
+  EXPECT_GT(wormhole::testing::run_corpus("cli", "target_fuzz", fuzz_target), 0U);
 }
 
 }  // namespace

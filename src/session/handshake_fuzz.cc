@@ -88,18 +88,20 @@ void fuzz_client_handshake(Bytes input) {
   feed(*client, input);
 }
 
+void fuzz_handshake(Bytes input) {
+  if (input.empty()) return;
+  if ((std::to_integer<unsigned>(input.front()) & 1U) != 0) {
+    fuzz_server_handshake(input.subspan(1));
+  } else {
+    fuzz_client_handshake(input.subspan(1));
+  }
+}
+
 }  // namespace wormhole::session
 
 #ifdef WORMHOLE_FUZZ_MAIN
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const auto input = std::as_bytes(std::span(data, size));
-  // The first byte chooses the side, so that one corpus serves both.
-  if ((data[0] & 1) != 0) {
-    wormhole::session::fuzz_server_handshake(input.subspan(1));
-  } else {
-    wormhole::session::fuzz_client_handshake(input.subspan(1));
-  }
+  wormhole::session::fuzz_handshake(std::as_bytes(std::span(data, size)));
   return 0;
 }
 #endif

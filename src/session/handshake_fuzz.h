@@ -9,5 +9,7 @@ namespace wormhole::session {
 void fuzz_server_handshake(Bytes input);
 // A client fed by `input` in place of the host's reply and TLS messages.
 void fuzz_client_handshake(Bytes input);
+// Either of them: the first byte chooses, so that one corpus serves both.
+void fuzz_handshake(Bytes input);
 
 }  // namespace wormhole::session

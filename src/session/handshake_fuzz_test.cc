@@ -7,6 +7,7 @@
 #include <iostream>
 #include <random>
 
+#include "base/corpus_testing.h"
 #include "session/handshake_testing.h"
 
 namespace wormhole::session {
@@ -87,6 +88,10 @@ TEST(HandshakeFuzz, ClientWithstandsNoiseAndDamage) {
     fuzz_client_handshake(inputs.noise());
     fuzz_client_handshake(inputs.damaged(host));
   }
+}
+
+TEST(HandshakeFuzz, FuzzBodyOverTheCommittedCorpus) {
+  EXPECT_GT(wormhole::testing::run_corpus("session", "handshake_fuzz", fuzz_handshake), 0U);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "base/corpus_testing.h"
 #include "session/join_code_fuzz.h"
 
 namespace wormhole::session {
@@ -160,6 +161,10 @@ TEST(JoinCode, FuzzBodyOverRandomInputs) {
     }
     fuzz_join_code(as_bytes(input));
   }
+}
+
+TEST(JoinCode, FuzzBodyOverTheCommittedCorpus) {
+  EXPECT_GT(wormhole::testing::run_corpus("session", "join_code_fuzz", fuzz_join_code), 0U);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/bytes.h"
+#include "base/corpus_testing.h"
 #include "wire/frame_header_fuzz.h"
 
 namespace wormhole::wire {
@@ -150,6 +151,10 @@ TEST(FrameHeader, FuzzBodyOverRandomInputs) {
     }
     fuzz_frame_header(Bytes(raw).first(round % 50 == 0 ? generator() % 33 : 32));
   }
+}
+
+TEST(FrameHeader, FuzzBodyOverTheCommittedCorpus) {
+  EXPECT_GT(wormhole::testing::run_corpus("wire", "frame_header_fuzz", fuzz_frame_header), 0U);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "base/check.h"
 #include "wire/messages_generated.h"
@@ -193,7 +194,11 @@ Result<Message> take(const fb::Want& m) {
   const auto* files = m.files();
   if (files == nullptr) return Want{m.request(), {}, m.decided()};
   if (files->size() > kWantsPerMessageMax) return fail(broken("Want", "too many files"));
-  return Want{m.request(), {files->begin(), files->end()}, m.decided()};
+  // Copied as bytes: the verifier sees that the vector lies inside the buffer, but not that its
+  // elements are aligned, and a peer may place them anywhere.
+  std::vector<std::uint64_t> ids(files->size());
+  if (!ids.empty()) std::memcpy(ids.data(), files->Data(), ids.size() * sizeof ids.front());
+  return Want{m.request(), std::move(ids), m.decided()};
 }
 Result<Message> take(const fb::Credit& m) {
   WH_ASSIGN(const auto entries, credit_of(m.entries(), "Credit"));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/block.h"
+#include "base/corpus_testing.h"
 #include "wire/document_testing.h"
 #include "wire/messages_fuzz.h"
 
@@ -412,6 +413,10 @@ TEST(Messages, TheDocumentsLimits) {
     const std::string row = "| " + std::string(what) + " | " + std::to_string(limit) + " |";
     EXPECT_NE(text.find(row), std::string::npos) << row;
   }
+}
+
+TEST(Messages, FuzzBodyOverTheCommittedCorpus) {
+  EXPECT_GT(wormhole::testing::run_corpus("wire", "messages_fuzz", fuzz_messages), 0U);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/corpus_testing.h"
 #include "wire/document_testing.h"
 #include "wire/pack_fuzz.h"
 
@@ -149,6 +150,10 @@ TEST(Pack, FuzzBodyOverRandomInputs) {
     const std::size_t cut = round % 3 == 0 ? generator() % 20 : 0;
     fuzz_pack(Bytes(payload).first(std::max(writer.size_bytes(), cut) - cut));
   }
+}
+
+TEST(Pack, FuzzBodyOverTheCommittedCorpus) {
+  EXPECT_GT(wormhole::testing::run_corpus("wire", "pack_fuzz", fuzz_pack), 0U);
 }
 
 }  // namespace
