@@ -10,15 +10,22 @@ namespace {
 constexpr std::string_view kPartialPrefix = ".wormhole-";
 constexpr std::size_t kPartialHashBytes = 16;
 
-}  // namespace
-
-Hash hash(Bytes data) {
+Hash hash_now(Bytes data) {
   blake3_hasher hasher;
   blake3_hasher_init(&hasher);
   blake3_hasher_update(&hasher, data.data(), data.size());
   Hash out;
   blake3_hasher_finalize(&hasher, reinterpret_cast<std::uint8_t*>(out.data()), out.size());
   return out;
+}
+
+}  // namespace
+
+Hash hash(Bytes data) {
+  // The library (1.3.1) looks at the CPU in its first call and keeps what it found in a plain
+  // global: one thread does that while the others wait.
+  [[maybe_unused]] static const Hash first = hash_now({});
+  return hash_now(data);
 }
 
 std::string partial_name(std::string_view final_name) {
