@@ -1,6 +1,7 @@
 """Wide-area links: 100 Mbit/s, 50 ms round trip, without and with loss."""
 
 from contest import rate
+from processes import LabError
 from rows.base import Row, judged, present
 from rows.throughput import hold
 from statistics_of import paired
@@ -11,6 +12,13 @@ SIZES = (128 * MIB, 48 * MIB)
 PEERS = ("scp", "rsyncd", "smb", "nfs", "gridftp", "http")
 NOTE = ("No tool is told which congestion control to use: the kernel's default applies to all, {}. "
         "iperf3 sends the same number of bytes, so both sides pay for the start.")
+
+
+def check_the_link(result):
+    """The ratios mean nothing if the emulator is not the link it says it is."""
+    carried = max(result.entries["iperf3"].measured(rate), default=0.0)
+    if not 0.85 * LINK_MEGABYTES < carried < LINK_MEGABYTES:
+        raise LabError(f"the link of {LINK_MEGABYTES} MB/s carries {carried:.1f} MB/s")
 
 
 def contest(context, loss):
@@ -24,6 +32,7 @@ def contest(context, loss):
 
 def clean(context):
     result, note = contest(context, "0")
+    check_the_link(result)
     return judged(result, rate, "wormhole", ("iperf3",), paired, notes=[note])
 
 

@@ -283,7 +283,10 @@ class Command:
             self.process.kill()
             stdout, stderr = self.process.communicate()
             raise AssertionError(f"{self.argv} did not end: {stdout!r} {stderr!r}") from None
-        return Done(self.argv, self.process.returncode, stdout, stderr)
+        done = Done(self.argv, self.process.returncode, stdout, stderr)
+        if "--json" in self.argv and self.process.returncode >= 0:
+            assert isinstance(done.events, list)  # each object is documented
+        return done
 
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)

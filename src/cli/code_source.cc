@@ -12,6 +12,11 @@ constexpr std::string_view kOptionWithValue = "--code=";
 
 }  // namespace
 
+Error about_own_file(Error error) {
+  if (error.code == Code::kNotFound || error.code == Code::kUnsafeName) error.code = Code::kLocalIo;
+  return error;
+}
+
 GivenCode take_given_code(int argc, char** argv, std::vector<std::string>& arguments) {
   GivenCode given;
   given.environment = platform::take_environment_secret("WORMHOLE_CODE");
@@ -41,8 +46,9 @@ Result<session::JoinCode> code_for_joining(const GivenCode& given,
                                            const std::optional<std::string>& file) {
   if (given.argument.has_value()) return session::JoinCode::parse(*given.argument);
   if (file.has_value()) {
-    WH_ASSIGN(const auto secret, platform::read_secret_file(*file));
-    return session::JoinCode::parse(secret);
+    const auto secret = platform::read_secret_file(*file);
+    if (!secret.has_value()) return fail(about_own_file(secret.error()));
+    return session::JoinCode::parse(*secret);
   }
   if (given.environment.has_value()) return session::JoinCode::parse(*given.environment);
   auto typed = platform::read_secret_line("Code: ");
@@ -66,8 +72,7 @@ Result<std::optional<session::JoinCode>> code_for_sharing(const GivenCode& given
   if (file.has_value()) {
     const auto secret = platform::read_secret_file(*file);
     if (secret.has_value()) return parsed(*secret);
-    if (secret.error().code != Code::kNotFound) return fail(secret.error());
-    return std::optional<session::JoinCode>();
+    if (secret.error().code != Code::kNotFound) return fail(about_own_file(secret.error()));
   }
   if (given.environment.has_value()) return parsed(*given.environment);
   return std::optional<session::JoinCode>();

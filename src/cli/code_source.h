@@ -16,6 +16,9 @@ struct GivenCode {
   std::optional<std::string> environment;
 };
 
+// "Not found" and "unsafe" are said of what the other side has; a code file is this machine's.
+[[nodiscard]] Error about_own_file(Error error);
+
 // Takes --code VALUE, --code=VALUE out of argv's memory and WORMHOLE_CODE out of the
 // environment's, overwriting both in place; the arguments without the code are returned in
 // `arguments` (program name first).
@@ -29,7 +32,7 @@ struct GivenCode {
                                      const std::optional<std::string>& file);
 
 // The sharing side: nullopt when a code is to be made. An existing `file` is read; one that is
-// not there is written by write_code_file() once the code is known.
+// not there is for the caller to write once the code is known.
 [[nodiscard]] Result<std::optional<session::JoinCode>> code_for_sharing(
     const GivenCode& given, const std::optional<std::string>& file);
 

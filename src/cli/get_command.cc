@@ -57,7 +57,11 @@ class GetReport final : public transfer::TakerEvents {
       output_.event(object);
       return;
     }
-    output_.say(fmt::format("{}: {}", special ? "skipped" : "failed", to_sentence(error)));
+    if (special) {
+      output_.say("skipped: " + to_sentence(error));
+    } else {
+      output_.failure("failed: " + to_sentence(error));
+    }
   }
 
   void on_file(const std::string& path) override {
@@ -150,6 +154,12 @@ ExitCode run_get(const GetArguments& arguments, Environment& environment) {
   };
   const auto target = parse_target(arguments.join.target);
   if (!target.has_value()) return give_up(target.error());
+  if (arguments.destination.has_value() && arguments.destination->empty()) {
+    return give_up({.code = Code::kUsage,
+                    .operation = "fetch",
+                    .detail = "the destination is empty",
+                    .advice = "leave it out, or name one"});
+  }
 
   const SystemClock clock;
   platform::SystemRandom random;

@@ -1,5 +1,7 @@
 #include "cli/joining.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <chrono>
 #include <optional>
@@ -54,7 +56,20 @@ Result<std::unique_ptr<transfer::Client>> join(
       StopWatch watch(environment.stop, [&] { client->cancel(); }, [] {});
       connected = client->connect(addresses, code);
     }
-    if (connected->has_value()) return client;
+    if (connected->has_value()) {
+      if (environment.output.is_verbose()) {
+        const session::Timeline& at = client->timeline();
+        const auto since_start = [&](TimePoint then) {
+          return std::chrono::duration<double, std::milli>(then - at.started).count();
+        };
+        environment.output.say(
+            fmt::format("connected after {:.1f} ms, keys exchanged after {:.1f} ms, authenticated "
+                        "after {:.1f} ms",
+                        since_start(at.connected), since_start(at.key_exchanged),
+                        since_start(at.authenticated)));
+      }
+      return client;
+    }
     const Error& error = connected->error();
     if (error.code != Code::kWrongCode || !asks || attempt == kAttemptsMax) return fail(error);
     environment.output.error(error);

@@ -89,7 +89,7 @@ void print_summary(Output& output, const Outcome& outcome, ExitCode exit) {
                 {"wire_bytes", outcome.wire_bytes},
                 {"seconds", outcome.seconds.count()},
                 {"first_byte_ms", nullptr},
-                {"streams", 1},
+                {"streams", 0},
                 {"cpu_seconds", usage.cpu_seconds},
                 {"peak_rss_bytes", usage.peak_rss_bytes},
                 {"exit", static_cast<int>(exit)}});
@@ -137,8 +137,10 @@ ExitCode run_list(const ListArguments& arguments, Environment& environment) {
             set_bytes(object, "path", error.object);
             set_bytes(object, "reason", to_sentence(error));
             output.event(object);
-          } else {
+          } else if (error.code == Code::kSkippedSpecial) {
             output.say(to_sentence(error));
+          } else {
+            output.failure(to_sentence(error));
           }
         });
   }

@@ -27,8 +27,9 @@ struct CommandLine {
 
 void add_common(CLI::App& command, CommandLine& line) {
   command.add_flag("--json", line.json, "One JSON object a line on stdout, for programs");
-  command.add_flag("-q,--quiet", line.quiet, "Say nothing but errors");
-  command.add_flag("-v,--verbose", line.verbose, "Say more: every file as it arrives");
+  command.add_flag("-q,--quiet", line.quiet,
+                   "Only errors and results: no progress, no closing sentence");
+  command.add_flag("-v,--verbose", line.verbose, "Say more: how it connected, every file");
 }
 
 void add_joining(CLI::App& command, JoinArguments& join) {
@@ -109,7 +110,11 @@ int run(int argc, char** argv) {
   app.name("wormhole");
   app.require_subcommand(1);
   app.set_version_flag("--version", "wormhole " WORMHOLE_VERSION);
-  app.footer("'wormhole COMMAND --help' shows a command's options and examples.");
+  app.footer(
+      "Examples:\n"
+      "  wormhole share ~/footage          shows a code and the command for the other side\n"
+      "  wormhole get 192.0.2.1            asks for the code, fetches into ./footage\n\n"
+      "'wormhole COMMAND --help' shows a command's options and more examples.");
   CommandLine line;
   const CLI::App* share = add_share(app, line);
   const CLI::App* get = add_get(app, line);
@@ -141,6 +146,13 @@ int run(int argc, char** argv) {
   if (share->parsed()) exit = run_share(line.share, environment);
   if (get->parsed()) exit = run_get(line.get, environment);
   if (list->parsed()) exit = run_list(line.list, environment);
+  if (exit == ExitCode::kSuccess && output.is_broken()) {
+    output.error({.code = Code::kLocalIo,
+                  .operation = "write",
+                  .object = "standard output",
+                  .detail = "what was printed there is not complete"});
+    exit = ExitCode::kLocalIo;
+  }
   return static_cast<int>(exit);
 }
 

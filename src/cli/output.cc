@@ -44,7 +44,11 @@ void Output::result(std::string_view line) {
 }
 
 void Output::say(std::string_view line) {
-  if (json_ || is_quiet()) return;
+  if (!is_quiet()) failure(line);
+}
+
+void Output::failure(std::string_view line) {
+  if (json_) return;
   std::scoped_lock lock(mutex_);
   clear_live();
   write_line(stderr, line);

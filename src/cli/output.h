@@ -33,6 +33,8 @@ class Output {
   void result(std::string_view line);
   // A line said meanwhile on stderr (people only, not with -q).
   void say(std::string_view line);
+  // One entry that went wrong while the rest goes on, on stderr (people only, also with -q).
+  void failure(std::string_view line);
   // An error that ends the command: a sentence on stderr, and an event with --json.
   void error(const Error& error);
   // One object on stdout (--json only).

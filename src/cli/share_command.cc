@@ -7,6 +7,7 @@
 #include <iostream>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <thread>
 
 #include "base/escape.h"
@@ -31,8 +32,12 @@ constexpr unsigned kPortsTried = 20;
 // Listens where it was asked to. Without a port of the user's choice the next free one will do.
 Result<platform::ListenSocket> open_listener(const ListenAddress& wanted) {
   auto opened = platform::ListenSocket::open(wanted.host, wanted.port);
-  if (opened.has_value() || wanted.port_given) return opened;
-  for (unsigned i = 1; i < kPortsTried && !opened.has_value(); ++i) {
+  const auto is_taken = [&] {
+    return !opened.has_value() &&
+           opened.error().os_errno == static_cast<int>(std::errc::address_in_use);
+  };
+  if (wanted.port_given) return opened;
+  for (unsigned i = 1; i < kPortsTried && is_taken(); ++i) {
     opened = platform::ListenSocket::open(wanted.host, static_cast<std::uint16_t>(wanted.port + i));
   }
   return opened;
@@ -44,6 +49,8 @@ std::vector<std::string> reachable(const ListenAddress& wanted, const platform::
   const bool everywhere = wanted.host.empty() || wanted.host == "0.0.0.0" || wanted.host == "::";
   if (!everywhere) return {bound.to_string()};
   for (const auto& address : platform::local_addresses(bound.port)) {
+    // "::" takes IPv4 too, "0.0.0.0" nothing else.
+    if (address.is_v6 && !bound.is_v6) continue;
     addresses.push_back(address.to_string());
   }
   return addresses;
@@ -55,6 +62,8 @@ struct Served {
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
   std::uint64_t wire_bytes = 0;
+  unsigned streams = 0;  // the most that a client had
+  bool lost = false;     // the last client did not say goodbye
   std::chrono::duration<double> seconds{0};
 };
 
@@ -67,10 +76,22 @@ void print_summary(Output& output, const Served& served, ExitCode exit) {
                 {"wire_bytes", served.wire_bytes},
                 {"seconds", served.seconds.count()},
                 {"first_byte_ms", nullptr},
-                {"streams", 0},
+                {"streams", served.streams},
                 {"cpu_seconds", usage.cpu_seconds},
                 {"peak_rss_bytes", usage.peak_rss_bytes},
                 {"exit", static_cast<int>(exit)}});
+}
+
+// What the other side must name as DEST, quoted for a shell; empty where it need not.
+std::string destination_for(const transfer::Shares& shares) {
+  const bool hidden = std::ranges::any_of(
+      shares.all(), [](const transfer::Share& share) { return share.name.starts_with('.'); });
+  if (!hidden) return {};
+  const transfer::Share& first = shares.all().front();
+  if (shares.all().size() > 1 || !first.is_directory) return ".";
+  std::string quoted = "'";
+  for (const char c : first.name) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return escape(quoted + "'");
 }
 
 class ShareCommand final : public session::ListenerEvents, public transfer::HostEvents {
@@ -125,11 +146,11 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
   const bool made_here = !chosen.has_value();
   session::CodeBook codes(std::move(chosen), random_, clock_);
   const session::JoinCode code = *codes.code();
-  if (made_here && arguments_.code_file.has_value()) {
+  if (arguments_.code_file.has_value()) {
     const auto written = platform::write_secret_file(*arguments_.code_file, code.text());
-    if (!written.has_value()) {
-      return end(written.error());
-    }
+    // One that is there was read, or --code comes before it.
+    const bool was_there = !made_here && !written && written.error().code == Code::kExists;
+    if (!written.has_value() && !was_there) return end(about_own_file(written.error()));
   }
   const platform::Address bound = socket.local();
   listener_ = std::make_unique<session::Listener>(std::move(socket), codes, *this, clock_, random_);
@@ -156,9 +177,12 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
   output_.result(fmt::format("Served {} {}: {} files, {}.", served_.clients,
                              served_.clients == 1 ? "client" : "clients",
                              human_count(served_.files), human_bytes(served_.bytes)));
-  // --once ends by itself; a share that serves until Ctrl-C was stopped as meant.
-  print_summary(output_, served_, ExitCode::kSuccess);
-  return ExitCode::kSuccess;
+  // A share that serves until Ctrl-C was stopped as meant; --once was to serve a client first.
+  ExitCode exit = ExitCode::kSuccess;
+  if (arguments_.once && served_.lost) exit = ExitCode::kConnect;
+  if (arguments_.once && stop_.arrived() != 0) exit = ExitCode::kInterrupted;
+  print_summary(output_, served_, exit);
+  return exit;
 }
 
 ExitCode ShareCommand::end(const Error& error) {
@@ -171,7 +195,9 @@ void ShareCommand::announce(const platform::Address& bound, const ListenAddress&
                             const session::JoinCode& code, const transfer::Shares& shares) {
   const std::vector<std::string> addresses = reachable(wanted, bound);
   const std::string host = addresses.empty() ? bound.to_string() : addresses.front();
-  const std::string command = "wormhole get " + host;
+  std::string command = "wormhole get " + host;
+  // Hidden names land nowhere that the other side did not name.
+  if (const std::string dest = destination_for(shares); !dest.empty()) command += " " + dest;
   output_.event({{"event", "listening"},
                  {"addresses", addresses},
                  {"port", bound.port},
@@ -243,6 +269,8 @@ void ShareCommand::on_client_gone(const transfer::HostSession::Status& last,
     served_.bytes += last.data_bytes;
     served_.files += last.files;
     served_.wire_bytes += last.wire_bytes;
+    served_.streams = std::max(served_.streams, last.streams);
+    served_.lost = !ended.has_value();
   }
   json object = {{"event", "client_gone"},        {"address", last.peer.to_string()},
                  {"bytes", last.data_bytes},      {"files", last.files},
@@ -250,9 +278,14 @@ void ShareCommand::on_client_gone(const transfer::HostSession::Status& last,
                  {"ok", ended.has_value()}};
   if (!ended.has_value()) set_bytes(object, "reason", to_sentence(ended.error()));
   output_.event(object);
-  output_.say(fmt::format("{} {}: {} files, {}", last.peer.to_string(),
-                          ended.has_value() ? "is done" : "went away", human_count(last.files),
-                          human_bytes(last.data_bytes)));
+  std::string line = fmt::format("{} {}: {} files, {}", last.peer.to_string(),
+                                 ended.has_value() ? "is done" : "went away",
+                                 human_count(last.files), human_bytes(last.data_bytes));
+  if (output_.is_verbose()) {
+    line +=
+        fmt::format(" ({} on the wire, {} streams)", human_bytes(last.wire_bytes), last.streams);
+  }
+  output_.say(line);
   if (arguments_.once) listener_->stop();
 }
 

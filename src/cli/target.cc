@@ -65,14 +65,15 @@ std::string Target::last_part() const {
 }
 
 Result<Target> parse_target(std::string_view text) {
-  if (session::JoinCode::has_generated_shape(text)) {
+  const std::size_t slash = text.find('/');
+  const auto parts = split(text.substr(0, slash));
+  // Before anything looks it up or repeats it: it is a secret.
+  if (session::JoinCode::has_generated_shape(parts.has_value() ? parts->host : text)) {
     return fail({.code = Code::kUsage,
                  .operation = "use the target",
                  .detail = "it is a join code, and hosts are not found by code alone yet",
                  .advice = "name the host: 'wormhole get HOST', as the sharing side printed it"});
   }
-  const std::size_t slash = text.find('/');
-  const auto parts = split(text.substr(0, slash));
   if (!parts.has_value()) {
     return fail(unusable("use the target", text, "it is not an address", kTargetAdvice));
   }
@@ -90,14 +91,22 @@ Result<Target> parse_target(std::string_view text) {
     target.port = *port;
   }
   if (slash != std::string_view::npos) target.path = std::string(text.substr(slash + 1));
+  if (("/" + target.path + "/").find("/../") != std::string::npos) {
+    return fail(
+        unusable("use the target", text, "its path leads out of what is shared", kTargetAdvice));
+  }
   return target;
 }
 
 Result<ListenAddress> parse_listen(std::string_view text) {
+  const auto bad_port = [](std::string_view shown) {
+    return unusable("listen on", shown, "its port is not a number from 0 to 65535", kListenAdvice);
+  };
   ListenAddress address;
   if (!text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) {
     const auto port = parse_port(text);
     if (port.has_value()) return ListenAddress{"", *port, true};
+    return fail(bad_port(text));
   }
   const auto parts = split(text);
   if (!parts.has_value() || text.empty()) {
@@ -106,10 +115,7 @@ Result<ListenAddress> parse_listen(std::string_view text) {
   address.host = std::string(parts->host);
   if (parts->port.has_value()) {
     const auto port = parse_port(*parts->port);
-    if (!port.has_value()) {
-      return fail(
-          unusable("listen on", text, "its port is not a number from 0 to 65535", kListenAdvice));
-    }
+    if (!port.has_value()) return fail(bad_port(text));
     address.port = *port;
     address.port_given = true;
   }

@@ -163,6 +163,14 @@ Result<void> File::sync() const {
   return {};
 }
 
+Result<void> File::flush() const {
+  const int copy = ::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return last_error("write");
+  // Not retried after EINTR: on Linux the descriptor is gone by then.
+  if (::close(copy) != 0 && errno != EINTR) return last_error("write");
+  return {};
+}
+
 void File::advise_sequential() const { ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_SEQUENTIAL); }
 
 }  // namespace wormhole::platform

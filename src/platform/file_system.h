@@ -78,6 +78,9 @@ class File {
   [[nodiscard]] Result<void> set_mode(std::uint32_t mode) const;
   [[nodiscard]] Result<void> set_modified(Timestamp modified) const;
   [[nodiscard]] Result<void> sync() const;
+  // What close() would say. Network file systems tell only then that data did not fit or did not
+  // arrive (close(2)); local ones have nothing to do. Not durable: that is sync().
+  [[nodiscard]] Result<void> flush() const;
   // A hint, without a result: reading goes straight through.
   void advise_sequential() const;
 

@@ -124,7 +124,13 @@ Result<File> Directory::open_partial(std::string_view name) const {
     if (!opened.fd) continue;
     // Before the lock as well: a planted file may be locked for ever.
     if (!opened.created) WH_TRY(check_ours(opened.fd.get(), name));
-    WH_TRY(lock(opened.fd.get(), name));
+    if (auto locked = lock(opened.fd.get(), name); !locked) {
+      // One just made and of no use: file systems without locks would be left full of them.
+      if (opened.created && locked.error().code != Code::kExists) {
+        ::unlinkat(fd_.get(), buffer.get(), 0);
+      }
+      return fail(std::move(locked).error());
+    }
 
     // Under the lock: is this still what the name leads to? Its last holder may have published
     // or removed it between our open and our lock.

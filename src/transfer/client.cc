@@ -41,6 +41,12 @@ std::string last_part(std::string_view path) {
   }
 }
 
+// An error that names nothing itself is about what was asked for.
+Result<void> about(const std::string& path, Error error) {
+  if (error.object.empty()) error.object = path;
+  return fail(std::move(error));
+}
+
 }  // namespace
 
 // A listing under way: entries as they come, credit back as they are taken.
@@ -109,10 +115,12 @@ class Client::Lister {
         const auto parent = directories_.find(entry.parent);
         if (parent == directories_.end()) return fail(broken("entry of no directory"));
         path = joined(parent->second, entry.name);
+        if (path.size() > kPathMaxBytes) return fail(broken("a path too long"));
       }
       if (entry.type == wire::EntryType::kDirectory) {
         directories_.emplace(id, path);
-        if (directories_.size() > kOpenEntriesMax) return fail(broken("too many directories"));
+        // An honest walk goes down one chain at a time.
+        if (directories_.size() > kDepthMax) return fail(broken("too many directories"));
       }
       sink_({std::move(path), entry});
     }
@@ -147,10 +155,9 @@ Result<void> Client::connect(const std::vector<platform::Address>& addresses,
   {
     std::scoped_lock lock(mutex_);
     if (failed_.has_value()) return fail(*failed_);  // cancelled meanwhile
+    control_ = std::make_unique<ControlWriter>(*first->writer, pool_);
     first_ = std::move(first);
   }
-  static_cast<void>(first_->socket.use_congestion_control("bbr"));
-  control_ = std::make_unique<ControlWriter>(*first_->writer, pool_);
   control_->push(wire::Hello{.streams_max = static_cast<std::uint8_t>(options_.streams),
                              .unencrypted = options_.unencrypted});
   reader_ = std::thread([this] { run_reader(); });
@@ -185,7 +192,7 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
   // Nothing may be writing while what is half there is removed: the session ends here.
   close();
   taker->abandon();
-  return result;
+  return about(path, result.error());
 }
 
 Result<void> Client::list(const std::string& path, bool recursive,
@@ -205,7 +212,7 @@ Result<void> Client::list(const std::string& path, bool recursive,
   lister_ = nullptr;
   ended_request_ = last_request_;
   control_->push(wire::Cancel{last_request_});  // the host forgets it
-  return result;
+  return result.has_value() ? result : about(path, result.error());
 }
 
 // --- threads -----------------------------------------------------------------------------------
@@ -317,7 +324,6 @@ void Client::run_stream(unsigned number) {
   if (dials_end_.has_value()) dialler.cancel_by(*dials_end_);
   auto dialled = dialler.add_stream(*first_, number);
   if (!dialled.has_value()) return;  // the others carry on without it
-  static_cast<void>((*dialled)->socket.use_congestion_control("bbr"));
   session::Connection* connection = dialled->get();
   {
     std::scoped_lock lock(mutex_);
@@ -355,6 +361,7 @@ Result<std::shared_ptr<Taker>> Client::taker_of(std::uint32_t request) {
 
 void Client::session_failed(const Error& error) {
   std::shared_ptr<Taker> taker;
+  ControlWriter* control = nullptr;
   // What follows from it in other threads must not be told instead.
   Error first = error;
   {
@@ -363,6 +370,7 @@ void Client::session_failed(const Error& error) {
     if (!failed_.has_value()) failed_ = error;
     first = *failed_;
     taker = taker_;
+    control = control_.get();  // stands as long as this client once it is there
     if (lister_ != nullptr) lister_->finish(fail(*failed_));
     if (dials_end_.has_value()) dials_end_->wake();
     if (first_ != nullptr) first_->socket.shut_down();
@@ -371,7 +379,7 @@ void Client::session_failed(const Error& error) {
     }
   }
   if (taker != nullptr) taker->fail_with(first);
-  if (control_ != nullptr) control_->close();
+  if (control != nullptr) control->close();
 }
 
 void Client::cancel() {

@@ -128,6 +128,8 @@ Result<void> DataSender::step_segment(SegmentWork& work, bool last) {
     const std::uint64_t start = data->has_value() ? std::min((*data)->start, end) : end;
     if (start > work.offset) return send_hole(work, start - work.offset);
     length = static_cast<std::size_t>(std::min<std::uint64_t>(length, (*data)->end - work.offset));
+    // What was data a moment ago is a hole now.
+    if (length == 0) return send_failed(*work.file, changed(*work.file));
   }
   if (plain_) return send_plain_block(work, length);
   // A header may be promised only if a frame certainly comes: more of this segment does.

@@ -56,7 +56,8 @@ bool may_have(const Destination& destination, const std::string& requested_name)
   return !(is_directory(path) && fs::is_empty(path, error) && !error);
 }
 
-Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry& root) {
+Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry& root,
+                              bool name_was_typed) {
   const bool is_virtual = root.name.empty();
   if (is_virtual && root.type != wire::EntryType::kDirectory) {
     return fail({.code = Code::kUnsafeName,
@@ -67,7 +68,7 @@ Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry&
 
   // A name the host chose lands where the user stands: it must not be one that configures
   // something there (CVE-2019-6111), nor lead elsewhere.
-  if (!destination.path.has_value() && root.name.starts_with('.')) {
+  if (!destination.path.has_value() && root.name.starts_with('.') && !name_was_typed) {
     return fail({.code = Code::kUnsafeName,
                  .operation = "fetch",
                  .object = root.name,
@@ -92,7 +93,13 @@ Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry&
   const fs::path as_path(path);
   const std::string parent = as_path.parent_path().string();
   const std::string name = as_path.filename().string();
-  WH_TRY(platform::check_name(name));
+  if (!platform::check_name(name)) {
+    return fail({.code = Code::kUsage,
+                 .operation = "fetch to",
+                 .object = path,
+                 .detail = "a file cannot have that name",
+                 .advice = "name another destination"});
+  }
   return in_directory(parent.empty() ? "." : parent, name, path);
 }
 

@@ -32,7 +32,8 @@ struct PlacedRoot {
 
 // Makes missing directories (also parents). kUnsafeName for a root that a host must not send,
 // kExists when a file stands where a directory is needed.
-[[nodiscard]] Result<PlacedRoot> place_root(const Destination& destination,
-                                            const wire::Entry& root);
+// `name_was_typed`: the user asked for exactly that name, the host did not choose it.
+[[nodiscard]] Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry& root,
+                                            bool name_was_typed = false);
 
 }  // namespace wormhole::transfer

@@ -275,6 +275,11 @@ void Giver::on_dropped(std::uint32_t request_id, std::uint64_t file) {
   if (found == request->announced.end()) return;
   found->second->stopped = true;
   request->announced.erase(found);
+  // What waits in the queue without being sent must not outgrow the credit either.
+  if (++stopped_waiting_ >= kOpenEntriesMax) {
+    work_.forget_stopped();
+    stopped_waiting_ = 0;
+  }
 }
 
 void Giver::on_cancel(std::uint32_t request_id) {
@@ -284,6 +289,7 @@ void Giver::on_cancel(std::uint32_t request_id) {
   for (auto& [id, file] : request->announced) file->stopped = true;
   requests_.erase(request_id);
   work_.drop(request_id);
+  std::erase(to_walk_, request_id);
   walker_wake_.notify_all();
 }
 

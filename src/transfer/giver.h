@@ -94,6 +94,7 @@ class Giver {
   std::deque<std::uint32_t> to_walk_;
   std::map<std::uint32_t, Request> requests_;
   std::uint32_t last_request_ = 0;
+  std::size_t stopped_waiting_ = 0;   // dropped files since the queue was swept
   std::uint64_t ending_streams_ = 0;  // bit per stream
   bool stopped_ = false;
   std::thread walker_;

@@ -20,7 +20,7 @@ std::string share_name(const fs::path& given, const fs::path& canonical) {
   return resolved.empty() ? "root" : resolved;
 }
 
-Result<Share> open_share(const std::string& path) {
+Result<Share> open_share(const std::string& path, std::size_t open_max) {
   std::error_code error;
   const fs::path canonical = fs::canonical(path, error);
   if (error) return fail(os_error(error.value(), "share", path));
@@ -43,7 +43,7 @@ Result<Share> open_share(const std::string& path) {
     // Unreadable at the start is a mistake worth hearing of now, not when someone fetches.
     WH_TRY(directory.open_file(share.file));
   }
-  share.tree = std::make_shared<DirectoryTree>(std::move(directory));
+  share.tree = std::make_shared<DirectoryTree>(std::move(directory), open_max);
   return share;
 }
 
@@ -70,8 +70,11 @@ Error not_found(std::string_view path) {
 Result<Shares> Shares::open(const std::vector<std::string>& paths) {
   std::vector<Share> shares;
   std::set<std::string> names;
+  // One budget for all of them: each holds its root besides.
+  const std::size_t open_max =
+      std::max<std::size_t>(1, kOpenDirectoriesMax / std::max<std::size_t>(1, paths.size()));
   for (const std::string& path : paths) {
-    WH_ASSIGN(auto share, open_share(path));
+    WH_ASSIGN(auto share, open_share(path, open_max));
     if (!names.insert(share.name).second) {
       return fail({.code = Code::kUsage,
                    .operation = "share",

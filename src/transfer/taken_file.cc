@@ -87,6 +87,7 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
   std::scoped_lock lock(mutex_);
   WH_ASSIGN(const auto file, open_partial(tree));  // an empty file has had no range
   if (file == nullptr) return {};
+  if (entry_.size > kPackedFileMaxBytes) WH_TRY(file->flush());
   WH_TRY(file->set_mode(received_mode(entry_.mode)));
   WH_TRY(file->set_modified(modified_of(entry_)));
   if (rules.sync) WH_TRY(file->sync());

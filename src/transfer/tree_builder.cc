@@ -142,7 +142,8 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, std::vector<std::uin
                  .object = entry.name,
                  .detail = "the host sent something else than was asked for"});
   }
-  WH_ASSIGN(auto placed, place_root(options_.destination, entry));
+  WH_ASSIGN(auto placed, place_root(options_.destination, entry,
+                                    /*name_was_typed=*/!options_.requested_name.empty()));
   if (store::is_partial_name(placed.name)) {
     return fail({.code = Code::kUnsafeName,
                  .operation = "fetch",
@@ -162,6 +163,7 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, std::vector<std::uin
     root.modified = modified_of(entry);
     root.sets_time = is_directory && !entry.name.empty();
     root.sets_mode = root.sets_time && placed.made;
+    root.may_refuse_time = !placed.made;
     ++open_entries_;
     // A single file's directory is the user's own: it ends with the file.
     root.ended = !is_directory;
@@ -208,6 +210,7 @@ Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
     if (entry.type == EntryType::kRegular && !options_.may_have) {
       // Its data is on its way unasked: no offence, but to be stopped.
       std::scoped_lock lock(mutex_);
+      if (given_up_.size() >= kGivenUpMax) return fail(broken("too many files failed"));
       given_up_.insert(id);
       newly_given_up_.push_back(id);
     }
@@ -234,7 +237,7 @@ Result<void> TreeBuilder::make_directory(const OpenDirectory& made, const NodePt
   WH_ASSIGN(const auto own, tree_->open(made.node));
   WH_ASSIGN(const auto status, own->status());
   if (!is_new) {
-    if (made_directories_.contains(status.inode)) {
+    if (made_directories_.contains({status.device, status.inode})) {
       return fail({.code = Code::kUnsafeName,
                    .operation = "make directory",
                    .object = made.name,
@@ -242,7 +245,7 @@ Result<void> TreeBuilder::make_directory(const OpenDirectory& made, const NodePt
     }
     if ((status.mode & kOwnerAll) != kOwnerAll) WH_TRY(own->set_mode(status.mode | kOwnerAll));
   }
-  made_directories_.insert(status.inode);
+  made_directories_.emplace(status.device, status.inode);
   return {};
 }
 
@@ -297,7 +300,11 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& 
     const std::string partial = store::partial_name(entry.name);
     static_cast<void>(directory->remove_file(partial));
     WH_TRY(directory->make_symlink(partial, entry.target));
-    WH_TRY(directory->publish(partial, entry.name, platform::Replace::kYes));
+    auto published = directory->publish(partial, entry.name, platform::Replace::kYes);
+    if (!published.has_value()) {
+      static_cast<void>(directory->remove_file(partial));
+      return published;
+    }
   }
   ++counters_.links;
   return directory->set_symlink_modified(entry.name, modified_of(entry));
@@ -313,6 +320,14 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
     if (!present.has_value()) {
       if (ends_session(present.error())) return fail(present.error());
       return entry_failed(entry.parent, path, present.error());
+    }
+    if (*present == Present::kEqual && options_.sync) {
+      // Right in memory may still be wrong on disk: an earlier run did not wait for it.
+      const auto synced = sync_present(entry, parent.node);
+      if (!synced.has_value()) {
+        if (ends_session(synced.error())) return synced;
+        return entry_failed(entry.parent, path, synced.error());
+      }
     }
     if (*present == Present::kEqual) {
       ++counters_.skipped_files;
@@ -338,6 +353,12 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   if (entry.size == 0) return absorb(file, publish(file));
   if (options_.may_have) wanted.push_back(id);
   return {};
+}
+
+Result<void> TreeBuilder::sync_present(const wire::Entry& entry, const NodePtr& directory) {
+  WH_ASSIGN(const auto handle, tree_->open(directory));
+  WH_ASSIGN(const auto file, handle->open_file(entry.name));
+  return file.sync();
 }
 
 Result<TreeBuilder::Present> TreeBuilder::compare(const wire::Entry& entry,
@@ -545,13 +566,18 @@ void TreeBuilder::close_directories() {
   while (!complete_directories_.empty()) {
     OpenDirectory directory = std::move(complete_directories_.front());
     complete_directories_.pop_front();
-    if (!directory.sets_time) continue;
+    // The names in it are on disk only when it is, whosever its time.
+    const bool syncs = options_.sync && !directory.failed;
+    if (!directory.sets_time && !syncs) continue;
     lock.unlock();
     const auto set = [&]() -> Result<void> {
       WH_ASSIGN(const auto handle, tree_->open(directory.node));
       if (directory.sets_mode) WH_TRY(handle->set_mode(received_mode(directory.mode)));
-      WH_TRY(handle->set_modified(directory.modified));
-      return options_.sync ? handle->sync() : Result<void>();
+      if (directory.sets_time) {
+        const auto timed = handle->set_modified(directory.modified);
+        if (!timed.has_value() && !directory.may_refuse_time) return timed;
+      }
+      return syncs ? handle->sync() : Result<void>();
     }();
     if (!set.has_value()) {
       report(DirectoryTree::path_of(directory.node->parent(), directory.name), set.error());

@@ -15,6 +15,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -92,6 +93,7 @@ class TreeBuilder {
     platform::Timestamp modified;
     bool sets_time = true;  // not of the virtual root, nor of the user's directory of one file
     bool sets_mode = true;  // nor of a DEST that was there: its mode is the user's choice
+    bool may_refuse_time = false;  // a DEST that was there, perhaps another user's
     bool failed = false;
     bool ended = false;
     std::size_t depth = 0;         // below the root
@@ -115,6 +117,7 @@ class TreeBuilder {
                            std::vector<std::uint64_t>& wanted);
   enum class Present { kMissing, kEqual, kDifferent };
   Result<Present> compare(const wire::Entry& entry, const NodePtr& directory);
+  Result<void> sync_present(const wire::Entry& entry, const NodePtr& directory);
   Result<void> make_directory(const OpenDirectory& made, const NodePtr& parent);
   Result<void> make_symlink(const wire::Entry& entry, const NodePtr& parent);
 
@@ -152,9 +155,10 @@ class TreeBuilder {
   std::unordered_map<std::uint64_t, TakenFilePtr> files_;
   std::unordered_set<std::uint64_t> given_up_;
   std::vector<std::uint64_t> newly_given_up_;
-  std::deque<OpenDirectory> complete_directories_;      // whose metadata waits to be set
-  bool closing_directories_ = false;                    // one thread at a time sets it
-  std::unordered_set<std::uint64_t> made_directories_;  // inodes: to see colliding names
+  std::deque<OpenDirectory> complete_directories_;  // whose metadata waits to be set
+  bool closing_directories_ = false;                // one thread at a time sets it
+  // (device, inode): to see colliding names.
+  std::set<std::pair<std::uint64_t, std::uint64_t>> made_directories_;
   std::size_t partials_ = 0;
   std::uint32_t finished_ = 0;
 };

@@ -82,16 +82,18 @@ std::optional<Work> WorkQueue::next_small(std::size_t frame_bytes) {
 }
 
 void WorkQueue::drop(std::uint32_t request) {
-  const auto of_request = [&](const auto& item) {
-    if constexpr (requires { item->request; }) {
-      return item->request == request;
-    } else {
-      return item.file->request == request;
-    }
-  };
-  std::erase_if(returned_, of_request);
-  std::erase_if(small_, of_request);
-  std::erase_if(large_, of_request);
+  forget_if([&](const GivenFile& file) { return file.request == request; });
+}
+
+void WorkQueue::forget_stopped() {
+  forget_if([](const GivenFile& file) { return file.stopped.load(); });
+}
+
+template <typename Condition>
+void WorkQueue::forget_if(const Condition& condition) {
+  std::erase_if(returned_, [&](const SegmentWork& work) { return condition(*work.file); });
+  std::erase_if(small_, [&](const GivenFilePtr& file) { return condition(*file); });
+  std::erase_if(large_, [&](const Large& large) { return condition(*large.file); });
   std::make_heap(large_.begin(), large_.end());
 }
 

@@ -29,6 +29,8 @@ class WorkQueue {
   [[nodiscard]] std::optional<Work> next(std::size_t frame_bytes = kBlockBytes);
   // Forgets the files of a request.
   void drop(std::uint32_t request);
+  // Forgets the files that were stopped.
+  void forget_stopped();
   [[nodiscard]] bool empty() const { return small_.empty() && large_.empty() && returned_.empty(); }
   // True for files that travel packed.
   [[nodiscard]] static bool is_small(const GivenFile& file);
@@ -48,6 +50,8 @@ class WorkQueue {
     }
   };
 
+  template <typename Condition>
+  void forget_if(const Condition& condition);
   std::optional<Work> next_segment();
   std::optional<Work> next_small(std::size_t frame_bytes);
 
