@@ -439,6 +439,19 @@ std::vector<Attack> list_attacks() {
     talk.entries(0, {root_directory(), end_of(0)});
     talk.listed(3);
   });
+  // Paths that grow with each level: 34 GB of them before any count of directories is reached.
+  add("bottomless", Code::kProtocol, "", "too long", [](Talk& talk) {
+    talk.entries(0, {root_directory()});
+    for (std::uint64_t id = 1; id < 1000; ++id) {
+      talk.entries(id, {directory(id - 1, std::string(kNameMaxBytes, 'd'))});
+    }
+  });
+  add("bottomless-short", Code::kProtocol, "", "too many", [](Talk& talk) {
+    talk.entries(0, {root_directory()});
+    for (std::uint64_t id = 1; id < kDepthMax + 10; ++id) {
+      talk.entries(id, {directory(id - 1, "d")});
+    }
+  });
   add("open-directory", Code::kProtocol, "", "open", [](Talk& talk) {
     talk.entries(0, {root_directory()});
     talk.listed(1);

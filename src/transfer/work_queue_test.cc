@@ -252,6 +252,24 @@ TEST(WorkQueue, DroppingARequestLeavesTheOthers) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(WorkQueue, StoppedFilesDoNotStayInIt) {
+  WorkQueue queue;
+  std::weak_ptr<GivenFile> small;
+  std::weak_ptr<GivenFile> large;
+  for (const auto& [id, size] : {std::pair{1U, 7U}, std::pair{2U, 3'000'000U}}) {
+    GivenFilePtr file = file_of(id, size);
+    (id == 1 ? small : large) = file;
+    file->stopped = true;
+    queue.add(std::move(file));
+  }
+  queue.add(file_of(3, 7));
+  queue.forget_stopped();
+  EXPECT_TRUE(small.expired());
+  EXPECT_TRUE(large.expired());
+  EXPECT_TRUE(queue.next().has_value()) << "the third";
+  EXPECT_TRUE(queue.empty());
+}
+
 TEST(WorkQueueDeathTest, EmptyFilesAreOurMistake) {
   WorkQueue queue;
   EXPECT_DEATH(queue.add(file_of(1, 0)), "");
