@@ -179,7 +179,7 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
     taker_ = taker;
     control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax});
   }
-  const Result<void> result = taker->wait();
+  Result<void> result = taker->wait();
   first_byte_ = taker->first_byte();
   shown_root_ = taker->shown_root();
   {

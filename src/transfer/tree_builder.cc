@@ -323,7 +323,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
     }
     if (*present == Present::kEqual && options_.sync) {
       // Right in memory may still be wrong on disk: an earlier run did not wait for it.
-      const auto synced = sync_present(entry, parent.node);
+      auto synced = sync_present(entry, parent.node);
       if (!synced.has_value()) {
         if (ends_session(synced.error())) return synced;
         return entry_failed(entry.parent, path, synced.error());
