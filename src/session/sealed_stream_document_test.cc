@@ -3,43 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <fstream>
 #include <map>
 #include <string>
 
 #include "base/block.h"
 #include "session/frame_cipher.h"
 #include "session/frame_cipher_keys.h"
+#include "wire/document_testing.h"
 #include "wire/frame_header.h"
 
 namespace wormhole::session {
 namespace {
-
-// The lines "name = hex" of the document; a line that only holds hex goes on with the last.
-std::map<std::string, std::string> documented() {
-  std::ifstream file(WORMHOLE_SOURCE_DIR "/docs/formats/frame.md");
-  EXPECT_TRUE(file.is_open());
-  std::map<std::string, std::string> values;
-  std::string* last = nullptr;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("    ")) {
-      last = nullptr;
-      continue;
-    }
-    const std::size_t equals = line.find(" = ");
-    if (equals != std::string::npos) {
-      std::string name = line.substr(4, equals - 4);
-      name.erase(name.find_last_not_of(' ') + 1);
-      last = &values[name];
-      line.erase(0, equals + 3);
-    }
-    if (last == nullptr) continue;
-    for (const char c : line) {
-      if (c != ' ') last->push_back(c);
-    }
-  }
-  return values;
-}
 
 class Example {
  public:
@@ -98,7 +72,7 @@ TEST(FrameDocument, ItsExampleIsWhatTheCodeDoes) {
       {"second frame", aes_second},
       {"first frame, ChaCha20", chacha_first},
       {"second frame, ChaCha20", chacha_second}};
-  const auto values = documented();
+  const auto values = wire::testing::documented_values("docs/formats/frame.md");
   for (const auto& [name, hex] : expected) {
     const auto found = values.find(name);
     ASSERT_NE(found, values.end()) << name << " = " << hex;
@@ -111,7 +85,7 @@ TEST(FrameDocument, ItsNoncesAreWhatTheCodeDoes) {
   FrameKeys keys(example.secret(), {});
   AeadKey key;
   ASSERT_TRUE(keys.replace(key));
-  const auto values = documented();
+  const auto values = wire::testing::documented_values("docs/formats/frame.md");
   for (const char* name : {"nonce of frame 0", "nonce of frame 1"}) {
     const std::string nonce = to_hex(keys.next_nonce(0));
     ASSERT_TRUE(values.contains(name)) << name << " = " << nonce;

@@ -15,13 +15,13 @@ Error refused_range(std::string path, std::string_view why) {
           .detail = std::string(why)};
 }
 
-platform::Timestamp modified_of(const wire::Entry& entry) {
-  return {entry.mtime_seconds, entry.mtime_nanoseconds};
-}
-
 }  // namespace
 
 std::uint32_t received_mode(std::uint32_t mode) { return mode & 07777 & ~kSetIdBits; }
+
+platform::Timestamp modified_of(const wire::Entry& entry) {
+  return {entry.mtime_seconds, entry.mtime_nanoseconds};
+}
 
 bool looks_equal(const wire::Entry& entry, const platform::FileStatus& status) {
   return status.type == platform::FileType::kRegular && status.size_bytes == entry.size &&

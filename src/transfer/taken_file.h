@@ -92,6 +92,7 @@ using TakenFilePtr = std::shared_ptr<TakenFile>;
 // The mode a received file or directory gets: set-user-ID and set-group-ID are dropped
 // (threat 16), the rest is kept.
 [[nodiscard]] std::uint32_t received_mode(std::uint32_t mode);
+[[nodiscard]] platform::Timestamp modified_of(const wire::Entry& entry);
 // Same size and modification time: the quick check.
 [[nodiscard]] bool looks_equal(const wire::Entry& entry, const platform::FileStatus& status);
 

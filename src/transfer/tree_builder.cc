@@ -49,10 +49,6 @@ bool ends_session(const Error& error) {
   }
 }
 
-platform::Timestamp modified_of(const wire::Entry& entry) {
-  return {entry.mtime_seconds, entry.mtime_nanoseconds};
-}
-
 }  // namespace
 
 TreeBuilder::TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters& counters)
@@ -321,14 +317,6 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
       if (ends_session(present.error())) return fail(present.error());
       return entry_failed(entry.parent, path, present.error());
     }
-    if (*present == Present::kEqual && options_.sync) {
-      // Right in memory may still be wrong on disk: an earlier run did not wait for it.
-      auto synced = sync_present(entry, parent.node);
-      if (!synced.has_value()) {
-        if (ends_session(synced.error())) return synced;
-        return entry_failed(entry.parent, path, synced.error());
-      }
-    }
     if (*present == Present::kEqual) {
       ++counters_.skipped_files;
       counters_.skipped_bytes += entry.size;
@@ -355,12 +343,6 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   return {};
 }
 
-Result<void> TreeBuilder::sync_present(const wire::Entry& entry, const NodePtr& directory) {
-  WH_ASSIGN(const auto handle, tree_->open(directory));
-  WH_ASSIGN(const auto file, handle->open_file(entry.name));
-  return file.sync();
-}
-
 Result<TreeBuilder::Present> TreeBuilder::compare(const wire::Entry& entry,
                                                   const NodePtr& directory) {
   WH_ASSIGN(const auto handle, tree_->open(directory));
@@ -369,7 +351,12 @@ Result<TreeBuilder::Present> TreeBuilder::compare(const wire::Entry& entry,
     if (status.error().code == Code::kNotFound) return Present::kMissing;
     return fail(status.error());
   }
-  return looks_equal(entry, *status) ? Present::kEqual : Present::kDifferent;
+  if (!looks_equal(entry, *status)) return Present::kDifferent;
+  if (options_.sync) {
+    WH_ASSIGN(const auto file, handle->open_file(entry.name));
+    WH_TRY(file.sync());
+  }
+  return Present::kEqual;
 }
 
 Result<void> TreeBuilder::on_listed(std::uint64_t entries) {

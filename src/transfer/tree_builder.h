@@ -113,11 +113,9 @@ class TreeBuilder {
   Result<void> on_symlink(const wire::Entry& entry, OpenDirectory& parent);
   Result<void> on_regular(std::uint64_t id, const wire::Entry& entry, OpenDirectory& parent,
                           std::vector<std::uint64_t>& wanted);
-  Result<void> expect_data(std::uint64_t id, const wire::Entry& entry, OpenDirectory& parent,
-                           std::vector<std::uint64_t>& wanted);
   enum class Present { kMissing, kEqual, kDifferent };
+  // With --fsync an equal file is on disk when this returns: an earlier run may not have waited.
   Result<Present> compare(const wire::Entry& entry, const NodePtr& directory);
-  Result<void> sync_present(const wire::Entry& entry, const NodePtr& directory);
   Result<void> make_directory(const OpenDirectory& made, const NodePtr& parent);
   Result<void> make_symlink(const wire::Entry& entry, const NodePtr& parent);
 
