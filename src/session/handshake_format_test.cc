@@ -2,11 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <map>
-#include <sstream>
-
 #include "session/handshake_testing.h"
+#include "wire/document_testing.h"
 
 namespace wormhole::session {
 namespace {
@@ -64,27 +61,6 @@ class CountingRandom final : public Random {
   unsigned next_;
 };
 
-// The lines "name = hex" of the document, a long value going on in lines that start with blanks.
-std::map<std::string, std::string> documented() {
-  std::ifstream file(std::string(WORMHOLE_SOURCE_DIR) + "/docs/formats/handshake.md");
-  EXPECT_TRUE(file.good());
-  std::map<std::string, std::string> values;
-  std::string line;
-  std::string name;
-  while (std::getline(file, line)) {
-    std::istringstream words(line);
-    const std::size_t equals = line.find(" = ");
-    if (line.starts_with("    ") && equals != std::string::npos) {
-      name = line.substr(4, line.find_first_of(" ", 4) - 4);
-      words.seekg(static_cast<std::streamoff>(equals + 3));
-    } else if (!line.starts_with("        ")) {
-      name.clear();
-    }
-    for (std::string word; !name.empty() && words >> word;) values[name] += word;
-  }
-  return values;
-}
-
 TEST(HandshakeFormat, TheDocumentsExampleHolds) {
   const JoinCode code = testing::code_of(testing::kCodeText);
   CountingRandom client_random(0x00);
@@ -115,7 +91,7 @@ TEST(HandshakeFormat, TheDocumentsExampleHolds) {
   ASSERT_TRUE(psk.has_value());
   const Head stream_hello = encode(HelloHead{.kind = HelloKind::kStream});
 
-  auto values = documented();
+  auto values = wire::testing::documented_values("docs/formats/handshake.md");
   EXPECT_EQ(values["ci"], to_hex(channel_identifier(code.channel())));
   EXPECT_EQ(values["hello"], to_hex(hello));
   EXPECT_EQ(values["reply"], to_hex(reply));
