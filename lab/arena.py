@@ -35,11 +35,14 @@ class Arena:
 
 
 @contextmanager
-def arena(context, link, size, disk="xfs", source_disk="tmpfs", copies=1):
+def arena(context, link, size, disk="xfs", source_disk="tmpfs", copies=1, cubic=False):
     """link: a LAN rate, None for a bare veth, or a dict of Wan's arguments. `size`: bytes of the
-    source; the destination holds that `copies` times, and is touched once before."""
+    source; the destination holds that `copies` times, and is touched once before. `cubic`: on both
+    hosts no program has another congestion control."""
     with Lab(context.directory) as lab:
         server, client = lab.host("a", "10.77.0.1"), lab.host("b", "10.77.0.2")
+        if cubic:
+            server.preload = client.preload = context.build_file("lab/force_cubic.so")
         wan = None
         if isinstance(link, dict):
             emulator = context.build_file("lab/link_emulator")

@@ -43,6 +43,7 @@ class Host:
         self.name, self.namespace, self.address = name, namespace, address
         self.directory = directory
         self.device = None  # set by links
+        self.preload = None  # a library that is put into every program
         self._started = []
         for part in ("home", "cache", "config"):
             os.makedirs(self.path(part), mode=0o700)
@@ -60,6 +61,8 @@ class Host:
                        "XDG_CACHE_HOME": self.path("cache"),
                        "XDG_CONFIG_HOME": self.path("config"),
                        "TMPDIR": self.directory}
+        if self.preload:
+            environment["LD_PRELOAD"] = self.preload
         environment.update(extra or {})
         return environment
 

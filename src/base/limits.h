@@ -37,9 +37,14 @@ inline constexpr std::size_t kDepthMax = 4096;
 // byte on the wire and enough to rescue loss-based congestion control on a 100 ms path).
 inline constexpr std::size_t kStreamsMax = 64;
 
-// Threads and blocks of one process, shared by all its clients.
-inline constexpr std::size_t kStreamThreadsMax = 128;
-inline constexpr std::size_t kBlocksMax = 96;
+// Clients that a host serves at once, and what each holds before any further stream: a block to
+// read requests in (a page or two of it are ever touched), and one to answer in.
+inline constexpr std::size_t kSessionsServedMax = 64;
+inline constexpr std::size_t kSessionBlocks = 2;
+// Further streams of one process, shared by all its clients: a thread and a block each.
+inline constexpr std::size_t kFurtherStreamsMax = 96;
+// Enough for all of them, so that nobody ever waits for one; touched in full they are 59 MB.
+inline constexpr std::size_t kBlocksMax = kSessionsServedMax * kSessionBlocks + kFurtherStreamsMax;
 
 // Entries announced by a giver and not yet finished by the taker (credit). Bounds the tables
 // on both sides: about 300 bytes each, so 5 MB.
@@ -59,6 +64,8 @@ inline constexpr std::chrono::minutes kUnacknowledgedTimeout{5};
 static_assert(kPackedFileMaxBytes * 2 <= kBlockBytes, "two packed files fit a block");
 static_assert(kSegmentBytes % kBlockBytes == 0, "segments are whole blocks");
 static_assert(kFileMaxBytes <= UINT64_MAX / 4, "sums of two offsets never overflow");
-static_assert(kStreamsMax <= kStreamThreadsMax);
+static_assert(kStreamsMax <= kFurtherStreamsMax);
+static_assert(2 + 2 * kStreamsMax <= kBlocksMax,
+              "a client takes two a stream, where data is plain");
 
 }  // namespace wormhole

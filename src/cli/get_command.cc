@@ -19,8 +19,8 @@ namespace {
 using nlohmann::json;
 using Seconds = std::chrono::duration<double>;
 
-// One stream a core is what it takes to fill a local link; more than four only pay on paths
-// that lose packets.
+// One stream a core is what it takes to fill a local link. On longer paths the client finds the
+// number itself.
 constexpr unsigned kStreamsByDefault = 4;
 
 // Files longer than this part of the machine's memory do not stay in its cache. Shorter ones are
@@ -32,15 +32,12 @@ constexpr std::uint64_t kCachedPartOfMemory = 16;
 constexpr int kStandardErrorFd = 2;
 
 // Further streams for what the user asked for. With one, the first connection carries the data
-// itself. Each takes a block of the pool, two where unsealed data waits for its hash; the first
-// connection has two.
+// itself.
 unsigned further_streams(const GetArguments& arguments) {
   const unsigned cores = platform::processor_count();
   const unsigned wanted = arguments.streams.value_or(std::min(cores, kStreamsByDefault));
   if (wanted <= 1) return 0;
-  const std::size_t blocks_each = arguments.unencrypted ? 2 : 1;
-  return static_cast<unsigned>(
-      std::min<std::size_t>({wanted, kStreamsMax - 1, (kBlocksMax - 2) / blocks_each}));
+  return std::min<unsigned>(wanted, kStreamsMax - 1);
 }
 
 class GetReport final : public transfer::TakerEvents {
@@ -165,6 +162,7 @@ ExitCode run_get(const GetArguments& arguments, Environment& environment) {
   platform::SystemRandom random;
   BlockPool pool;
   const transfer::ClientOptions options{.streams = further_streams(arguments),
+                                        .finds_streams = !arguments.streams.has_value(),
                                         .unencrypted = arguments.unencrypted};
   auto joined = join(arguments.join, *target, environment, [&] {
     return std::make_unique<transfer::Client>(clock, random, pool, options);

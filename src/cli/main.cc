@@ -78,7 +78,8 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
                   "Where to: a directory receives the contents (default: its name, here)");
   get->add_flag("--overwrite", line.get.overwrite, "Replace files that differ");
   get->add_flag("--fsync", line.get.sync, "Report success only when the data is on disk");
-  get->add_option("--streams", line.get.streams, "TCP connections for data")
+  get->add_option("--streams", line.get.streams,
+                  "TCP connections for data (default: what is fastest)")
       ->check(CLI::Range(std::size_t{1}, kStreamsMax))
       ->type_name("N");
   add_encryption(*get, line, "off: take file data unencrypted, if the host allows it too");

@@ -62,8 +62,8 @@ struct Served {
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
   std::uint64_t wire_bytes = 0;
-  unsigned streams = 0;  // the most that a client had
-  bool lost = false;     // the last client did not say goodbye
+  std::size_t streams = 0;  // the most that a client had
+  bool lost = false;        // the last client did not say goodbye
   std::chrono::duration<double> seconds{0};
 };
 
@@ -294,7 +294,7 @@ void ShareCommand::show_rates() {
   const auto sessions = host_->status();
   const TimePoint now = clock_.now();
   std::uint64_t bytes = 0;
-  unsigned streams = 0;
+  std::size_t streams = 0;
   for (const auto& session : sessions) {
     bytes += session.data_bytes;
     streams += session.streams;

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,6 +83,9 @@ class Socket {
   [[nodiscard]] Address local() const;
   // Bytes handed to the kernel that the peer has not acknowledged; 0 where unknown.
   [[nodiscard]] std::uint64_t unacknowledged_bytes() const;
+  // Bytes that came from the peer so far, those included that nobody has received yet; nullopt
+  // where the kernel does not tell.
+  [[nodiscard]] std::optional<std::uint64_t> received_bytes() const;
   [[nodiscard]] int descriptor() const { return fd_.get(); }
 
  private:

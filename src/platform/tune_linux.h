@@ -3,10 +3,10 @@
 
 namespace wormhole::platform {
 
-// No delay; a peer that vanished is noticed within kUnacknowledgedTimeout, also when nothing is
-// sent (TCP_USER_TIMEOUT takes the place of the number of keepalive probes, tcp(7)). Where it must
-// be sooner, a transfer::Watchdog waits for the peer's pings.
-// Failures are left: the connection works without.
+// No delay, little unsent in the kernel; a peer that vanished is noticed within
+// kUnacknowledgedTimeout, also when nothing is sent (TCP_USER_TIMEOUT takes the place of the number
+// of keepalive probes, tcp(7)). Where it must be sooner, a transfer::Watchdog waits for the peer's
+// pings. Failures are left: the connection works without.
 void tune_connection(int fd);
 
 }  // namespace wormhole::platform

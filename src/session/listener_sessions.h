@@ -18,7 +18,7 @@ namespace wormhole::session {
 
 // Far more than threads for their streams: what is bounded is memory should nobody forget().
 inline constexpr std::size_t kSessionsMax = 256;
-static_assert(kSessionsMax >= kStreamThreadsMax, "threads run out first");
+static_assert(kSessionsMax >= kSessionsServedMax, "the host turns away before the listener");
 
 class ListenerSessions {
  public:

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "transfer/failure.h"
+#include "transfer/stream_controller.h"
 
 namespace wormhole::transfer {
 namespace {
@@ -158,7 +159,8 @@ Result<void> Client::connect(const std::vector<platform::Address>& addresses,
     control_ = std::make_unique<ControlWriter>(*first->writer, pool_);
     first_ = std::move(first);
   }
-  control_->push(wire::Hello{.streams_max = static_cast<std::uint8_t>(options_.streams),
+  const std::size_t streams = options_.finds_streams ? kStreamsMax - 1 : options_.streams;
+  control_->push(wire::Hello{.streams_max = static_cast<std::uint8_t>(streams),
                              .unencrypted = options_.unencrypted});
   reader_ = std::thread([this] { run_reader(); });
   writer_ = std::thread([this] { run_writer(); });
@@ -286,7 +288,7 @@ Result<void> Client::on_control(const wire::Message& message) {
     if (const auto* entries = std::get_if<wire::Entries>(&message)) {
       std::uint64_t bytes = 0;
       for (const auto& entry : entries->entries) bytes += entry.size;
-      if (bytes > kSingleStreamBytes || entries->first_id > kSingleStreamFiles) add_streams();
+      if (bytes > kSingleStreamBytes || entries->first_id > kSingleStreamFiles) begin_streams();
     }
   }
   return {};
@@ -304,18 +306,50 @@ Result<void> Client::on_hello(const wire::Hello& hello) {
   is_plain_ = hello.unencrypted && options_.unencrypted;
   std::scoped_lock lock(mutex_);
   if (is_plain_ && taker_ != nullptr) taker_->allow_plain(pool_);
-  streams_granted_ = std::min<unsigned>(hello.streams_max, options_.streams);
+  streams_granted_ = hello.streams_max;
   return {};
 }
 
-void Client::add_streams() {
+void Client::begin_streams() {
   std::scoped_lock lock(mutex_);
-  if (streams_added_ || closing_ || failed_.has_value()) return;
-  streams_added_ = true;
+  if (streams_begun_ || closing_ || failed_.has_value()) return;
+  streams_begun_ = true;
+  // Of the empty path: TCP's own measure has the queues of what is under way in it by now.
+  const Duration round_trip = first_->timeline.connected - first_->timeline.started;
+  if (options_.finds_streams && round_trip >= kLocalRoundTrip) {
+    controller_ = std::thread([this, round_trip] { run_controller(round_trip); });
+  } else {
+    set_streams(options_.streams);
+  }
+}
+
+void Client::set_streams(unsigned wanted) {
+  const auto stays = [](const auto& stream) { return !stream->ending; };
+  auto standing = static_cast<unsigned>(std::ranges::count_if(streams_, stays));
   // Each thread dials its own stream, so that they come up side by side.
-  for (unsigned number = 1; number <= streams_granted_; ++number) {
+  for (; standing < wanted && streams_.size() < streams_granted_; ++standing) {
     streams_.push_back(std::make_unique<Stream>());
+    const auto number = static_cast<unsigned>(streams_.size());
     streams_.back()->thread = std::thread([this, number] { run_stream(number); });
+  }
+  for (; standing > wanted; --standing) {
+    const auto newest = std::find_if(streams_.rbegin(), streams_.rend(), stays);
+    (*newest)->ending = true;
+    const auto number = std::distance(newest, streams_.rend());
+    control_->push(wire::EndStream{static_cast<std::uint8_t>(number)});
+  }
+}
+
+void Client::run_controller(Duration round_trip) {
+  std::unique_lock lock(mutex_);
+  StreamController controller(round_trip, streams_granted_);
+  while (!closing_ && !failed_.has_value()) {
+    if (taker_ != nullptr) {
+      set_streams(controller.on_sample(clock_.now(), received_bytes(), further_streams_));
+    } else {
+      controller.on_pause();
+    }
+    controller_wake_.wait_for(lock, controller.interval());
   }
 }
 
@@ -327,11 +361,12 @@ void Client::run_stream(unsigned number) {
   session::Connection* connection = dialled->get();
   {
     std::scoped_lock lock(mutex_);
-    if (closing_ || failed_.has_value()) return;
+    if (closing_ || failed_.has_value() || streams_[number - 1]->ending) return;
     streams_[number - 1]->connection = std::move(*dialled);
+    streams_at_most_ = std::max(streams_at_most_.load(), ++further_streams_);
   }
-  ++further_streams_;
   const auto result = read_stream(*connection);
+  --further_streams_;
   if (!result.has_value()) session_failed(result.error());
 }
 
@@ -343,10 +378,13 @@ Result<void> Client::read_stream(session::Connection& connection) {
   WH_TRY(connection.writer->send(
       {.payload_bytes = static_cast<std::uint32_t>(size), .type = wire::FrameType::kControl},
       block));
-  while (true) {
-    WH_ASSIGN(const auto header, connection.reader->receive(block));
-    if (header.type == wire::FrameType::kEndStream) return connection.reader->expect_end();
-    WH_TRY(on_frame(header, block, *connection.reader, /*on_first_connection=*/false));
+  for (bool is_first = true;; is_first = false) {
+    const auto header = connection.reader->receive(block);
+    // Closed again before anything came: the host has no room for it, and nothing is lost.
+    if (!header.has_value() && is_first && header.error().code == Code::kLost) return {};
+    WH_TRY(header);
+    if (header->type == wire::FrameType::kEndStream) return connection.reader->expect_end();
+    WH_TRY(on_frame(*header, block, *connection.reader, /*on_first_connection=*/false));
   }
 }
 
@@ -373,6 +411,7 @@ void Client::session_failed(const Error& error) {
     control = control_.get();  // stands as long as this client once it is there
     if (lister_ != nullptr) lister_->finish(fail(*failed_));
     if (dials_end_.has_value()) dials_end_->wake();
+    controller_wake_.notify_all();
     if (first_ != nullptr) first_->socket.shut_down();
     for (const auto& stream : streams_) {
       if (stream->connection != nullptr) stream->connection->socket.shut_down();
@@ -392,6 +431,7 @@ void Client::close() {
     if (closing_) return;
     closing_ = true;
     if (dials_end_.has_value()) dials_end_->wake();
+    controller_wake_.notify_all();
   }
   if (first_ == nullptr) return;
   if (control_ != nullptr) {
@@ -407,22 +447,33 @@ void Client::close() {
     }
   }
   if (reader_.joinable()) reader_.join();
+  if (controller_.joinable()) controller_.join();
   for (const auto& stream : streams_) {
     if (stream->thread.joinable()) stream->thread.join();
   }
 }
 
-std::uint64_t Client::wire_bytes() const {
-  std::uint64_t bytes = 0;
-  std::scoped_lock lock(mutex_);
-  const auto add = [&](const session::Connection& connection) {
-    bytes += connection.reader->wire_bytes() + connection.writer->wire_bytes();
-  };
-  if (first_ != nullptr) add(*first_);
+template <typename Count>
+std::uint64_t Client::over_connections(const Count& count) const {
+  std::uint64_t sum = first_ == nullptr ? 0 : count(*first_);
   for (const auto& stream : streams_) {
-    if (stream->connection != nullptr) add(*stream->connection);
+    if (stream->connection != nullptr) sum += count(*stream->connection);
   }
-  return bytes;
+  return sum;
+}
+
+std::uint64_t Client::wire_bytes() const {
+  std::scoped_lock lock(mutex_);
+  return over_connections([](const session::Connection& connection) {
+    return connection.reader->wire_bytes() + connection.writer->wire_bytes();
+  });
+}
+
+// By the kernel's count: with sixty streams, whole frames alone would be megabytes too coarse.
+std::uint64_t Client::received_bytes() const {
+  return over_connections([](const session::Connection& connection) {
+    return connection.socket.received_bytes().value_or(connection.reader->wire_bytes());
+  });
 }
 
 }  // namespace wormhole::transfer

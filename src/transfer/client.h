@@ -2,11 +2,13 @@
 //
 // connect() once, then get() and list() one after another, by one thread; cancel() by any.
 // Threads of its own: one reads the first connection, one writes it, one for each further
-// stream. All are gone when the client is.
+// stream, and where it finds their number itself, one that measures. All are gone when the client
+// is.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -32,6 +34,8 @@ namespace wormhole::transfer {
 struct ClientOptions {
   // Further streams that carry data; 0: the first connection carries it alone.
   unsigned streams = 0;
+  // On a path longer than a local link: as many instead as make it faster (StreamController).
+  bool finds_streams = false;
   bool unencrypted = false;
 };
 
@@ -65,8 +69,8 @@ class Client {
   void cancel();
 
   [[nodiscard]] std::uint64_t wire_bytes() const;
-  // Connections that carry data: the further streams, or the first connection alone.
-  [[nodiscard]] unsigned streams() const { return std::max(1u, further_streams_.load()); }
+  // Connections that carried data at once, at most: further streams, or the first one alone.
+  [[nodiscard]] unsigned streams() const { return std::max(1u, streams_at_most_.load()); }
   // True when data travels unencrypted: both ends asked for it.
   [[nodiscard]] bool is_plain() const { return is_plain_; }
   [[nodiscard]] std::optional<TimePoint> first_byte() const { return first_byte_; }
@@ -78,16 +82,24 @@ class Client {
   struct Stream {
     std::unique_ptr<session::Connection> connection;
     std::thread thread;
+    bool ending = false;  // not wanted any more
   };
 
   void run_reader();
   void run_writer();
   void run_stream(unsigned number);
+  void run_controller(Duration round_trip);
   Result<void> read_first_connection();
   Result<void> read_stream(session::Connection& connection);
   Result<void> on_control(const wire::Message& message);
   Result<void> on_hello(const wire::Hello& hello);
-  void add_streams();
+  // Once it is known that more than one stream is worth it.
+  void begin_streams();
+  void set_streams(unsigned wanted);  // with the mutex held
+  // Likewise, the next two.
+  template <typename Count>
+  [[nodiscard]] std::uint64_t over_connections(const Count& count) const;
+  [[nodiscard]] std::uint64_t received_bytes() const;
   void session_failed(const Error& how);
   // Whose answer that is. Null: late words about a request that ended. kProtocol: nobody's.
   Result<std::shared_ptr<Taker>> taker_of(std::uint32_t request);
@@ -106,19 +118,22 @@ class Client {
   std::unique_ptr<ControlWriter> control_;
   std::thread reader_;
   std::thread writer_;
+  std::thread controller_;
+  std::condition_variable controller_wake_;
 
-  mutable std::mutex mutex_;  // guards what follows
-  std::vector<std::unique_ptr<Stream>> streams_;
+  mutable std::mutex mutex_;                      // guards what follows
+  std::vector<std::unique_ptr<Stream>> streams_;  // ended ones too: a number is used once
   std::shared_ptr<Taker> taker_;
   Lister* lister_ = nullptr;
   std::uint32_t last_request_ = 0;
   std::uint32_t ended_request_ = 0;  // this one and all before it are over
   std::optional<Error> failed_;
   bool closing_ = false;
-  bool streams_added_ = false;
+  bool streams_begun_ = false;
   unsigned streams_granted_ = 0;
 
-  std::atomic<unsigned> further_streams_ = 0;
+  std::atomic<unsigned> further_streams_ = 0;  // that stand
+  std::atomic<unsigned> streams_at_most_ = 0;
   bool greeted_ = false;  // the reader's: Hello came
   std::atomic<bool> is_plain_ = false;
   std::optional<TimePoint> first_byte_;

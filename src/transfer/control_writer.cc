@@ -94,7 +94,7 @@ Result<void> ControlWriter::run(DataSource* data) {
     if (message.has_value()) {
       WH_TRY(send(*message));
     } else if (in_hand) {
-      WH_TRY(data->send_one());
+      WH_TRY(data->send_one(block_));
     }
   }
 }

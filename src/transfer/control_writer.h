@@ -37,8 +37,8 @@ class DataSource {
   // Takes something to send in hand, if there is anything here and now. False: there is not;
   // the source calls ControlWriter::poke() when that changes.
   [[nodiscard]] virtual bool take() = 0;
-  // Sends one frame of what is in hand.
-  [[nodiscard]] virtual Result<void> send_one() = 0;
+  // Sends one frame of what is in hand, by way of `block`.
+  [[nodiscard]] virtual Result<void> send_one(Block& block) = 0;
 };
 
 class ControlWriter {

@@ -126,7 +126,7 @@ class Frames final : public DataSource {
   Frames(session::SealedWriter& writer, BlockPool& pool, unsigned count)
       : writer_(writer), block_(pool.acquire()), left_(count) {}
   bool take() override { return left_ > 0; }
-  Result<void> send_one() override {
+  Result<void> send_one(Block& /*block*/) override {
     if (before_each) before_each();
     --left_;
     return writer_.send({.payload_bytes = 1, .type = wire::FrameType::kData}, block_);

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "store/hash.h"
 #include "transfer/failure.h"
+#include "transfer/work_queue.h"
 #include "wire/messages.h"
 #include "wire/pack.h"
 
@@ -39,26 +40,26 @@ bool may_leave(const SegmentWork& work, std::uint64_t length) {
 
 }  // namespace
 
-DataSender::DataSender(session::SealedWriter& writer, BlockPool& pool, GivenCounters& counters,
-                       bool plain)
-    : writer_(writer), block_(pool.acquire()), counters_(counters), plain_(plain) {}
+DataSender::DataSender(session::SealedWriter& writer, GivenCounters& counters, bool plain)
+    : writer_(writer), counters_(counters), plain_(plain) {}
 
 void DataSender::take(Work work) {
   WH_CHECK(!work_.has_value());
   work_ = std::move(work);
 }
 
-Result<void> DataSender::step(bool last) {
+Result<void> DataSender::step(Block& block, bool last) {
   WH_CHECK(work_.has_value());
+  const TimePoint began = SystemClock().now();
   if (auto* pack = std::get_if<PackWork>(&*work_)) {
-    const Result<void> sent = send_pack(*pack);
+    const Result<void> sent = send_pack(block, *pack);
     work_.reset();
-    grow_frames();
+    adapt_frames(began);
     return sent;
   }
   SegmentWork& segment = std::get<SegmentWork>(*work_);
-  WH_TRY(step_segment(segment, last));
-  grow_frames();
+  WH_TRY(step_segment(block, segment, last));
+  adapt_frames(began);
   if (segment.length == 0 || segment.file->stopped) work_.reset();
   return {};
 }
@@ -67,9 +68,21 @@ std::size_t DataSender::frame_bytes() const {
   return SystemClock().now() - last_sent_ > kPause ? kFirstFrameBytes : frame_bytes_;
 }
 
-void DataSender::grow_frames() {
-  frame_bytes_ = std::min(2 * frame_bytes(), kBlockBytes);
-  last_sent_ = SystemClock().now();
+bool DataSender::holds_too_much() const {
+  const auto* segment = work_.has_value() ? std::get_if<SegmentWork>(&*work_) : nullptr;
+  return segment != nullptr && frame_bytes_ < kBlockBytes &&
+         segment->length > kFramesAhead * frame_bytes_;
+}
+
+void DataSender::adapt_frames(TimePoint began) {
+  const TimePoint now = SystemClock().now();
+  if (began - last_sent_ > kPause) frame_bytes_ = kFirstFrameBytes;
+  if (now - began > kFrameTooLong) {
+    frame_bytes_ = std::max(frame_bytes_ / 2, kFirstFrameBytes);
+  } else if (now - began < kFrameNotShort) {
+    frame_bytes_ = std::min(2 * frame_bytes_, kBlockBytes);
+  }
+  last_sent_ = now;
 }
 
 std::optional<SegmentWork> DataSender::take_rest() {
@@ -79,12 +92,12 @@ std::optional<SegmentWork> DataSender::take_rest() {
   return rest;
 }
 
-Result<void> DataSender::send_end() {
-  return writer_.send({.payload_bytes = 0, .type = wire::FrameType::kEndStream}, block_);
+Result<void> DataSender::send_end(Block& block) {
+  return writer_.send({.payload_bytes = 0, .type = wire::FrameType::kEndStream}, block);
 }
 
-Result<void> DataSender::send_pack(PackWork& work) {
-  wire::PackWriter pack(block_.payload());
+Result<void> DataSender::send_pack(Block& block, PackWork& work) {
+  wire::PackWriter pack(block.payload());
   std::vector<std::pair<GivenFilePtr, Error>> failures;
   std::uint64_t data_bytes = 0;
   for (const GivenFilePtr& file : work.files) {
@@ -104,17 +117,17 @@ Result<void> DataSender::send_pack(PackWork& work) {
     WH_TRY(writer_.send({.payload_bytes = static_cast<std::uint32_t>(pack.size_bytes()),
                          .type = wire::FrameType::kPack,
                          .request = work.files.front()->request},
-                        block_));
+                        block));
     counters_.data_bytes += data_bytes;
   }
-  for (auto& [file, error] : failures) WH_TRY(send_failed(*file, error));
+  for (auto& [file, error] : failures) WH_TRY(send_failed(block, *file, error));
   return {};
 }
 
-Result<void> DataSender::step_segment(SegmentWork& work, bool last) {
+Result<void> DataSender::step_segment(Block& block, SegmentWork& work, bool last) {
   if (work.opened == nullptr) {
     auto opened = work.file->open();
-    if (!opened.has_value()) return send_failed(*work.file, opened.error());
+    if (!opened.has_value()) return send_failed(block, *work.file, opened.error());
     work.opened = std::move(*opened);
   }
   // Frames end where blocks end, so that after the first small ones both disks see whole blocks.
@@ -123,68 +136,69 @@ Result<void> DataSender::step_segment(SegmentWork& work, bool last) {
       static_cast<std::size_t>(std::min<std::uint64_t>({work.length, frame_bytes(), to_block_end}));
   if (work.file->sparse) {
     const auto data = work.opened->next_data(work.offset);
-    if (!data.has_value()) return send_failed(*work.file, data.error());
+    if (!data.has_value()) return send_failed(block, *work.file, data.error());
     const std::uint64_t end = work.offset + work.length;
     const std::uint64_t start = data->has_value() ? std::min((*data)->start, end) : end;
-    if (start > work.offset) return send_hole(work, start - work.offset);
+    if (start > work.offset) return send_hole(block, work, start - work.offset);
     length = static_cast<std::size_t>(std::min<std::uint64_t>(length, (*data)->end - work.offset));
     // What was data a moment ago is a hole now.
-    if (length == 0) return send_failed(*work.file, changed(*work.file));
+    if (length == 0) return send_failed(block, *work.file, changed(*work.file));
   }
-  if (plain_) return send_plain_block(work, length);
+  if (plain_) return send_plain_block(block, work, length);
   // A header may be promised only if a frame certainly comes: more of this segment does.
-  return send_block(work, length, !last && work.length > length);
+  return send_block(block, work, length, !last && work.length > length);
 }
 
-Result<void> DataSender::send_block(SegmentWork& work, std::size_t length, bool followed) {
-  const auto got = work.opened->read_at(block_.payload().first(length), work.offset);
-  if (!got.has_value()) return send_failed(*work.file, got.error());
-  if (*got != length) return send_failed(*work.file, changed(*work.file));
-  if (!may_leave(work, length)) return send_failed(*work.file, changed(*work.file));
+Result<void> DataSender::send_block(Block& block, SegmentWork& work, std::size_t length,
+                                    bool followed) {
+  const auto got = work.opened->read_at(block.payload().first(length), work.offset);
+  if (!got.has_value()) return send_failed(block, *work.file, got.error());
+  if (*got != length) return send_failed(block, *work.file, changed(*work.file));
+  if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));
   WH_TRY(writer_.send({.payload_bytes = static_cast<std::uint32_t>(length),
                        .type = wire::FrameType::kData,
                        .followed = followed,
                        .request = work.file->request,
                        .file = work.file->id,
                        .offset = work.offset},
-                      block_));
+                      block));
   advance(work, length, length);
   return {};
 }
 
-Result<void> DataSender::send_hole(SegmentWork& work, std::uint64_t length) {
-  if (!may_leave(work, length)) return send_failed(*work.file, changed(*work.file));
-  store_le<std::uint64_t>(block_.payload().data(), length);
+Result<void> DataSender::send_hole(Block& block, SegmentWork& work, std::uint64_t length) {
+  if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));
+  store_le<std::uint64_t>(block.payload().data(), length);
   WH_TRY(writer_.send({.payload_bytes = sizeof(std::uint64_t),
                        .type = wire::FrameType::kHole,
                        .request = work.file->request,
                        .file = work.file->id,
                        .offset = work.offset},
-                      block_));
+                      block));
   advance(work, length, 0);
   return {};
 }
 
 // Unencrypted: what sendfile sends is read once more by the kernel, so its hash, taken from our
 // own reading, goes behind it sealed; the taker counts the range only when the two agree.
-Result<void> DataSender::send_plain_block(SegmentWork& work, std::size_t length) {
-  const auto got = work.opened->read_at(block_.payload().first(length), work.offset);
-  if (!got.has_value()) return send_failed(*work.file, got.error());
-  if (*got != length) return send_failed(*work.file, changed(*work.file));
-  if (!may_leave(work, length)) return send_failed(*work.file, changed(*work.file));
-  const store::Hash hash = store::hash(block_.payload().first(length));
+Result<void> DataSender::send_plain_block(Block& block, SegmentWork& work, std::size_t length) {
+  const auto got = work.opened->read_at(block.payload().first(length), work.offset);
+  if (!got.has_value()) return send_failed(block, *work.file, got.error());
+  if (*got != length) return send_failed(block, *work.file, changed(*work.file));
+  if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));
+  const store::Hash hash = store::hash(block.payload().first(length));
   wire::FrameHeader header{.payload_bytes = sizeof(std::uint32_t),
                            .type = wire::FrameType::kPlain,
                            .request = work.file->request,
                            .file = work.file->id,
                            .offset = work.offset};
-  store_le<std::uint32_t>(block_.payload().data(), static_cast<std::uint32_t>(length));
-  WH_TRY(writer_.send(header, block_));
+  store_le<std::uint32_t>(block.payload().data(), static_cast<std::uint32_t>(length));
+  WH_TRY(writer_.send(header, block));
   WH_TRY(writer_.send_plain(*work.opened, work.offset, length));
   header.type = wire::FrameType::kTrailer;
   header.payload_bytes = static_cast<std::uint32_t>(hash.size());
-  std::ranges::copy(hash, block_.payload().begin());
-  WH_TRY(writer_.send(header, block_));
+  std::ranges::copy(hash, block.payload().begin());
+  WH_TRY(writer_.send(header, block));
   advance(work, length, length);
   return {};
 }
@@ -197,17 +211,17 @@ void DataSender::advance(SegmentWork& work, std::uint64_t length, std::uint64_t 
   if (sent == work.file->status.size_bytes) ++counters_.files;
 }
 
-Result<void> DataSender::send_failed(GivenFile& file, const Error& error) {
+Result<void> DataSender::send_failed(Block& block, GivenFile& file, const Error& error) {
   if (file.stopped.exchange(true)) return {};  // another stream said so already
   const wire::Failed failed{.request = file.request,
                             .has_file = true,
                             .file = file.id,
                             .code = failure_code(error),
                             .reason = failure_reason(error)};
-  WH_ASSIGN(const std::size_t size, wire::encode(failed, block_.payload()));
+  WH_ASSIGN(const std::size_t size, wire::encode(failed, block.payload()));
   return writer_.send(
       {.payload_bytes = static_cast<std::uint32_t>(size), .type = wire::FrameType::kControl},
-      block_);
+      block);
 }
 
 }  // namespace wormhole::transfer

@@ -1,6 +1,6 @@
 // Sends pieces of work over one stream, a frame at a time: read, seal in place, send.
 //
-// One thread. Owns one block (two where data goes unencrypted, none extra allocated later).
+// One thread. Works in the block that each call is given, and keeps nothing in it.
 // What goes wrong with a file is said to the taker in the stream itself (Failed) and is no
 // error here; an error here is the stream's and ends it.
 #pragma once
@@ -30,37 +30,43 @@ struct GivenCounters {
 // a pause it begins anew, so that an answer's first bytes do not wait for a whole block.
 inline constexpr std::size_t kFirstFrameBytes = 8 * kKiB;
 inline constexpr std::chrono::milliseconds kPause{20};
+// One of many streams on a slow path would take a second for a block, and nobody could use or
+// count the first half of it meanwhile: frames grow no more, and shrink again, by how long they
+// take to leave.
+inline constexpr std::chrono::milliseconds kFrameNotShort{20};
+inline constexpr std::chrono::milliseconds kFrameTooLong{60};
 
 class DataSender {
  public:
   // `plain`: both ends asked for unencrypted data.
-  DataSender(session::SealedWriter& writer, BlockPool& pool, GivenCounters& counters, bool plain);
+  DataSender(session::SealedWriter& writer, GivenCounters& counters, bool plain);
 
   // What a frame may hold now.
   [[nodiscard]] std::size_t frame_bytes() const;
   [[nodiscard]] bool has_work() const { return work_.has_value(); }
+  // This stream has become too slow for what it has in hand: others should have most of it.
+  [[nodiscard]] bool holds_too_much() const;
   // Precondition: no work in hand.
   void take(Work work);
   // Sends the next frame of the work in hand. With `last` nothing follows on this stream at
   // once: what remains of the work afterwards is left for take_rest().
-  [[nodiscard]] Result<void> step(bool last);
+  [[nodiscard]] Result<void> step(Block& block, bool last);
   // The part of the work that was not sent; none afterwards.
   [[nodiscard]] std::optional<SegmentWork> take_rest();
   // Ends the stream in order.
-  [[nodiscard]] Result<void> send_end();
+  [[nodiscard]] Result<void> send_end(Block& block);
 
  private:
-  void grow_frames();
-  Result<void> send_pack(PackWork& work);
-  Result<void> step_segment(SegmentWork& work, bool last);
-  Result<void> send_hole(SegmentWork& work, std::uint64_t length);
-  Result<void> send_block(SegmentWork& work, std::size_t length, bool followed);
-  Result<void> send_plain_block(SegmentWork& work, std::size_t length);
+  void adapt_frames(TimePoint began);
+  Result<void> send_pack(Block& block, PackWork& work);
+  Result<void> step_segment(Block& block, SegmentWork& work, bool last);
+  Result<void> send_hole(Block& block, SegmentWork& work, std::uint64_t length);
+  Result<void> send_block(Block& block, SegmentWork& work, std::size_t length, bool followed);
+  Result<void> send_plain_block(Block& block, SegmentWork& work, std::size_t length);
   void advance(SegmentWork& work, std::uint64_t length, std::uint64_t data_bytes);
-  Result<void> send_failed(GivenFile& file, const Error& error);
+  Result<void> send_failed(Block& block, GivenFile& file, const Error& error);
 
   session::SealedWriter& writer_;
-  Block block_;
   GivenCounters& counters_;
   const bool plain_;
   std::size_t frame_bytes_ = kFirstFrameBytes;

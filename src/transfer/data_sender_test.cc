@@ -37,7 +37,7 @@ class DataSenderTest : public ::testing::Test {
   // handed out before that one's header is there.
   [[nodiscard]] std::thread sending() {
     return std::thread([this] {
-      while (sender_.has_work()) ASSERT_TRUE(sender_.step(false).has_value());
+      while (sender_.has_work()) ASSERT_TRUE(sender_.step(sending_block_, false).has_value());
     });
   }
   [[nodiscard]] wire::Failed failed(const wire::FrameHeader& header) {
@@ -52,8 +52,9 @@ class DataSenderTest : public ::testing::Test {
   testing::ConnectionPair pair_;
   BlockPool pool_{4};
   Block block_ = pool_.acquire();
+  Block sending_block_ = pool_.acquire();
   GivenCounters counters_;
-  DataSender sender_{*pair_.near().writer, pool_, counters_, /*plain=*/false};
+  DataSender sender_{*pair_.near().writer, counters_, /*plain=*/false};
 };
 
 TEST_F(DataSenderTest, APackIsSentWholeAndCounted) {
@@ -62,7 +63,7 @@ TEST_F(DataSenderTest, APackIsSentWholeAndCounted) {
   const auto a = given("a", 1);
   const auto b = given("b", 2);
   sender_.take(PackWork{{a, b}});
-  ASSERT_TRUE(sender_.step(false).has_value());
+  ASSERT_TRUE(sender_.step(sending_block_, false).has_value());
   EXPECT_FALSE(sender_.has_work());
   const auto header = receive();
   EXPECT_EQ(header.type, FrameType::kPack);
@@ -93,7 +94,7 @@ TEST_F(DataSenderTest, WhatChangedSinceItWasAnnouncedIsReportedAndTheRestOfThePa
   fs::remove(there_ / "replaced");
   fs::create_symlink("same", there_ / "replaced");
   sender_.take(std::move(pack));
-  ASSERT_TRUE(sender_.step(false).has_value());
+  ASSERT_TRUE(sender_.step(sending_block_, false).has_value());
   const auto header = receive();
   EXPECT_EQ(header.type, FrameType::kPack);
   wire::PackReader reader(Bytes(block_.payload()).first(header.payload_bytes));
@@ -138,7 +139,7 @@ TEST_F(DataSenderTest, ASegmentGoesInOrderAndAtMostABlockAFrame) {
 TEST_F(DataSenderTest, WhatIsLeftAtTheEndOfAStreamIsGivenBack) {
   there_.write("f", std::string(3 * kBlockBytes, 'x'));
   sender_.take(segment(given("f", 1), 0, 3 * kBlockBytes));
-  ASSERT_TRUE(sender_.step(/*last=*/true).has_value());
+  ASSERT_TRUE(sender_.step(sending_block_, /*last=*/true).has_value());
   const auto header = receive();
   EXPECT_FALSE(header.followed) << "nothing may be promised behind it";
   const auto rest = sender_.take_rest();
@@ -147,7 +148,7 @@ TEST_F(DataSenderTest, WhatIsLeftAtTheEndOfAStreamIsGivenBack) {
   EXPECT_EQ(rest->offset + rest->length, 3 * kBlockBytes);
   EXPECT_FALSE(sender_.has_work());
   EXPECT_FALSE(sender_.take_rest().has_value());
-  ASSERT_TRUE(sender_.send_end().has_value());
+  ASSERT_TRUE(sender_.send_end(sending_block_).has_value());
   EXPECT_EQ(receive().type, FrameType::kEndStream);
 }
 
@@ -185,7 +186,7 @@ TEST_F(DataSenderTest, TheLastRangeNeverLeavesAFileThatChanged) {
   there_.write("f", std::string(2 * kBlockBytes, 'x'));
   const auto file = given("f", 1);
   sender_.take(segment(file, 0, 2 * kBlockBytes));
-  ASSERT_TRUE(sender_.step(false).has_value());
+  ASSERT_TRUE(sender_.step(sending_block_, false).has_value());
   there_.write("f", std::string(2 * kBlockBytes, 'y'));  // as long as before
   std::thread thread = sending();
   std::uint64_t sent = 0;
@@ -205,13 +206,13 @@ TEST_F(DataSenderTest, AFailureIsSaidOnceByAllStreams) {
   const auto file = given("f", 1);
   fs::resize_file(there_ / "f", 1);
   sender_.take(segment(file, 0, kBlockBytes));
-  ASSERT_TRUE(sender_.step(false).has_value());
+  ASSERT_TRUE(sender_.step(sending_block_, false).has_value());
   EXPECT_EQ(failed(receive()).file, 1U);
-  DataSender other(*pair_.near().writer, pool_, counters_, false);
+  DataSender other(*pair_.near().writer, counters_, false);
   other.take(segment(file, kBlockBytes, kBlockBytes));
-  ASSERT_TRUE(other.step(false).has_value());
+  ASSERT_TRUE(other.step(sending_block_, false).has_value());
   EXPECT_FALSE(other.has_work());
-  ASSERT_TRUE(other.send_end().has_value());
+  ASSERT_TRUE(other.send_end(sending_block_).has_value());
   EXPECT_EQ(receive().type, FrameType::kEndStream) << "nothing in between";
 }
 

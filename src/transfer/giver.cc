@@ -293,19 +293,20 @@ void Giver::on_cancel(std::uint32_t request_id) {
   walker_wake_.notify_all();
 }
 
-std::optional<Work> Giver::next_waiting(unsigned stream, const DataSender& sender) {
+std::optional<Work> Giver::next_waiting(unsigned stream, const DataSender& sender,
+                                        unsigned streams) {
   std::unique_lock lock(mutex_);
   while (true) {
     if (stopped_ || (ending_streams_ >> stream & 1) != 0) return std::nullopt;
-    if (auto work = work_.next(sender.frame_bytes())) return work;
+    if (auto work = work_.next(sender.frame_bytes(), streams)) return work;
     work_ready_.wait(lock);
   }
 }
 
-std::optional<Work> Giver::next_now(std::size_t frame_bytes) {
+std::optional<Work> Giver::next_now(std::size_t frame_bytes, unsigned streams) {
   std::scoped_lock lock(mutex_);
   if (stopped_) return std::nullopt;
-  return work_.next(frame_bytes);
+  return work_.next(frame_bytes, streams);
 }
 
 void Giver::give_back(SegmentWork rest) {

@@ -48,11 +48,12 @@ class Giver {
   void on_dropped(std::uint32_t request, std::uint64_t file);
   void on_cancel(std::uint32_t request);
 
-  // Next piece of work, packs as `sender` may send them now; waits for one. nullopt when `stream`
-  // is to end or the giver stopped.
-  [[nodiscard]] std::optional<Work> next_waiting(unsigned stream, const DataSender& sender);
+  // Next piece of work for one of `streams` that share it, as `sender` may send it now; waits for
+  // one. nullopt when `stream` is to end or the giver stopped.
+  [[nodiscard]] std::optional<Work> next_waiting(unsigned stream, const DataSender& sender,
+                                                 unsigned streams);
   // The same without waiting, for the first connection.
-  [[nodiscard]] std::optional<Work> next_now(std::size_t frame_bytes);
+  [[nodiscard]] std::optional<Work> next_now(std::size_t frame_bytes, unsigned streams);
   void give_back(SegmentWork rest);
   // True when that stream is to end after the frame in hand (EndStream, or the giver stopped).
   [[nodiscard]] bool is_ending(unsigned stream) const;

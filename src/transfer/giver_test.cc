@@ -30,7 +30,7 @@ TEST(Giver, AFileMayBeWantedAsSoonAsItIsAnnounced) {
   }
   const auto wanted = giver.on_want({.request = 1, .files = {0}, .decided = 1});
   EXPECT_TRUE(wanted.has_value()) << to_sentence(wanted.error());
-  EXPECT_TRUE(giver.next_now(kBlockBytes).has_value()) << "its data can leave";
+  EXPECT_TRUE(giver.next_now(kBlockBytes, 1).has_value()) << "its data can leave";
   control.close();
 }
 

@@ -26,36 +26,19 @@ Host::~Host() {
   reaper_.join();
 }
 
-std::size_t Host::blocks_left() const {
-  std::size_t used = 0;
-  for (const auto& [id, session] : sessions_) used += kSessionBlocks + session->streams_max();
-  return kBlocksMax - std::min(used, kBlocksMax);
-}
-
-std::size_t Host::threads_left() const {
-  std::size_t used = 0;
-  for (const auto& [id, session] : sessions_) used += kSessionThreads + session->streams_max();
-  return kStreamThreadsMax - std::min(used, kStreamThreadsMax);
-}
-
 void Host::on_session(std::unique_ptr<session::Connection> first) {
   const platform::Address peer = first->socket.peer();
   const session::SessionId id = first->session_id;
   {
     std::scoped_lock lock(mutex_);
-    const std::size_t blocks = blocks_left();
-    const std::size_t threads = threads_left();
-    if (!stopping_ && blocks >= kSessionBlocks && threads >= kSessionThreads) {
-      const std::size_t streams =
-          std::min({blocks - kSessionBlocks, threads - kSessionThreads, kStreamsGrantedMax});
-      HostSession::Options options{.allow_plain = allow_plain_,
-                                   .streams_max = static_cast<unsigned>(streams)};
+    if (!stopping_ && sessions_.size() < kSessionsServedMax) {
+      const auto on_over = [this, id] {
+        std::scoped_lock finished_lock(mutex_);
+        finished_.push_back(id);
+        over_.notify_all();
+      };
       sessions_[id] = std::make_unique<HostSession>(shares_, pool_, watchdog_, std::move(first),
-                                                    options, [this, id] {
-                                                      std::scoped_lock finished_lock(mutex_);
-                                                      finished_.push_back(id);
-                                                      over_.notify_all();
-                                                    });
+                                                    allow_plain_, on_over);
     }
   }
   if (first != nullptr) {
@@ -66,10 +49,16 @@ void Host::on_session(std::unique_ptr<session::Connection> first) {
   }
 }
 
+// No session holds more streams than it leaves free: however many the first one wants, something
+// is left for the next. One that is not let in is closed again, and its client does without.
 void Host::on_stream(std::unique_ptr<session::Connection> stream) {
   std::scoped_lock lock(mutex_);
   const auto found = sessions_.find(stream->session_id);
-  if (found != sessions_.end()) found->second->add_stream(std::move(stream));
+  if (found == sessions_.end()) return;
+  std::size_t standing = 0;
+  for (const auto& [id, session] : sessions_) standing += session->streams();
+  if (found->second->streams() >= kFurtherStreamsMax - standing) return;
+  found->second->add_stream(std::move(stream));
 }
 
 std::vector<HostSession::Status> Host::status() const {

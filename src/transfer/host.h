@@ -23,9 +23,6 @@
 
 namespace wormhole::transfer {
 
-// Blocks left to further sessions when one asks for many streams.
-inline constexpr std::size_t kStreamsGrantedMax = 8;
-
 class HostEvents {
  public:
   virtual ~HostEvents() = default;
@@ -52,8 +49,6 @@ class Host {
 
  private:
   void run_reaper();
-  [[nodiscard]] std::size_t blocks_left() const;  // with the mutex held
-  [[nodiscard]] std::size_t threads_left() const;
 
   const Shares& shares_;
   BlockPool& pool_;

@@ -13,8 +13,9 @@ Error broken(std::string_view why) {
 
 }  // namespace
 
-// Data on the first connection: only while no further stream carries it, so that control never
-// waits behind a slow taker's disk.
+// Data on the first connection: only until further streams carry it, so that control never waits
+// behind a slow taker's disk. Until they have carried as much as this one: a fresh stream starts
+// slowly (RFC 5681), and what the first has found out about the path would be idle meanwhile.
 class HostSession::FirstConnectionData final : public DataSource {
  public:
   explicit FirstConnectionData(HostSession& session) : session_(session) {}
@@ -23,19 +24,20 @@ class HostSession::FirstConnectionData final : public DataSource {
     if (sender_.has_value() && sender_->has_work()) return true;
     if (hands_over()) return false;
     const std::size_t frame = sender_.has_value() ? sender_->frame_bytes() : kFirstFrameBytes;
-    auto work = session_.giver_.next_now(frame);
+    auto work = session_.giver_.next_now(frame, session_.data_streams_ + 1);
     if (!work.has_value()) return false;
     if (!sender_.has_value()) {
-      sender_.emplace(*session_.first_->writer, session_.pool_, session_.giver_.counters(),
-                      session_.plain_);
+      sender_.emplace(*session_.first_->writer, session_.giver_.counters(), session_.plain_);
     }
     sender_->take(std::move(*work));
     return true;
   }
 
-  Result<void> send_one() override {
-    const bool last = hands_over();
-    WH_TRY(sender_->step(last));
+  Result<void> send_one(Block& block) override {
+    const bool last = hands_over() || sender_->holds_too_much();
+    const std::uint64_t before = session_.first_->writer->wire_bytes();
+    WH_TRY(sender_->step(block, last));
+    sent_bytes_ += session_.first_->writer->wire_bytes() - before;
     if (!last) return {};
     if (auto rest = sender_->take_rest()) session_.giver_.give_back(std::move(*rest));
     return {};
@@ -43,17 +45,20 @@ class HostSession::FirstConnectionData final : public DataSource {
 
  private:
   [[nodiscard]] bool hands_over() const {
-    return session_.data_streams_ > 0 || session_.giver_.is_ending(0);
+    const bool caught_up =
+        session_.data_streams_ > 0 && session_.further_sent_bytes_ >= sent_bytes_;
+    return caught_up || session_.giver_.is_ending(0);
   }
 
   HostSession& session_;
+  std::uint64_t sent_bytes_ = 0;
   std::optional<DataSender> sender_;
 };
 
 HostSession::HostSession(const Shares& shares, BlockPool& pool, Watchdog& watchdog,
-                         std::unique_ptr<session::Connection> first, Options options,
+                         std::unique_ptr<session::Connection> first, bool allow_plain,
                          std::function<void()> on_over)
-    : options_(options),
+    : allow_plain_(allow_plain),
       pool_(pool),
       watchdog_(watchdog),
       on_over_(std::move(on_over)),
@@ -123,10 +128,9 @@ Result<void> HostSession::on_message(const wire::Message& message) {
                    .detail = "it speaks another version of the protocol"});
     }
     greeted_ = true;
-    plain_ = hello->unencrypted && options_.allow_plain;
-    control_.push(wire::Hello{.streams_max = static_cast<std::uint8_t>(
-                                  std::min<unsigned>(hello->streams_max, options_.streams_max)),
-                              .unencrypted = options_.allow_plain});
+    plain_ = hello->unencrypted && allow_plain_;
+    // As many as it likes: whether there is room is seen when each comes (Host::on_stream).
+    control_.push(wire::Hello{.streams_max = hello->streams_max, .unencrypted = allow_plain_});
     return {};
   }
   if (!greeted_) return fail(broken("no Hello came first"));
@@ -156,44 +160,49 @@ Result<void> HostSession::on_message(const wire::Message& message) {
 
 void HostSession::add_stream(std::unique_ptr<session::Connection> stream) {
   std::scoped_lock lock(mutex_);
-  if (ending_.has_value() || streams_.size() >= options_.streams_max) return;  // closes it
+  if (ending_.has_value()) return;  // closes it
   session::Connection& connection = *stream;
   streams_.push_back(std::move(stream));
+  streams_at_most_ = std::max(streams_at_most_, ++standing_streams_);
   stream_threads_.emplace_back([this, &connection] { run_stream(connection); });
 }
 
 void HostSession::run_stream(session::Connection& connection) {
   const auto result = give(connection);
+  {
+    std::scoped_lock lock(mutex_);
+    --standing_streams_;
+  }
   // A stream that breaks takes its session along: ranges under way on it are lost with it.
   if (!result.has_value()) end(result);
 }
 
 Result<void> HostSession::give(session::Connection& connection) {
-  {
-    Block block = pool_.acquire();
-    WH_ASSIGN(const auto header, connection.reader->receive(block));
-    WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
-    const auto* join = std::get_if<wire::Join>(&message);
-    if (header.type != wire::FrameType::kControl || join == nullptr ||
-        join->stream != connection.stream) {
-      return fail(broken("a stream that does not join"));
-    }
+  Block block = pool_.acquire();
+  WH_ASSIGN(const auto header, connection.reader->receive(block));
+  WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
+  const auto* join = std::get_if<wire::Join>(&message);
+  if (header.type != wire::FrameType::kControl || join == nullptr ||
+      join->stream != connection.stream) {
+    return fail(broken("a stream that does not join"));
   }
-  DataSender sender(*connection.writer, pool_, giver_.counters(), plain_);
+  DataSender sender(*connection.writer, giver_.counters(), plain_);
   ++data_streams_;
   while (true) {
-    auto work = giver_.next_waiting(connection.stream, sender);
+    auto work = giver_.next_waiting(connection.stream, sender, data_streams_);
     if (!work.has_value()) break;
     sender.take(std::move(*work));
     while (sender.has_work()) {
-      const bool ends = giver_.is_ending(connection.stream);
-      WH_TRY(sender.step(/*last=*/ends));
-      if (!ends) continue;
+      const bool last = giver_.is_ending(connection.stream) || sender.holds_too_much();
+      const std::uint64_t before = connection.writer->wire_bytes();
+      WH_TRY(sender.step(block, last));
+      further_sent_bytes_ += connection.writer->wire_bytes() - before;
+      if (!last) continue;
       if (auto rest = sender.take_rest()) giver_.give_back(std::move(*rest));
     }
   }
   if (--data_streams_ == 0) control_.poke();
-  WH_TRY(sender.send_end());
+  WH_TRY(sender.send_end(block));
   connection.socket.finish_sending();
   return {};
 }
@@ -209,8 +218,13 @@ HostSession::Status HostSession::status() const {
   for (const auto& stream : streams_) {
     status.wire_bytes += stream->writer->wire_bytes() + stream->reader->wire_bytes();
   }
-  status.streams = 1 + static_cast<unsigned>(streams_.size());
+  status.streams = 1 + streams_at_most_;
   return status;
+}
+
+std::size_t HostSession::streams() const {
+  std::scoped_lock lock(mutex_);
+  return standing_streams_;
 }
 
 std::optional<Result<void>> HostSession::ending() const {

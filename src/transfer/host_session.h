@@ -24,21 +24,10 @@
 
 namespace wormhole::transfer {
 
-// Blocks of a session before any further stream: reading, writing, and data on the first
-// connection. Each further stream takes one more.
-inline constexpr std::size_t kSessionBlocks = 3;
-// Threads likewise: reader, writer, walker.
-inline constexpr std::size_t kSessionThreads = 3;
-
 class HostSession {
  public:
-  struct Options {
-    bool allow_plain = false;
-    unsigned streams_max = 0;  // further streams this session may have
-  };
-
   HostSession(const Shares& shares, BlockPool& pool, Watchdog& watchdog,
-              std::unique_ptr<session::Connection> first, Options options,
+              std::unique_ptr<session::Connection> first, bool allow_plain,
               std::function<void()> on_over);
   ~HostSession();
   HostSession(const HostSession&) = delete;
@@ -53,13 +42,14 @@ class HostSession {
     std::uint64_t data_bytes = 0;
     std::uint64_t files = 0;
     std::uint64_t wire_bytes = 0;
-    unsigned streams = 1;
+    std::size_t streams = 1;  // at once, at most
   };
   [[nodiscard]] Status status() const;
   // Why it ended: nullopt while it stands; a value without error when the taker said Bye.
   [[nodiscard]] std::optional<Result<void>> ending() const;
   [[nodiscard]] const session::SessionId& id() const { return first_->session_id; }
-  [[nodiscard]] unsigned streams_max() const { return options_.streams_max; }
+  // Further streams that stand.
+  [[nodiscard]] std::size_t streams() const;
 
  private:
   class FirstConnectionData;
@@ -72,7 +62,7 @@ class HostSession {
   Result<void> give(session::Connection& connection);
   void end(Result<void> how);
 
-  const Options options_;
+  const bool allow_plain_;
   BlockPool& pool_;
   Watchdog& watchdog_;
   const std::function<void()> on_over_;
@@ -80,13 +70,16 @@ class HostSession {
   const platform::Address peer_;
   ControlWriter control_;
   Giver giver_;
-  std::atomic<bool> plain_ = false;         // both ends asked for unencrypted data
-  std::atomic<unsigned> data_streams_ = 0;  // further streams that carry data
-  bool greeted_ = false;                    // the reader's: Hello came
+  std::atomic<bool> plain_ = false;                    // both ends asked for unencrypted data
+  std::atomic<unsigned> data_streams_ = 0;             // further streams that carry data
+  std::atomic<std::uint64_t> further_sent_bytes_ = 0;  // by them, so far
+  bool greeted_ = false;                               // the reader's: Hello came
 
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<session::Connection>> streams_;
+  std::vector<std::unique_ptr<session::Connection>> streams_;  // ended ones too
   std::vector<std::thread> stream_threads_;
+  std::size_t standing_streams_ = 0;
+  std::size_t streams_at_most_ = 0;
   std::optional<Result<void>> ending_;
 
   std::thread reader_;

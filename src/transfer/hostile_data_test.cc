@@ -17,6 +17,7 @@ const std::map<std::string, std::string> kOk = {{"ok", std::string(kOkContent)}}
 
 // Enough for the client to add streams.
 constexpr std::uint64_t kLargeBytes = 5 * kMiB;
+constexpr std::uint64_t kHeldBytes = 64 * kKiB;
 
 std::string large_content() {
   std::string content(kLargeBytes, '\0');
@@ -471,11 +472,14 @@ std::vector<Attack> stream_attacks() {
                            talk.entries(2, {file(0, "large", kLargeBytes)});
                            if (const auto stream = talk.host.next_stream()) {
                              stream->data(talk.request, 3, 0, "x");
-                             send_range(*stream, talk.request, 2, content, 0, kMiB);
+                             // What a connection holds that is not read: the stream waits for
+                             // the entry of 'early' meanwhile.
+                             send_range(*stream, talk.request, 2, content, 0, kHeldBytes);
                              stream->end_stream();
                              stream->finish_sending();
                              talk.entries(3, {file(0, "early", 1)});
-                             send_range(talk.first, talk.request, 2, content, kMiB, kLargeBytes);
+                             send_range(talk.first, talk.request, 2, content, kHeldBytes,
+                                        kLargeBytes);
                              talk.end_well(4);
                            }
                          })});

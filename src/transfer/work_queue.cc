@@ -7,6 +7,13 @@
 #include "wire/pack.h"
 
 namespace wormhole::transfer {
+namespace {
+
+// Of all that waits, a stream is handed this part of its even share: streams are unlike, the path
+// loses packets on one and not on the other, and all must be done at about the same time.
+constexpr std::uint64_t kPartsOfAShare = 8;
+
+}  // namespace
 
 bool WorkQueue::is_small(const GivenFile& file) {
   return file.status.size_bytes <= kPackedFileMaxBytes && !file.sparse;
@@ -18,35 +25,63 @@ void WorkQueue::add(GivenFilePtr file) {
     small_.push_back(std::move(file));
     return;
   }
+  large_bytes_ += file->status.size_bytes;
   large_.push_back({std::move(file)});
   std::push_heap(large_.begin(), large_.end());
 }
 
-void WorkQueue::give_back(SegmentWork rest) { returned_.push_back(std::move(rest)); }
+void WorkQueue::give_back(SegmentWork rest) {
+  large_bytes_ += rest.length;
+  returned_.push_back(std::move(rest));
+}
 
-std::optional<Work> WorkQueue::next(std::size_t frame_bytes) {
-  while (!returned_.empty()) {
-    SegmentWork work = std::move(returned_.back());
-    returned_.pop_back();
-    if (!work.file->stopped) return Work(std::move(work));
-  }
-  if (auto segment = next_segment()) return segment;
+std::optional<Work> WorkQueue::next(std::size_t frame_bytes, unsigned streams) {
+  if (auto rest = next_returned(frame_bytes, streams)) return rest;
+  if (auto segment = next_segment(frame_bytes, streams)) return segment;
   return next_small(frame_bytes);
 }
 
-std::optional<Work> WorkQueue::next_segment() {
+std::optional<Work> WorkQueue::next_returned(std::size_t frame_bytes, unsigned streams) {
+  while (!returned_.empty()) {
+    SegmentWork& rest = returned_.back();
+    if (rest.file->stopped) {
+      large_bytes_ -= rest.length;
+      returned_.pop_back();
+      continue;
+    }
+    SegmentWork work = rest;
+    work.length = std::min(rest.length, piece_bytes(frame_bytes, streams));
+    rest.offset += work.length;
+    rest.length -= work.length;
+    large_bytes_ -= work.length;
+    if (rest.length == 0) returned_.pop_back();
+    return Work(std::move(work));
+  }
+  return std::nullopt;
+}
+
+std::uint64_t WorkQueue::piece_bytes(std::size_t frame_bytes, unsigned streams) const {
+  const std::uint64_t part = large_bytes_ / (kPartsOfAShare * std::max(streams, 1U));
+  const std::uint64_t most = frame_bytes < kBlockBytes ? kFramesAhead * frame_bytes : kSegmentBytes;
+  const std::uint64_t whole = part < kBlockBytes ? part : part / kBlockBytes * kBlockBytes;
+  return std::clamp<std::uint64_t>(whole, frame_bytes, most);
+}
+
+std::optional<Work> WorkQueue::next_segment(std::size_t frame_bytes, unsigned streams) {
   while (!large_.empty()) {
     std::pop_heap(large_.begin(), large_.end());
     Large& largest = large_.back();
     if (largest.file->stopped) {
+      large_bytes_ -= largest.left();
       large_.pop_back();
       continue;
     }
     SegmentWork work;
     work.file = largest.file;
     work.offset = largest.next_offset;
-    work.length = std::min(largest.left(), kSegmentBytes);
+    work.length = std::min(largest.left(), piece_bytes(frame_bytes, streams));
     largest.next_offset += work.length;
+    large_bytes_ -= work.length;
     if (largest.left() == 0) {
       large_.pop_back();
     } else {
@@ -95,6 +130,9 @@ void WorkQueue::forget_if(const Condition& condition) {
   std::erase_if(small_, [&](const GivenFilePtr& file) { return condition(*file); });
   std::erase_if(large_, [&](const Large& large) { return condition(*large.file); });
   std::make_heap(large_.begin(), large_.end());
+  large_bytes_ = 0;
+  for (const Large& large : large_) large_bytes_ += large.left();
+  for (const SegmentWork& rest : returned_) large_bytes_ += rest.length;
 }
 
 }  // namespace wormhole::transfer

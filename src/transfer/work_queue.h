@@ -2,8 +2,9 @@
 //
 // Holds the window of announced files whose data is wanted: bounded by the credit the taker
 // gave, so nothing here has a limit of its own. Large files come first, largest first, a
-// segment at a time so that all streams share one file; small files follow in directory order,
-// packed into blocks. (A long file started last would be sent by one stream alone.)
+// segment at a time so that all streams share one file, and smaller pieces towards the end; small
+// files follow in directory order, packed into blocks. (A long file started last would be sent by
+// one stream alone.)
 #pragma once
 
 #include <cstdint>
@@ -17,16 +18,21 @@
 
 namespace wormhole::transfer {
 
+// A stream that is too slow for whole blocks is handed so many frames at a time: a second's worth.
+inline constexpr std::uint64_t kFramesAhead = 16;
+
 class WorkQueue {
  public:
   // Precondition: the file is not empty.
   void add(GivenFilePtr file);
-  // A piece of a segment that its stream did not send: another stream takes it next.
+  // A piece of a segment that its stream did not send: others take it next.
   void give_back(SegmentWork rest);
   [[nodiscard]] std::size_t given_back() const { return returned_.size(); }
-  // nullopt when nothing waits. Files that were stopped meanwhile are passed over. A pack is at
-  // most `frame_bytes`; a small file that does not fit alone is handed out as a segment.
-  [[nodiscard]] std::optional<Work> next(std::size_t frame_bytes = kBlockBytes);
+  // For one of `streams` streams, whose frames hold `frame_bytes` just now. nullopt when nothing
+  // waits. Files that were stopped meanwhile are passed over. A pack is at most a frame; a small
+  // file that does not fit alone is handed out as a segment.
+  [[nodiscard]] std::optional<Work> next(std::size_t frame_bytes = kBlockBytes,
+                                         unsigned streams = 1);
   // Forgets the files of a request.
   void drop(std::uint32_t request);
   // Forgets the files that were stopped.
@@ -52,11 +58,14 @@ class WorkQueue {
 
   template <typename Condition>
   void forget_if(const Condition& condition);
-  std::optional<Work> next_segment();
+  [[nodiscard]] std::uint64_t piece_bytes(std::size_t frame_bytes, unsigned streams) const;
+  std::optional<Work> next_returned(std::size_t frame_bytes, unsigned streams);
+  std::optional<Work> next_segment(std::size_t frame_bytes, unsigned streams);
   std::optional<Work> next_small(std::size_t frame_bytes);
 
   std::vector<SegmentWork> returned_;
-  std::vector<Large> large_;  // heap
+  std::vector<Large> large_;       // heap
+  std::uint64_t large_bytes_ = 0;  // of both, not handed out
   std::deque<GivenFilePtr> small_;
 };
 

@@ -35,6 +35,11 @@ std::vector<std::uint64_t> next_pack(WorkQueue& queue) {
 
 using Ids = std::vector<std::uint64_t>;
 
+// Adds what is not the same as the last: the order of files, in however many pieces each.
+void note(Ids& order, std::uint64_t id) {
+  if (order.empty() || order.back() != id) order.push_back(id);
+}
+
 TEST(WorkQueue, IsEmptyUntilAFileComes) {
   WorkQueue queue;
   EXPECT_TRUE(queue.empty());
@@ -47,17 +52,53 @@ TEST(WorkQueue, IsEmptyUntilAFileComes) {
 
 TEST(WorkQueue, ALargeFileIsCutIntoSegmentsInOrder) {
   WorkQueue queue;
-  const std::uint64_t size = 2 * kSegmentBytes + 5;
+  const std::uint64_t size = 100 * kSegmentBytes + 7;
   queue.add(file_of(1, size));
-  std::uint64_t offset = 0;
-  for (const std::uint64_t length : {kSegmentBytes, kSegmentBytes, std::uint64_t{5}}) {
+  for (std::uint64_t offset = 0; offset < 50 * kSegmentBytes; offset += kSegmentBytes) {
     const SegmentWork work = next_segment(queue);
     EXPECT_EQ(work.offset, offset);
-    EXPECT_EQ(work.length, length);
-    offset += length;
+    EXPECT_EQ(work.length, kSegmentBytes);
   }
-  EXPECT_EQ(offset, size);
-  EXPECT_TRUE(queue.empty());
+}
+
+TEST(WorkQueue, TheEndIsHandedOutInEverSmallerPieces) {
+  for (const unsigned streams : {1U, 2U, 48U}) {
+    WorkQueue queue;
+    const std::uint64_t size = 300 * kSegmentBytes + 7;
+    queue.add(file_of(1, size / 3));
+    queue.add(file_of(2, size - size / 3));
+    std::uint64_t left = size;
+    while (!queue.empty()) {
+      const auto work = queue.next(kBlockBytes, streams);
+      ASSERT_TRUE(work.has_value());
+      const auto& segment = std::get<SegmentWork>(*work);
+      EXPECT_EQ(segment.offset % kBlockBytes, 0U);
+      // Far less than an even share: no stream is left alone with much for long.
+      EXPECT_LE(segment.length, std::max<std::uint64_t>(left / (8 * streams), kBlockBytes));
+      left -= segment.length;
+    }
+    EXPECT_EQ(left, 0U);
+  }
+}
+
+TEST(WorkQueue, AStreamOfSmallFramesGetsSmallPiecesOfTheEnd) {
+  WorkQueue queue;
+  queue.add(file_of(1, 2 * kBlockBytes));
+  const auto piece = queue.next(/*frame_bytes=*/8 * kKiB, /*streams=*/16);
+  ASSERT_TRUE(piece.has_value());
+  EXPECT_EQ(std::get<SegmentWork>(*piece).length, 8 * kKiB);
+  EXPECT_EQ(next_segment(queue).offset, 8 * kKiB);
+}
+
+TEST(WorkQueue, WhatWasDroppedOrStoppedIsNoPartOfTheRest) {
+  WorkQueue queue;
+  queue.add(file_of(1, 1000 * kSegmentBytes, /*request=*/1));
+  const auto stopped = file_of(3, 500 * kSegmentBytes, /*request=*/2);
+  queue.add(stopped);
+  queue.add(file_of(2, 8 * kBlockBytes, /*request=*/2));
+  queue.drop(1);
+  stopped->stopped = true;
+  EXPECT_EQ(next_segment(queue).length, kBlockBytes);
 }
 
 TEST(WorkQueue, WholeSegmentsLeaveNoEmptyOneBehind) {
@@ -80,17 +121,17 @@ TEST(WorkQueue, TheLargestComesFirstAndIsFinishedBeforeTheNext) {
   queue.add(file_of(2, 3 * kSegmentBytes));
   queue.add(file_of(3, kPackedFileMaxBytes + 1));
   Ids order;
-  while (!queue.empty()) order.push_back(next_segment(queue).file->id);
-  // 2 has less left than 1 after its second segment: it is finished all the same.
-  EXPECT_EQ(order, (Ids{2, 2, 2, 1, 1, 3}));
+  while (!queue.empty()) note(order, next_segment(queue).file->id);
+  // 2 has less left than 1 after a while: it is finished all the same.
+  EXPECT_EQ(order, (Ids{2, 1, 3}));
 }
 
 TEST(WorkQueue, EqualLargeFilesGoInTheOrderTheyWereAnnounced) {
   WorkQueue queue;
   for (const std::uint64_t id : {4, 2, 3, 1}) queue.add(file_of(id, kSegmentBytes + 1));
   Ids order;
-  while (!queue.empty()) order.push_back(next_segment(queue).file->id);
-  EXPECT_EQ(order, (Ids{1, 1, 2, 2, 3, 3, 4, 4}));
+  while (!queue.empty()) note(order, next_segment(queue).file->id);
+  EXPECT_EQ(order, (Ids{1, 2, 3, 4}));
 }
 
 TEST(WorkQueue, SmallFilesFollowTheLargeOnesInDirectoryOrder) {
@@ -184,6 +225,18 @@ TEST(WorkQueue, APackHoldsFilesOfOneRequest) {
   EXPECT_EQ(next_pack(queue), Ids{2});
 }
 
+TEST(WorkQueue, WhatWasGivenBackIsSharedByAll) {
+  WorkQueue queue;
+  queue.give_back({file_of(1, kSegmentBytes), kBlockBytes, 32 * kBlockBytes, nullptr});
+  const auto first = queue.next(kBlockBytes, /*streams=*/4);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(std::get<SegmentWork>(*first).offset, kBlockBytes);
+  EXPECT_EQ(std::get<SegmentWork>(*first).length, kBlockBytes);
+  const auto second = queue.next(kBlockBytes, /*streams=*/4);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(std::get<SegmentWork>(*second).offset, 2 * kBlockBytes);
+}
+
 TEST(WorkQueue, WhatWasGivenBackGoesFirst) {
   WorkQueue queue;
   queue.add(file_of(1, 3 * kSegmentBytes));
@@ -195,8 +248,8 @@ TEST(WorkQueue, WhatWasGivenBackGoesFirst) {
   const SegmentWork again = next_segment(queue);
   EXPECT_EQ(again.file->id, 1U);
   EXPECT_EQ(again.offset, kBlockBytes);
-  EXPECT_EQ(again.length, kSegmentBytes - kBlockBytes);
-  EXPECT_EQ(next_segment(queue).offset, kSegmentBytes);
+  EXPECT_EQ(again.length, begun.length);
+  EXPECT_EQ(next_segment(queue).offset, begun.offset + begun.length);
 }
 
 TEST(WorkQueue, StoppedFilesArePassedOver) {
@@ -214,7 +267,12 @@ TEST(WorkQueue, StoppedFilesArePassedOver) {
   EXPECT_EQ(next_segment(queue).file->id, 1U);
   queue.give_back({returned, 0, 5, nullptr});
   returned->stopped = large->stopped = small->stopped = true;
-  EXPECT_EQ(next_segment(queue).file->id, 4U);
+  std::uint64_t of_the_fourth = 0;
+  while (of_the_fourth < kSegmentBytes) {
+    const SegmentWork work = next_segment(queue);
+    ASSERT_EQ(work.file->id, 4U);
+    of_the_fourth += work.length;
+  }
   EXPECT_EQ(next_pack(queue), Ids{5});
   EXPECT_FALSE(queue.next().has_value());
   EXPECT_TRUE(queue.empty());
@@ -242,12 +300,12 @@ TEST(WorkQueue, DroppingARequestLeavesTheOthers) {
   Ids order;
   while (auto work = queue.next()) {
     if (const auto* segment = std::get_if<SegmentWork>(&*work)) {
-      order.push_back(segment->file->id);
+      note(order, segment->file->id);
     } else {
       for (const auto& file : std::get<PackWork>(*work).files) order.push_back(file->id);
     }
   }
-  EXPECT_EQ(order, (Ids{23, 21, 21, 21, 21, 20, 20, 20, 22}));
+  EXPECT_EQ(order, (Ids{23, 21, 20, 22}));
   queue.drop(7);
   EXPECT_TRUE(queue.empty());
 }

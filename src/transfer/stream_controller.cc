@@ -1,0 +1,181 @@
+#include "transfer/stream_controller.h"
+
+#include <algorithm>
+
+namespace wormhole::transfer {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A dial is four round trips; with a lost SYN a second more. Who has not come by then does not.
+constexpr int kComingRoundTrips = 8;
+constexpr Duration kComingSlack = 1500ms;
+// Until a fresh stream has found its rate, and what it displaced has found its own.
+constexpr int kSettlingRoundTrips = 4;
+constexpr Duration kSettlingMin = 100ms;
+// Long enough that the pace of single losses does not count as a trend.
+constexpr int kWindowRoundTrips = 8;
+constexpr Duration kWindowMin = 300ms;
+constexpr Duration kTickMax = 100ms;
+
+// The path still opens up by itself while a window brings so much more than the one before.
+constexpr double kStillRising = 1.15;
+// Streams are kept for this much more. Two windows on an idle path differ by 1 %.
+constexpr double kWorthIt = 1.05;
+// And still more are tried at once after this much: below, the path is about full.
+constexpr double kWorthMore = 1.25;
+// So much less than what was measured, twice, and it holds no longer. (The first round trips of a
+// stream, before its first loss, promise more than comes after.)
+constexpr double kFallen = 0.85;
+// Less than this is a pause between files, no rate.
+constexpr double kIdleBytesPerSecond = 64 * 1024;
+
+// At first each step is long: a path that needs sixty streams should have them within seconds.
+constexpr unsigned kFirstFactor = 4;
+constexpr unsigned kLaterFactor = 2;
+constexpr unsigned kManyStreams = 16;  // from here on, doubling is a long step
+constexpr Duration kHoldFirst = 10s;
+constexpr Duration kHoldMax = 160s;
+
+}  // namespace
+
+StreamController::StreamController(Duration round_trip, unsigned streams_max)
+    : round_trip_(round_trip),
+      max_(streams_max),
+      wanted_(std::min(kStreamsToBegin, streams_max)),
+      factor_(kFirstFactor),
+      hold_for_(kHoldFirst) {}
+
+Duration StreamController::interval() const {
+  return std::min<Duration>(2 * round_trip_, kTickMax);
+}
+
+void StreamController::enter(Phase phase, TimePoint now, Duration lasts) {
+  phase_ = phase;
+  phase_ends_ = now + lasts;
+}
+
+void StreamController::on_pause() {
+  // A growth under way is judged by nothing now: what it brought stays until the next.
+  before_growth_ = 0;
+  last_rate_ = 0;
+  if (phase_ != Phase::kHolding) {
+    phase_ = Phase::kComing;
+    phase_ends_ = TimePoint{};
+  }
+}
+
+unsigned StreamController::on_sample(TimePoint now, std::uint64_t received_bytes, unsigned up) {
+  const Duration window = std::max<Duration>(kWindowRoundTrips * round_trip_, kWindowMin);
+  const auto begin_window = [&] {
+    window_began_ = now;
+    window_bytes_ = received_bytes;
+  };
+  const auto measure = [&] {
+    begin_window();
+    enter(Phase::kMeasuring, now, window);
+  };
+  const auto rate = [&] {
+    const std::chrono::duration<double> lasted = now - window_began_;
+    return static_cast<double>(received_bytes - window_bytes_) / lasted.count();
+  };
+  if (phase_ == Phase::kComing && phase_ends_ == TimePoint{}) {
+    enter(Phase::kComing, now, kComingRoundTrips * round_trip_ + kComingSlack);
+  }
+  switch (phase_) {
+    case Phase::kComing:
+      if (up < wanted_ && now < phase_ends_) break;
+      if (up < wanted_) wanted_ = max_ = std::max(up, 1U);  // no more are to be had
+      enter(Phase::kSettling, now,
+            std::max<Duration>(kSettlingRoundTrips * round_trip_, kSettlingMin));
+      break;
+    case Phase::kSettling:
+      if (now >= phase_ends_) measure();
+      break;
+    case Phase::kMeasuring: {
+      if (now < phase_ends_) break;
+      const double measured = rate();
+      measure();
+      if (measured >= kIdleBytesPerSecond) on_rate(measured, now);
+      break;
+    }
+    case Phase::kHolding:
+      if (now - window_began_ >= window) {
+        const double measured = rate();
+        const bool fell = measured >= kIdleBytesPerSecond && measured < kFallen * baseline_;
+        windows_fallen_ = fell ? windows_fallen_ + 1 : 0;
+        begin_window();
+      }
+      if (windows_fallen_ == 2) {
+        on_fall(now);
+      } else if (now < phase_ends_) {
+        break;
+      }
+      last_rate_ = 0;
+      if (phase_ == Phase::kHolding) measure();
+      break;
+  }
+  return wanted_;
+}
+
+void StreamController::on_rate(double bytes_per_second, TimePoint now) {
+  if (before_growth_ == 0) {
+    const bool rising = last_rate_ == 0 || bytes_per_second >= kStillRising * last_rate_;
+    baseline_ = std::max(last_rate_, bytes_per_second);
+    last_rate_ = bytes_per_second;
+    if (!rising) grow(now);
+    return;
+  }
+  const double gain = bytes_per_second / baseline_;
+  if (gain >= kWorthIt) {
+    // A small gain may be chance: it must show twice.
+    if (gain < kWorthMore && !is_second_look_) {
+      is_second_look_ = true;
+      return;
+    }
+    baseline_ = bytes_per_second;
+    hold_for_ = kHoldFirst;
+    if (gain >= kWorthMore) {
+      grow(now);
+    } else {
+      hold(now);
+    }
+    return;
+  }
+  retired_ = wanted_;
+  wanted_ = before_growth_;
+  factor_ = kLaterFactor;
+  hold(now);
+}
+
+// Those that seemed to bring nothing were needed after all?
+void StreamController::on_fall(TimePoint now) {
+  const unsigned restored = std::min(retired_, max_);
+  retired_ = 0;
+  if (restored <= wanted_) return;
+  wanted_ = restored;
+  enter(Phase::kComing, now, kComingRoundTrips * round_trip_ + kComingSlack);
+}
+
+void StreamController::grow(TimePoint now) {
+  const unsigned factor = wanted_ >= kManyStreams ? kLaterFactor : factor_;
+  const unsigned next = std::min(factor * wanted_, max_);
+  if (next == wanted_) {
+    hold(now);
+    return;
+  }
+  before_growth_ = wanted_;
+  retired_ = 0;
+  is_second_look_ = false;
+  wanted_ = next;
+  enter(Phase::kComing, now, kComingRoundTrips * round_trip_ + kComingSlack);
+}
+
+void StreamController::hold(TimePoint now) {
+  before_growth_ = 0;
+  windows_fallen_ = 0;
+  enter(Phase::kHolding, now, hold_for_);
+  hold_for_ = std::min(2 * hold_for_, kHoldMax);
+}
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,65 @@
+// How many further streams a path is worth: sans-I/O, time and bytes in, a number out.
+//
+// One TCP stream is slower than its path where the congestion control takes each lost packet for
+// congestion, or where the receive window is smaller than the path holds; several share that
+// fate and add up. So: begin with a few, measure what arrives, try more, and keep them only
+// if more arrives. What did not help is given back, and tried again later, ever more rarely, as
+// paths change.
+//
+// Not thread-safe: one owner.
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.h"
+
+namespace wormhole::transfer {
+
+// Below this round trip a stream mends a loss before the path runs dry: there the number of cores
+// decides, not this class.
+inline constexpr std::chrono::milliseconds kLocalRoundTrip{2};
+
+// Further streams on any other path, to begin with: as many as browsers take to one host. A fresh
+// stream may send ten segments in its first round trip (RFC 6928), so six fill a path six times as
+// soon as one, and later they cost nothing (docs/measurements.md).
+inline constexpr unsigned kStreamsToBegin = 6;
+
+class StreamController {
+ public:
+  // `streams_max`: what the host granted.
+  StreamController(Duration round_trip, unsigned streams_max);
+
+  // What has arrived in all, and how many further streams carry it. Returns how many there should
+  // be. Called about every interval() while something is under way.
+  [[nodiscard]] unsigned on_sample(TimePoint now, std::uint64_t received_bytes, unsigned up);
+  // Nothing was under way for a while: rates begin anew.
+  void on_pause();
+  [[nodiscard]] Duration interval() const;
+
+ private:
+  enum class Phase : std::uint8_t { kComing, kSettling, kMeasuring, kHolding };
+
+  void enter(Phase phase, TimePoint now, Duration lasts);
+  void on_rate(double bytes_per_second, TimePoint now);
+  void grow(TimePoint now);
+  void hold(TimePoint now);
+  void on_fall(TimePoint now);
+
+  const Duration round_trip_;
+  unsigned max_;
+  unsigned wanted_;
+  unsigned before_growth_ = 0;  // 0: nothing is being tried
+  unsigned retired_ = 0;        // how many there were before some were given back
+  unsigned factor_;             // of the next growth
+  Duration hold_for_;
+  double last_rate_ = 0;  // of the window before this one, at the same number of streams
+  double baseline_ = 0;   // what growth must beat
+  bool is_second_look_ = false;
+  int windows_fallen_ = 0;  // one after the other, while holding
+  Phase phase_ = Phase::kComing;
+  TimePoint phase_ends_{};  // the epoch: the phase begins with the next sample
+  TimePoint window_began_{};
+  std::uint64_t window_bytes_ = 0;
+};
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,184 @@
+#include "transfer/stream_controller.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+namespace wormhole::transfer {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kRoundTrip = 50ms;
+// Four round trips, as TCP, key exchange and TLS take them.
+constexpr Duration kDial = 4 * kRoundTrip;
+constexpr double kMegabyte = 1e6;
+
+// A path without a network: its rate in bytes per second by the number of streams that carry
+// data; streams come up after a dial, and end at once.
+class Path {
+ public:
+  explicit Path(std::function<double(unsigned)> rate, unsigned granted = 63)
+      : rate_(std::move(rate)), controller_(kRoundTrip, granted) {}
+
+  // Lets time pass; returns how many streams are wanted after it.
+  unsigned run(Duration lasts) {
+    const TimePoint end = now_ + lasts;
+    while (now_ < end) {
+      // The first connection carries data as well until others do.
+      received_ += rate_(up_) * std::chrono::duration<double>(kTick).count();
+      now_ += kTick;
+      if (up_ > wanted_) up_ = wanted_;
+      if (up_ < wanted_ && now_ >= asked_at_ + kDial) up_ = std::min(wanted_, room_);
+      const unsigned wanted =
+          controller_.on_sample(now_, static_cast<std::uint64_t>(received_), up_);
+      if (wanted > wanted_) {
+        asked_at_ = now_;
+        ++growths_;
+      }
+      wanted_ = wanted;
+      most_ = std::max(most_, wanted);
+    }
+    return wanted_;
+  }
+  void pause(Duration lasts) {
+    controller_.on_pause();
+    now_ += lasts;
+  }
+  void set_rate(std::function<double(unsigned)> rate) { rate_ = std::move(rate); }
+  void set_room(unsigned room) { room_ = room; }
+
+  [[nodiscard]] unsigned up() const { return up_; }
+  [[nodiscard]] unsigned most() const { return most_; }
+  [[nodiscard]] int growths() const { return growths_; }
+
+ private:
+  static constexpr Duration kTick = 100ms;
+  std::function<double(unsigned)> rate_;
+  StreamController controller_;
+  TimePoint now_ = TimePoint(1h);
+  TimePoint asked_at_{};
+  double received_ = 0;
+  unsigned up_ = 0;
+  unsigned wanted_ = 0;
+  unsigned room_ = 63;
+  unsigned most_ = 0;
+  int growths_ = 0;
+};
+
+// A link that any number of streams fills.
+std::function<double(unsigned)> full_at(double bytes_per_second) {
+  return [=](unsigned) { return bytes_per_second; };
+}
+// Loss keeps each stream at `each`; the link holds `all`.
+std::function<double(unsigned)> shared(double each, double all) {
+  return [=](unsigned streams) { return std::min(all, each * std::max(streams, 1U)); };
+}
+
+TEST(StreamController, ALinkThatIsFullKeepsTheFewItBeganWith) {
+  Path path(full_at(11.9 * kMegabyte));
+  EXPECT_EQ(path.run(8s), kStreamsToBegin);
+  EXPECT_GT(path.most(), kStreamsToBegin) << "more were tried";
+}
+
+TEST(StreamController, LossyStreamsAddUpUntilTheLinkIsFull) {
+  Path path(shared(0.8 * kMegabyte, 11.9 * kMegabyte));
+  // 0.8 MB/s each: fifteen fill it, twenty-four are tried and kept.
+  EXPECT_EQ(path.run(6s), 24U);
+  EXPECT_GE(path.up(), 15U);
+}
+
+// Before its first loss a fresh stream is faster than it will be: twenty-four seem to be enough.
+TEST(StreamController, WhatWasGivenBackTooEarlyComesBack) {
+  unsigned streams_then = 0;
+  double time = 0;
+  double grown_at = 0;
+  Path path([&](unsigned streams) {
+    time += 0.1;
+    if (streams > streams_then) grown_at = time;
+    streams_then = streams;
+    const double each = time - grown_at < 3 ? 0.6 : 0.3;
+    return std::min(11.9, each * std::max(streams, 1U)) * kMegabyte;
+  });
+  path.run(15s);
+  EXPECT_GE(path.up(), 39U);
+}
+
+TEST(StreamController, TheMostAPathMayHaveIsReachedInSeconds) {
+  Path path(shared(0.1 * kMegabyte, 1000 * kMegabyte));
+  EXPECT_EQ(path.run(8s), 63U);
+  EXPECT_EQ(path.run(600s), 63U);
+}
+
+TEST(StreamController, WaitsWhileTheRateStillRisesByItself) {
+  // Slow start, doubling every half a second whatever the number of streams.
+  double rate = kMegabyte;
+  Path path([&](unsigned) { return rate; });
+  for (int doublings = 0; doublings < 10; ++doublings) {
+    path.run(500ms);
+    rate *= 2;
+  }
+  EXPECT_EQ(path.most(), kStreamsToBegin);
+}
+
+TEST(StreamController, WhatDidNotHelpIsTriedAgainEverMoreRarely) {
+  Path path(full_at(10 * kMegabyte));
+  path.run(60s);
+  const int in_the_first_minute = path.growths();
+  EXPECT_GE(in_the_first_minute, 3);
+  path.run(600s);
+  EXPECT_LE(path.growths(), in_the_first_minute + 5);
+  EXPECT_EQ(path.up(), kStreamsToBegin);
+}
+
+TEST(StreamController, NoticesThatThePathHasBecomeLossy) {
+  Path path(full_at(10 * kMegabyte));
+  path.run(30s);
+  path.set_rate(shared(kMegabyte, 10 * kMegabyte));
+  path.run(120s);
+  EXPECT_GE(path.up(), 8U);
+}
+
+TEST(StreamController, IsContentWithWhatTheHostLetsIn) {
+  Path path(shared(kMegabyte, 100 * kMegabyte));
+  path.set_room(7);
+  EXPECT_EQ(path.run(10s), 7U);
+  EXPECT_EQ(path.run(300s), 7U);
+}
+
+TEST(StreamController, NeverWantsMoreThanWasGranted) {
+  for (const unsigned granted : {1U, 3U, 9U}) {
+    Path path(shared(kMegabyte, 100 * kMegabyte), granted);
+    EXPECT_EQ(path.run(60s), granted);
+    EXPECT_EQ(path.most(), granted);
+  }
+}
+
+TEST(StreamController, ASlowDiskIsNoReasonForMore) {
+  // The taker's disk takes 3 MB/s, in bursts of ten seconds.
+  int tick = 0;
+  Path path([&](unsigned) { return ++tick / 100 % 2 == 0 ? 6 * kMegabyte : 0; });
+  path.run(600s);
+  EXPECT_LE(path.up(), 16U);
+}
+
+TEST(StreamController, NothingArrivingIsNoRate) {
+  Path path(full_at(0));
+  EXPECT_EQ(path.run(300s), kStreamsToBegin);
+  EXPECT_EQ(path.most(), kStreamsToBegin);
+}
+
+TEST(StreamController, APauseIsNotTakenForASlowPath) {
+  Path path(full_at(10 * kMegabyte));
+  path.run(3s);
+  for (int i = 0; i < 20; ++i) {
+    path.pause(30s);
+    path.run(500ms);
+  }
+  EXPECT_LE(path.up(), 16U);
+}
+
+}  // namespace
+}  // namespace wormhole::transfer
