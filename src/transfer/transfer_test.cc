@@ -58,7 +58,7 @@ class Sharing final : public session::ListenerEvents, public HostEvents {
 
   [[nodiscard]] const platform::Address& address() const { return address_; }
   [[nodiscard]] Host& host() { return *host_; }
-  BoundedQueue<std::pair<HostSession::Status, Result<void>>> gone{64};
+  BoundedQueue<std::pair<HostSession::Status, Result<void>>> gone{2 * kSessionsServedMax};
 
  private:
   const SystemClock clock_;
@@ -451,6 +451,35 @@ TEST_F(TransferOneTest, ManyRequestsOneAfterAnother) {
     EXPECT_EQ(missing.error().code, Code::kNotFound) << i;
   }
   ASSERT_TRUE(joined.get("", there_ / "dest", false).has_value());
+}
+
+TEST(Transfer, SixtyFourClientsAreServedAtOnceAndNoMore) {
+  const TestDirectory source;
+  source.write("large", noise(5 * kMiB, 1));  // worth further streams
+  source.write("small", "here");
+  Sharing sharing({source.path().string()});
+  std::vector<std::unique_ptr<Joined>> clients;
+  for (std::size_t i = 0; i < kSessionsServedMax; ++i) {
+    clients.push_back(std::make_unique<Joined>(sharing, ClientOptions{.streams = 2}));
+  }
+  const TestDirectory destination;
+  {
+    Joined surplus(sharing);
+    EXPECT_FALSE(surplus.get("", destination / "surplus", false).has_value());
+  }
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    threads.emplace_back([&, i] {
+      const auto result = clients[i]->get("", destination / std::to_string(i), false);
+      EXPECT_TRUE(result.has_value()) << to_sentence(result.error());
+    });
+  }
+  threads.clear();
+  const auto expected = tree_of(source.path());
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    EXPECT_EQ(tree_of(destination / std::to_string(i)) == expected, true) << i;
+    clients[i]->client.close();
+  }
 }
 
 }  // namespace

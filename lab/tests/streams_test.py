@@ -1,0 +1,50 @@
+"""Streams that come and go while a file is on its way over a long path."""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import hosts  # noqa: E402
+import links  # noqa: E402
+from peers import Wormhole  # noqa: E402
+from peers.wormhole import json_lines  # noqa: E402
+import data  # noqa: E402
+from runner import binary  # noqa: E402
+
+MIB = 1 << 20
+# Ten seconds over the link below: time to try more streams, and to end them again.
+SIZE = 64 * MIB
+STREAMS_TO_BEGIN = 6  # src/transfer/stream_controller.h
+
+
+@pytest.fixture
+def path(root):
+    """Two hosts, 50 Mbit/s and 20 ms apart."""
+    if not os.path.exists("/dev/net/tun"):
+        pytest.skip("needs /dev/net/tun")
+    emulator = os.path.join(os.path.dirname(binary()), "../../lab/link_emulator")
+    with hosts.Lab(None) as lab:
+        near, far = lab.host("a", "10.77.0.1"), lab.host("b", "10.77.0.2")
+        lab.keep(links.Wan(near, far, "50mbit", "20ms", emulator=os.path.abspath(emulator)))
+        yield near, far
+
+
+def test_streams_come_and_go(path, box):
+    near, far = path
+    source, dest = os.path.join(box, "large.bin"), os.path.join(box, "dest")
+    data.write_file(source, SIZE, seed=3)
+    share = Wormhole()
+    share.binary = binary()
+    share.start(near, box)
+    try:
+        command = share.fetch(far, "large.bin", dest)
+        done = far.run(command.argv, env=command.env)
+    finally:
+        share.stop()
+    summary = json_lines(done.stdout)[-1]
+    assert summary["exit"] == 0
+    assert summary["streams"] > STREAMS_TO_BEGIN, "more were tried"
+    assert data.same_file(source, os.path.join(dest, "large.bin"))
