@@ -43,8 +43,10 @@ inline constexpr std::size_t kSessionsServedMax = 64;
 inline constexpr std::size_t kSessionBlocks = 2;
 // Further streams of one process, shared by all its clients: a thread and a block each.
 inline constexpr std::size_t kFurtherStreamsMax = 96;
-// Enough for all of them, so that nobody ever waits for one; touched in full they are 59 MB.
-inline constexpr std::size_t kBlocksMax = kSessionsServedMax * kSessionBlocks + kFurtherStreamsMax;
+// Enough for all of them and for one session that is being taken down meanwhile, so that nobody
+// ever waits for one; allocated when they are first needed, touched in full they are 72 MB.
+inline constexpr std::size_t kBlocksMax =
+    (kSessionsServedMax + 1) * kSessionBlocks + kFurtherStreamsMax + kFurtherStreamsMax / 2;
 
 // Entries announced by a giver and not yet finished by the taker (credit). Bounds the tables
 // on both sides: about 300 bytes each, so 5 MB.

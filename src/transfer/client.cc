@@ -324,7 +324,9 @@ void Client::begin_streams() {
 }
 
 void Client::set_streams(unsigned wanted) {
+  // One that is over counts all the same: what did not come is not dialled again at once.
   const auto stays = [](const auto& stream) { return !stream->ending; };
+  const auto is_gone = [](const auto& stream) { return !stream->ending && stream->over; };
   auto standing = static_cast<unsigned>(std::ranges::count_if(streams_, stays));
   // Each thread dials its own stream, so that they come up side by side.
   for (; standing < wanted && streams_.size() < streams_granted_; ++standing) {
@@ -333,9 +335,12 @@ void Client::set_streams(unsigned wanted) {
     streams_.back()->thread = std::thread([this, number] { run_stream(number); });
   }
   for (; standing > wanted; --standing) {
-    const auto newest = std::find_if(streams_.rbegin(), streams_.rend(), stays);
-    (*newest)->ending = true;
-    const auto number = std::distance(newest, streams_.rend());
+    auto last = std::find_if(streams_.rbegin(), streams_.rend(), is_gone);
+    if (last == streams_.rend()) last = std::find_if(streams_.rbegin(), streams_.rend(), stays);
+    (*last)->ending = true;
+    if ((*last)->over) continue;
+    // One that is still being dialled ends as soon as it has joined.
+    const auto number = std::distance(last, streams_.rend());
     control_->push(wire::EndStream{static_cast<std::uint8_t>(number)});
   }
 }
@@ -357,16 +362,24 @@ void Client::run_stream(unsigned number) {
   session::Dialler dialler(clock_, random_);
   if (dials_end_.has_value()) dialler.cancel_by(*dials_end_);
   auto dialled = dialler.add_stream(*first_, number);
-  if (!dialled.has_value()) return;  // the others carry on without it
-  session::Connection* connection = dialled->get();
+  session::Connection* connection = nullptr;
   {
     std::scoped_lock lock(mutex_);
-    if (closing_ || failed_.has_value() || streams_[number - 1]->ending) return;
+    if (!dialled.has_value()) {  // the others carry on without it
+      streams_[number - 1]->over = true;
+      return;
+    }
+    if (closing_ || failed_.has_value()) return;
+    connection = dialled->get();
     streams_[number - 1]->connection = std::move(*dialled);
     streams_at_most_ = std::max(streams_at_most_.load(), ++further_streams_);
   }
   const auto result = read_stream(*connection);
-  --further_streams_;
+  {
+    std::scoped_lock lock(mutex_);
+    --further_streams_;
+    streams_[number - 1]->over = true;
+  }
   if (!result.has_value()) session_failed(result.error());
 }
 
@@ -379,12 +392,12 @@ Result<void> Client::read_stream(session::Connection& connection) {
       {.payload_bytes = static_cast<std::uint32_t>(size), .type = wire::FrameType::kControl},
       block));
   for (bool is_first = true;; is_first = false) {
-    const auto header = connection.reader->receive(block);
-    // Closed again before anything came: the host has no room for it, and nothing is lost.
-    if (!header.has_value() && is_first && header.error().code == Code::kLost) return {};
-    WH_TRY(header);
-    if (header->type == wire::FrameType::kEndStream) return connection.reader->expect_end();
-    WH_TRY(on_frame(*header, block, *connection.reader, /*on_first_connection=*/false));
+    WH_ASSIGN(const auto header, connection.reader->receive(block));
+    if (header.type == wire::FrameType::kEndStream) {
+      // At once: the host has no room for it, and may have closed it without reading our Join.
+      return is_first ? Result<void>() : connection.reader->expect_end();
+    }
+    WH_TRY(on_frame(header, block, *connection.reader, /*on_first_connection=*/false));
   }
 }
 

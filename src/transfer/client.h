@@ -83,6 +83,7 @@ class Client {
     std::unique_ptr<session::Connection> connection;
     std::thread thread;
     bool ending = false;  // not wanted any more
+    bool over = false;    // never came, was not let in, or ended
   };
 
   void run_reader();

@@ -50,15 +50,23 @@ void Host::on_session(std::unique_ptr<session::Connection> first) {
 }
 
 // No session holds more streams than it leaves free: however many the first one wants, something
-// is left for the next. One that is not let in is closed again, and its client does without.
+// is left for the next. One that is not let in is ended at once, under seal: a connection that
+// merely breaks must never pass for that, or what was under way on it would be missed by nobody.
 void Host::on_stream(std::unique_ptr<session::Connection> stream) {
   std::scoped_lock lock(mutex_);
   const auto found = sessions_.find(stream->session_id);
   if (found == sessions_.end()) return;
   std::size_t standing = 0;
   for (const auto& [id, session] : sessions_) standing += session->streams();
-  if (found->second->streams() >= kFurtherStreamsMax - standing) return;
-  found->second->add_stream(std::move(stream));
+  if (found->second->streams() < kFurtherStreamsMax - standing) {
+    found->second->add_stream(std::move(stream));
+    return;
+  }
+  BlockPool one(1);  // the streams' own are taken
+  Block block = one.acquire();
+  // If it cannot be told, the client learns of a broken stream: its session ends.
+  static_cast<void>(stream->writer->send({.type = wire::FrameType::kEndStream}, block));
+  stream->socket.finish_sending();
 }
 
 std::vector<HostSession::Status> Host::status() const {

@@ -75,7 +75,7 @@ HostSession::~HostSession() {
   reader_.join();
   writer_.join();
   // No stream is added any more: stop() closed that door.
-  for (std::thread& thread : stream_threads_) thread.join();
+  for (Stream& stream : streams_) stream.thread.join();
 }
 
 void HostSession::stop() { end(fail({.code = Code::kInterrupted, .operation = "serve client"})); }
@@ -86,7 +86,9 @@ void HostSession::end(Result<void> how) {
     if (ending_.has_value()) return;
     ending_ = std::move(how);
     first_->socket.shut_down();
-    for (const auto& stream : streams_) stream->socket.shut_down();
+    for (const Stream& stream : streams_) {
+      if (stream.connection != nullptr) stream.connection->socket.shut_down();
+    }
   }
   giver_.stop();
   control_.close();
@@ -161,17 +163,35 @@ Result<void> HostSession::on_message(const wire::Message& message) {
 void HostSession::add_stream(std::unique_ptr<session::Connection> stream) {
   std::scoped_lock lock(mutex_);
   if (ending_.has_value()) return;  // closes it
-  session::Connection& connection = *stream;
-  streams_.push_back(std::move(stream));
-  streams_at_most_ = std::max(streams_at_most_, ++standing_streams_);
-  stream_threads_.emplace_back([this, &connection] { run_stream(connection); });
+  // Those that have ended: their threads have nothing left to do but to return.
+  for (auto ended = streams_.begin(); ended != streams_.end();) {
+    if (ended->connection == nullptr) {
+      ended->thread.join();
+      ended = streams_.erase(ended);
+    } else {
+      ++ended;
+    }
+  }
+  Stream& added = streams_.emplace_back();
+  added.connection = std::move(stream);
+  streams_at_most_ = std::max(streams_at_most_, standing_streams());
+  added.thread = std::thread([this, &added] { run_stream(added); });
 }
 
-void HostSession::run_stream(session::Connection& connection) {
+std::size_t HostSession::standing_streams() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      streams_, [](const Stream& stream) { return stream.connection != nullptr; }));
+}
+
+void HostSession::run_stream(Stream& stream) {
+  session::Connection& connection = *stream.connection;
   const auto result = give(connection);
-  {
+  std::unique_ptr<session::Connection> ended;  // closed after the mutex, and with nothing unread
+  if (result.has_value()) {
     std::scoped_lock lock(mutex_);
-    --standing_streams_;
+    ended_wire_bytes_ += connection.writer->wire_bytes() + connection.reader->wire_bytes();
+    ended = std::move(stream.connection);
+    return;
   }
   // A stream that breaks takes its session along: ranges under way on it are lost with it.
   if (!result.has_value()) end(result);
@@ -179,10 +199,13 @@ void HostSession::run_stream(session::Connection& connection) {
 
 Result<void> HostSession::give(session::Connection& connection) {
   Block block = pool_.acquire();
-  WH_ASSIGN(const auto header, connection.reader->receive(block));
-  WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
+  const auto header = connection.reader->receive(block);
+  // Gone before it joined (a dial that took too long for its client): nothing was under way on it.
+  if (!header.has_value() && header.error().code == Code::kLost) return {};
+  WH_TRY(header);
+  WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header->payload_bytes)));
   const auto* join = std::get_if<wire::Join>(&message);
-  if (header.type != wire::FrameType::kControl || join == nullptr ||
+  if (header->type != wire::FrameType::kControl || join == nullptr ||
       join->stream != connection.stream) {
     return fail(broken("a stream that does not join"));
   }
@@ -215,8 +238,11 @@ HostSession::Status HostSession::status() const {
   status.files = counters.files;
   std::scoped_lock lock(mutex_);
   status.wire_bytes = first_->writer->wire_bytes() + first_->reader->wire_bytes();
-  for (const auto& stream : streams_) {
-    status.wire_bytes += stream->writer->wire_bytes() + stream->reader->wire_bytes();
+  status.wire_bytes += ended_wire_bytes_;
+  for (const Stream& stream : streams_) {
+    if (stream.connection == nullptr) continue;
+    status.wire_bytes +=
+        stream.connection->writer->wire_bytes() + stream.connection->reader->wire_bytes();
   }
   status.streams = 1 + streams_at_most_;
   return status;
@@ -224,7 +250,7 @@ HostSession::Status HostSession::status() const {
 
 std::size_t HostSession::streams() const {
   std::scoped_lock lock(mutex_);
-  return standing_streams_;
+  return standing_streams();
 }
 
 std::optional<Result<void>> HostSession::ending() const {

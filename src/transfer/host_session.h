@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,10 +54,15 @@ class HostSession {
 
  private:
   class FirstConnectionData;
+  struct Stream {
+    std::unique_ptr<session::Connection> connection;  // null once it has ended in order
+    std::thread thread;
+  };
 
   void run_reader();
   void run_writer();
-  void run_stream(session::Connection& connection);
+  void run_stream(Stream& stream);
+  [[nodiscard]] std::size_t standing_streams() const;  // with the mutex held
   Result<void> read_requests();
   Result<void> on_message(const wire::Message& message);
   Result<void> give(session::Connection& connection);
@@ -76,10 +82,9 @@ class HostSession {
   bool greeted_ = false;                               // the reader's: Hello came
 
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<session::Connection>> streams_;  // ended ones too
-  std::vector<std::thread> stream_threads_;
-  std::size_t standing_streams_ = 0;
+  std::list<Stream> streams_;
   std::size_t streams_at_most_ = 0;
+  std::uint64_t ended_wire_bytes_ = 0;  // of streams that ended and are closed
   std::optional<Result<void>> ending_;
 
   std::thread reader_;

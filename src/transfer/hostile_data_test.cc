@@ -108,7 +108,7 @@ void add_ranges(Collected& all) {
           [](Talk& talk) { talk.first.data(talk.request, 1, 0, kOkContent); });
   all.add("data-scattered", "scattered", [](Talk& talk) {
     talk.entries(2, {file(0, "x", 10'000)});
-    for (std::uint64_t i = 0; i < 1000; ++i) talk.first.data(talk.request, 2, 2 * i, "x");
+    for (std::uint64_t i = 0; i < 2000; ++i) talk.first.data(talk.request, 2, 2 * i, "x");
   });
   all.add("begun-too-many", "too many files", begin_many(false));
   all.add("begun-too-many-by-holes", "too many files", begin_many(true));
@@ -419,7 +419,13 @@ std::vector<Attack> stream_attacks() {
     stream.finish_sending();
     talk.first.wait_for_end();
   });
+  // What was on its way on it would be missed by nobody.
+  add("lost-before-its-first-frame", "", Code::kLost, [](Talk& talk, Peer& stream) {
+    stream.hang_up();
+    talk.first.wait_for_end();
+  });
   add("bytes-after-its-end", "after the last frame", Code::kProtocol, [](Talk& talk, Peer& stream) {
+    stream.data(talk.request, 2, 0, "01234");
     stream.end_stream();
     stream.raw(ByteVector(1));
     talk.first.wait_for_end();
@@ -464,6 +470,22 @@ std::vector<Attack> stream_attacks() {
   std::map<std::string, std::string> arrives = kOk;
   arrives.emplace("large", content);
   arrives.emplace("early", "x");
+  // A host without room for further streams.
+  auto arrives_on_the_first = arrives;
+  arrives_on_the_first.erase("early");
+  all.attacks.push_back({.name = "stream-not-let-in",
+                         .ends = std::nullopt,
+                         .arrives = std::move(arrives_on_the_first),
+                         .script = answer([content](Talk& talk) {
+                           talk.begin_well();
+                           talk.entries(2, {file(0, "large", kLargeBytes)});
+                           if (const auto stream = talk.host.next_stream()) {
+                             stream->end_stream();
+                             stream->hang_up();
+                           }
+                           send_range(talk.first, talk.request, 2, content, 0, kLargeBytes);
+                           talk.end_well(3);
+                         })});
   all.attacks.push_back({.name = "stream-ended-in-order",
                          .ends = std::nullopt,
                          .arrives = std::move(arrives),

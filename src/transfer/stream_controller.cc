@@ -41,6 +41,7 @@ constexpr Duration kHoldMax = 160s;
 
 StreamController::StreamController(Duration round_trip, unsigned streams_max)
     : round_trip_(round_trip),
+      granted_(streams_max),
       max_(streams_max),
       wanted_(std::min(kStreamsToBegin, streams_max)),
       factor_(kFirstFactor),
@@ -59,6 +60,8 @@ void StreamController::on_pause() {
   // A growth under way is judged by nothing now: what it brought stays until the next.
   before_growth_ = 0;
   last_rate_ = 0;
+  window_began_ = TimePoint{};
+  windows_fallen_ = 0;
   if (phase_ != Phase::kHolding) {
     phase_ = Phase::kComing;
     phase_ends_ = TimePoint{};
@@ -100,7 +103,9 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t received_bytes
       break;
     }
     case Phase::kHolding:
-      if (now - window_began_ >= window) {
+      if (window_began_ == TimePoint{}) {
+        begin_window();
+      } else if (now - window_began_ >= window) {
         const double measured = rate();
         const bool fell = measured >= kIdleBytesPerSecond && measured < kFallen * baseline_;
         windows_fallen_ = fell ? windows_fallen_ + 1 : 0;
@@ -112,6 +117,7 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t received_bytes
         break;
       }
       last_rate_ = 0;
+      max_ = granted_;  // those that did not come may come now
       if (phase_ == Phase::kHolding) measure();
       break;
   }
@@ -150,7 +156,7 @@ void StreamController::on_rate(double bytes_per_second, TimePoint now) {
 
 // Those that seemed to bring nothing were needed after all?
 void StreamController::on_fall(TimePoint now) {
-  const unsigned restored = std::min(retired_, max_);
+  const unsigned restored = std::min(retired_, granted_);
   retired_ = 0;
   if (restored <= wanted_) return;
   wanted_ = restored;
@@ -160,7 +166,7 @@ void StreamController::on_fall(TimePoint now) {
 void StreamController::grow(TimePoint now) {
   const unsigned factor = wanted_ >= kManyStreams ? kLaterFactor : factor_;
   const unsigned next = std::min(factor * wanted_, max_);
-  if (next == wanted_) {
+  if (next <= wanted_) {
     hold(now);
     return;
   }

@@ -46,7 +46,8 @@ class StreamController {
   void on_fall(TimePoint now);
 
   const Duration round_trip_;
-  unsigned max_;
+  const unsigned granted_;
+  unsigned max_;  // what is to be had just now
   unsigned wanted_;
   unsigned before_growth_ = 0;  // 0: nothing is being tried
   unsigned retired_ = 0;        // how many there were before some were given back

@@ -18,7 +18,7 @@ namespace wormhole::transfer {
 
 // Separate ranges of one file at once: every stream has one segment in hand, plus as many that
 // were given back half sent.
-inline constexpr std::size_t kRangesMax = 4 * kStreamsMax;
+inline constexpr std::size_t kRangesMax = 16 * kStreamsMax;
 
 // How a finished file is put in place.
 struct PublishRules {

@@ -46,9 +46,10 @@ class WorkQueue {
     GivenFilePtr file;
     std::uint64_t next_offset = 0;
     [[nodiscard]] std::uint64_t left() const { return file->status.size_bytes - next_offset; }
-    // By whole size, not by what is left: a file once begun is finished first, so that a taker
-    // has few of them open.
+    // A file once begun is finished first, whatever is announced meanwhile, so that a taker has
+    // few of them open; then by whole size, not by what is left.
     friend bool operator<(const Large& a, const Large& b) {
+      if ((a.next_offset > 0) != (b.next_offset > 0)) return b.next_offset > 0;
       if (a.file->status.size_bytes != b.file->status.size_bytes) {
         return a.file->status.size_bytes < b.file->status.size_bytes;
       }

@@ -126,6 +126,17 @@ TEST(WorkQueue, TheLargestComesFirstAndIsFinishedBeforeTheNext) {
   EXPECT_EQ(order, (Ids{2, 1, 3}));
 }
 
+TEST(WorkQueue, AFileOnceBegunIsNotOvertakenByLargerOnes) {
+  WorkQueue queue;
+  queue.add(file_of(1, 3 * kSegmentBytes));
+  EXPECT_EQ(next_segment(queue).file->id, 1U);
+  queue.add(file_of(2, 9 * kSegmentBytes));
+  queue.add(file_of(3, 5 * kSegmentBytes));
+  Ids order;
+  while (!queue.empty()) note(order, next_segment(queue).file->id);
+  EXPECT_EQ(order, (Ids{1, 2, 3}));
+}
+
 TEST(WorkQueue, EqualLargeFilesGoInTheOrderTheyWereAnnounced) {
   WorkQueue queue;
   for (const std::uint64_t id : {4, 2, 3, 1}) queue.add(file_of(id, kSegmentBytes + 1));
