@@ -24,9 +24,11 @@ constexpr double kStillRising = 1.15;
 constexpr double kWorthIt = 1.05;
 // And still more are tried at once after this much: below, the path is about full.
 constexpr double kWorthMore = 1.25;
-// So much less than what was measured, twice, and it holds no longer. (The first round trips of a
-// stream, before its first loss, promise more than comes after.)
+// So much less than what was measured, so many windows on end, and it holds no longer. (The first
+// round trips of a stream, before its first loss, promise more than comes after. Shorter dips are
+// none of ours: BBR empties the path every ten seconds to measure it.)
 constexpr double kFallen = 0.85;
+constexpr int kWindowsFallen = 4;
 // Less than this is a pause between files, no rate.
 constexpr double kIdleBytesPerSecond = 64 * 1024;
 
@@ -111,7 +113,7 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t received_bytes
         windows_fallen_ = fell ? windows_fallen_ + 1 : 0;
         begin_window();
       }
-      if (windows_fallen_ == 2) {
+      if (windows_fallen_ == kWindowsFallen) {
         on_fall(now);
       } else if (now < phase_ends_) {
         break;

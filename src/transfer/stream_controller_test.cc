@@ -106,6 +106,16 @@ TEST(StreamController, WhatWasGivenBackTooEarlyComesBack) {
   EXPECT_GE(path.up(), 39U);
 }
 
+TEST(StreamController, AShortDipIsNoReasonForMore) {
+  int tick = 0;
+  // Every ten seconds one second of a tenth of the rate.
+  Path path([&](unsigned) { return (++tick % 100 < 10 ? 1 : 10) * kMegabyte; });
+  path.run(5s);
+  const int growths = path.growths();
+  path.run(7s);
+  EXPECT_EQ(path.growths(), growths);
+}
+
 TEST(StreamController, TheMostAPathMayHaveIsReachedInSeconds) {
   Path path(shared(0.1 * kMegabyte, 1000 * kMegabyte));
   EXPECT_EQ(path.run(8s), 63U);
