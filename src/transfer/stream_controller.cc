@@ -58,6 +58,10 @@ void StreamController::enter(Phase phase, TimePoint now, Duration lasts) {
   phase_ends_ = now + lasts;
 }
 
+void StreamController::await_streams(TimePoint now) {
+  enter(Phase::kComing, now, kComingRoundTrips * round_trip_ + kComingSlack);
+}
+
 void StreamController::on_pause() {
   // A growth under way is judged by nothing now: what it brought stays until the next.
   before_growth_ = 0;
@@ -85,7 +89,7 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t received_bytes
     return static_cast<double>(received_bytes - window_bytes_) / lasted.count();
   };
   if (phase_ == Phase::kComing && phase_ends_ == TimePoint{}) {
-    enter(Phase::kComing, now, kComingRoundTrips * round_trip_ + kComingSlack);
+    await_streams(now);
   }
   switch (phase_) {
     case Phase::kComing:
@@ -162,7 +166,7 @@ void StreamController::on_fall(TimePoint now) {
   retired_ = 0;
   if (restored <= wanted_) return;
   wanted_ = restored;
-  enter(Phase::kComing, now, kComingRoundTrips * round_trip_ + kComingSlack);
+  await_streams(now);
 }
 
 void StreamController::grow(TimePoint now) {
@@ -176,7 +180,7 @@ void StreamController::grow(TimePoint now) {
   retired_ = 0;
   is_second_look_ = false;
   wanted_ = next;
-  enter(Phase::kComing, now, kComingRoundTrips * round_trip_ + kComingSlack);
+  await_streams(now);
 }
 
 void StreamController::hold(TimePoint now) {

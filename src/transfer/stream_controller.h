@@ -40,6 +40,7 @@ class StreamController {
   enum class Phase : std::uint8_t { kComing, kSettling, kMeasuring, kHolding };
 
   void enter(Phase phase, TimePoint now, Duration lasts);
+  void await_streams(TimePoint now);
   void on_rate(double bytes_per_second, TimePoint now);
   void grow(TimePoint now);
   void hold(TimePoint now);
