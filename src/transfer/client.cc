@@ -350,7 +350,8 @@ void Client::run_controller(Duration round_trip) {
   StreamController controller(round_trip, streams_granted_);
   while (!closing_ && !failed_.has_value()) {
     if (taker_ != nullptr) {
-      set_streams(controller.on_sample(clock_.now(), received_bytes(), further_streams_));
+      const std::uint64_t left = taker_->left_bytes().value_or(StreamController::kUnknown);
+      set_streams(controller.on_sample(clock_.now(), arrived_bytes(), left, further_streams_));
     } else {
       controller.on_pause();
     }
@@ -483,9 +484,9 @@ std::uint64_t Client::wire_bytes() const {
 }
 
 // By the kernel's count: with sixty streams, whole frames alone would be megabytes too coarse.
-std::uint64_t Client::received_bytes() const {
+std::uint64_t Client::arrived_bytes() const {
   return over_connections([](const session::Connection& connection) {
-    return connection.socket.received_bytes().value_or(connection.reader->wire_bytes());
+    return connection.socket.arrived_bytes().value_or(connection.reader->wire_bytes());
   });
 }
 

@@ -100,7 +100,7 @@ class Client {
   // Likewise, the next two.
   template <typename Count>
   [[nodiscard]] std::uint64_t over_connections(const Count& count) const;
-  [[nodiscard]] std::uint64_t received_bytes() const;
+  [[nodiscard]] std::uint64_t arrived_bytes() const;
   void session_failed(const Error& how);
   // Whose answer that is. Null: late words about a request that ended. kProtocol: nobody's.
   Result<std::shared_ptr<Taker>> taker_of(std::uint32_t request);

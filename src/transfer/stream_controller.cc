@@ -8,6 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // A dial is four round trips; with a lost SYN a second more. Who has not come by then does not.
+constexpr int kDialRoundTrips = 4;
 constexpr int kComingRoundTrips = 8;
 constexpr Duration kComingSlack = 1500ms;
 // Until a fresh stream has found its rate, and what it displaced has found its own.
@@ -17,6 +18,10 @@ constexpr Duration kSettlingMin = 100ms;
 constexpr int kWindowRoundTrips = 8;
 constexpr Duration kWindowMin = 300ms;
 constexpr Duration kTickMax = 100ms;
+
+// What is left should outlast a trial of more streams so many times: a fresh one takes a while to
+// pay, and the last frames of one that is retired hold up the end.
+constexpr int kTrialsLeft = 4;
 
 // The path still opens up by itself while a window brings so much more than the one before.
 constexpr double kStillRising = 1.15;
@@ -32,12 +37,25 @@ constexpr int kWindowsFallen = 4;
 // Less than this is a pause between files, no rate.
 constexpr double kIdleBytesPerSecond = 64 * 1024;
 
+// A growth that brings nothing is taken back after one window; after one that brought much, only
+// after so many: there, streams add up because of losses, and those just begun seem to be enough
+// until each has met its first.
+constexpr int kPatientWindows = 25;
+
 // At first each step is long: a path that needs sixty streams should have them within seconds.
 constexpr unsigned kFirstFactor = 4;
 constexpr unsigned kLaterFactor = 2;
 constexpr unsigned kManyStreams = 16;  // from here on, doubling is a long step
 constexpr Duration kHoldFirst = 10s;
 constexpr Duration kHoldMax = 160s;
+
+Duration settling_lasts(Duration round_trip) {
+  return std::max<Duration>(kSettlingRoundTrips * round_trip, kSettlingMin);
+}
+
+Duration window_lasts(Duration round_trip) {
+  return std::max<Duration>(kWindowRoundTrips * round_trip, kWindowMin);
+}
 
 }  // namespace
 
@@ -74,11 +92,12 @@ void StreamController::on_pause() {
   }
 }
 
-unsigned StreamController::on_sample(TimePoint now, std::uint64_t received_bytes, unsigned up) {
-  const Duration window = std::max<Duration>(kWindowRoundTrips * round_trip_, kWindowMin);
+unsigned StreamController::on_sample(TimePoint now, std::uint64_t arrived_bytes,
+                                     std::uint64_t left_bytes, unsigned up) {
+  const Duration window = window_lasts(round_trip_);
   const auto begin_window = [&] {
     window_began_ = now;
-    window_bytes_ = received_bytes;
+    window_bytes_ = arrived_bytes;
   };
   const auto measure = [&] {
     begin_window();
@@ -86,7 +105,8 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t received_bytes
   };
   const auto rate = [&] {
     const std::chrono::duration<double> lasted = now - window_began_;
-    return static_cast<double>(received_bytes - window_bytes_) / lasted.count();
+    if (arrived_bytes < window_bytes_) return 0.0;  // the kernel's count began anew
+    return static_cast<double>(arrived_bytes - window_bytes_) / lasted.count();
   };
   if (phase_ == Phase::kComing && phase_ends_ == TimePoint{}) {
     await_streams(now);
@@ -95,8 +115,7 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t received_bytes
     case Phase::kComing:
       if (up < wanted_ && now < phase_ends_) break;
       if (up < wanted_) wanted_ = max_ = std::max(up, 1U);  // no more are to be had
-      enter(Phase::kSettling, now,
-            std::max<Duration>(kSettlingRoundTrips * round_trip_, kSettlingMin));
+      enter(Phase::kSettling, now, settling_lasts(round_trip_));
       break;
     case Phase::kSettling:
       if (now >= phase_ends_) measure();
@@ -105,7 +124,7 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t received_bytes
       if (now < phase_ends_) break;
       const double measured = rate();
       measure();
-      if (measured >= kIdleBytesPerSecond) on_rate(measured, now);
+      if (measured >= kIdleBytesPerSecond) on_rate(measured, left_bytes, now);
       break;
     }
     case Phase::kHolding:
@@ -130,12 +149,20 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t received_bytes
   return wanted_;
 }
 
-void StreamController::on_rate(double bytes_per_second, TimePoint now) {
+bool StreamController::is_worth_a_trial(double bytes_per_second, std::uint64_t left_bytes) const {
+  if (left_bytes == kUnknown) return true;
+  const Duration trial =
+      kDialRoundTrips * round_trip_ + settling_lasts(round_trip_) + window_lasts(round_trip_);
+  const std::chrono::duration<double> enough = kTrialsLeft * trial;
+  return static_cast<double>(left_bytes) > enough.count() * bytes_per_second;
+}
+
+void StreamController::on_rate(double bytes_per_second, std::uint64_t left_bytes, TimePoint now) {
   if (before_growth_ == 0) {
     const bool rising = last_rate_ == 0 || bytes_per_second >= kStillRising * last_rate_;
     baseline_ = std::max(last_rate_, bytes_per_second);
     last_rate_ = bytes_per_second;
-    if (!rising) grow(now);
+    if (!rising && is_worth_a_trial(bytes_per_second, left_bytes)) grow(now);
     return;
   }
   const double gain = bytes_per_second / baseline_;
@@ -147,11 +174,16 @@ void StreamController::on_rate(double bytes_per_second, TimePoint now) {
     }
     baseline_ = bytes_per_second;
     hold_for_ = kHoldFirst;
-    if (gain >= kWorthMore) {
+    patience_ = kPatientWindows;
+    if (gain >= kWorthMore && is_worth_a_trial(bytes_per_second, left_bytes)) {
       grow(now);
     } else {
       hold(now);
     }
+    return;
+  }
+  if (patience_ > 0) {
+    --patience_;
     return;
   }
   retired_ = wanted_;

@@ -29,9 +29,13 @@ class StreamController {
   // `streams_max`: what the host granted.
   StreamController(Duration round_trip, unsigned streams_max);
 
-  // What has arrived in all, and how many further streams carry it. Returns how many there should
-  // be. Called about every interval() while something is under way.
-  [[nodiscard]] unsigned on_sample(TimePoint now, std::uint64_t received_bytes, unsigned up);
+  static constexpr std::uint64_t kUnknown = UINT64_MAX;
+
+  // What has arrived in all, what is still to come (or kUnknown), and how many further streams
+  // carry it. Returns how many there should be. Called about every interval() while something is
+  // under way.
+  [[nodiscard]] unsigned on_sample(TimePoint now, std::uint64_t arrived_bytes,
+                                   std::uint64_t left_bytes, unsigned up);
   // Nothing was under way for a while: rates begin anew.
   void on_pause();
   [[nodiscard]] Duration interval() const;
@@ -41,7 +45,8 @@ class StreamController {
 
   void enter(Phase phase, TimePoint now, Duration lasts);
   void await_streams(TimePoint now);
-  void on_rate(double bytes_per_second, TimePoint now);
+  void on_rate(double bytes_per_second, std::uint64_t left_bytes, TimePoint now);
+  [[nodiscard]] bool is_worth_a_trial(double bytes_per_second, std::uint64_t left_bytes) const;
   void grow(TimePoint now);
   void hold(TimePoint now);
   void on_fall(TimePoint now);
@@ -57,6 +62,7 @@ class StreamController {
   double last_rate_ = 0;  // of the window before this one, at the same number of streams
   double baseline_ = 0;   // what growth must beat
   bool is_second_look_ = false;
+  int patience_ = 0;        // windows without a gain before a growth is taken back
   int windows_fallen_ = 0;  // one after the other, while holding
   Phase phase_ = Phase::kComing;
   TimePoint phase_ends_{};  // the epoch: the phase begins with the next sample

@@ -23,6 +23,7 @@ Taker::Taker(std::uint32_t request, const TakeOptions& options, TakerEvents& eve
              TakenCounters& counters, ControlWriter& control, const Clock& clock)
     : request_(request),
       tree_(options, events, counters),
+      counters_(counters),
       control_(control),
       clock_(clock),
       may_have_(options.may_have) {}
@@ -183,6 +184,13 @@ bool Taker::is_over() const {
 }
 
 void Taker::allow_plain(BlockPool& pool) { plain_pool_ = &pool; }
+
+// Files that failed count as still to come: an estimate that is too large harms nobody.
+std::optional<std::uint64_t> Taker::left_bytes() const {
+  if (!counters_.all_announced) return std::nullopt;
+  const std::uint64_t done = counters_.bytes + counters_.skipped_bytes;
+  return counters_.announced_bytes - std::min(counters_.announced_bytes.load(), done);
+}
 
 std::optional<TimePoint> Taker::first_byte() const {
   const TimePoint::rep at = first_byte_;

@@ -46,6 +46,8 @@ class Taker {
   void allow_plain(BlockPool& pool);
 
   [[nodiscard]] std::optional<TimePoint> first_byte() const;
+  // File bytes that are still to come, about: nullopt while more may be announced.
+  [[nodiscard]] std::optional<std::uint64_t> left_bytes() const;
   [[nodiscard]] std::string shown_root() const { return tree_.shown_root(); }
 
  private:
@@ -56,6 +58,7 @@ class Taker {
 
   const std::uint32_t request_;
   TreeBuilder tree_;
+  const TakenCounters& counters_;
   ControlWriter& control_;
   const Clock& clock_;
   const bool may_have_;
