@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 import data
 import measure
 import peers
+from course import Course
 from processes import LabError
 
 MEGABYTE = 1e6
@@ -46,9 +47,10 @@ class Contest:
 
     A peer that does not work is reported as such and left out from then on."""
 
-    def __init__(self, context, arena, remote, size, files=1, tree=False):
+    def __init__(self, context, arena, remote, size, files=1, tree=False, script=()):
         self.context, self.arena = context, arena
         self.remote, self.size, self.files, self.tree = remote, size, files, tree
+        self.script = script  # how a wide-area link changes during each run: course.Course
         self.entries = {}
 
     def add(self, *contestants):
@@ -90,8 +92,14 @@ class Contest:
                                               if sample else entry.error))
 
     def _timed(self, peer, command):
-        return measure.timed(self.arena.client, command.argv, command.env, peer.server_pid,
-                             other_cpu=self.arena.other_cpu if self.arena.wan else None)
+        client, wan = self.arena.client, self.arena.wan
+        if not wan:
+            return measure.timed(client, command.argv, command.env, peer.server_pid)
+        course = Course(client, wan, self.script)
+        sample = measure.timed(client, command.argv, command.env, peer.server_pid,
+                               other_cpu=self.arena.other_cpu, on_tick=course.on_tick)
+        sample.course = course.points
+        return sample
 
     def _limit(self, peer):
         sample = self._timed(peer, peer.carry(self.size))

@@ -18,6 +18,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import chaos  # noqa: E402
+import course  # noqa: E402
 import data  # noqa: E402
 import disks  # noqa: E402
 import hosts  # noqa: E402
@@ -258,7 +259,8 @@ class Reports(unittest.TestCase):
         (Row("good", "A good row", aim=">= 0.99", aim_value=0.99, floor="0.9", floor_value=0.9),
          Outcome([0.95, 0.97, 0.96], [
              {"name": "wormhole", "title": "Wormhole <&>", "encrypted": True, "error": "",
-              "values": [95.0, 97.0, 96.0], "samples": []},
+              "values": [95.0, 97.0, 96.0],
+              "samples": [{"course": [(0, 0), (1, 90e6), (2, 190e6), (3, 290e6)]}]},
              {"name": "iperf3", "title": "iperf3", "encrypted": False, "error": "",
               "values": [100.0, 100.0, 100.0], "samples": []},
              {"name": "scp", "title": "scp", "encrypted": True, "error": "no key", "values": [],
@@ -294,11 +296,18 @@ class Reports(unittest.TestCase):
                 self.assertEqual(json.load(file)["rows"][0]["reached"]["median"], 0.96)
             with open(f"{directory}/r.html") as file:
                 text = file.read()
-        self.assertEqual(text.count("<svg"), 2)
+        self.assertEqual(text.count("<svg"), 3)
+        self.assertIn('class="ours-course"', text)
         self.assertNotIn("<&>", text)
         for outside in ("http://", "https://", "<script", "src="):
             self.assertNotIn(outside, text)
         Balanced().feed(text)
+
+    def test_the_rate_of_a_part_of_a_run(self):
+        points = [(0, 0), (1, 10), (2, 40), (3, 70), (4, 71)]
+        self.assertEqual(course.rates(points)[1], (1.5, 30))
+        self.assertEqual(course.rate_between(points, 0.5, 3.2), 30)
+        self.assertIsNone(course.rate_between(points, 0.5, 1.5))
 
     def test_ratios_are_taken_round_by_round(self):
         self.assertEqual(paired([1.0, 4.0, None], [2.0, 2.0, 2.0]), [0.5, 2.0])

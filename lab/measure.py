@@ -22,6 +22,7 @@ class Sample:
     cpu_seconds: float = 0.0  # both ends, kernel and all
     client_peak_bytes: int = 0
     server_peak_bytes: int = 0
+    course: list = field(default_factory=list)  # (seconds, wire bytes so far), on slow links
     extra: dict = field(default_factory=dict)
 
     @property
@@ -81,9 +82,10 @@ class PeakMemory:
 
 
 def timed(client, argv, env=None, server_pid=None, server_log=None, other_cpu=None,
-          seconds_max=RUN_SECONDS_MAX, stdout_path=None):
+          seconds_max=RUN_SECONDS_MAX, stdout_path=None, on_tick=None):
     """Runs argv on the client host to its end. Its output is in Sample.extra["stdout"].
-    other_cpu() gives the CPU of what is no part of the contestant, to be taken off."""
+    other_cpu() gives the CPU of what is no part of the contestant, to be taken off; on_tick(seconds)
+    is called some times a second meanwhile."""
     out = stdout_path or client.path("stdout")
     error = client.path("stderr")
     if server_pid:
@@ -99,6 +101,8 @@ def timed(client, argv, env=None, server_pid=None, server_log=None, other_cpu=No
         def look():
             own.look()
             far.look()
+            if on_tick:
+                on_tick(time.monotonic() - began)
         try:
             if not processes.wait_exit(process, seconds_max, look):
                 raise LabError(f"{argv[0]}: not finished within {seconds_max} s")

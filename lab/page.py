@@ -35,6 +35,8 @@ svg .peer-name, svg .limit-name { fill: var(--soft); } svg .grid { stroke: var(-
 svg .ours-bar { stroke: var(--ours); stroke-width: 12; }
 svg .peer-bar { stroke: var(--peer); stroke-width: 12; }
 svg .limit-bar { stroke: var(--limit); stroke-width: 4; }
+svg .ours-course, svg .limit-course { fill: none; stroke-width: 2; }
+svg .ours-course { stroke: var(--ours); } svg .limit-course { stroke: var(--limit); opacity: .6; }
 svg .good-bar { stroke: var(--good); stroke-width: 10; opacity: .75; }
 svg .bad-bar { stroke: var(--bad); stroke-width: 10; opacity: .75; }
 svg .spread { stroke: var(--ink); stroke-width: 1.5; } svg .run { fill: var(--ink); opacity: .55; }
@@ -83,6 +85,7 @@ def _section(row):
     else:
         parts.append(f'<p class="soft">{escape(row["status"])}: {escape(row["reason"])}</p>')
     parts.append(plots.contestants(row))
+    parts.append(plots.courses(row))
     parts += [f'<p class="soft">{escape(note)}</p>' for note in row["notes"]]
     parts += [f'<p class="soft">{escape(one["title"])} was not measured: {escape(one["error"])}</p>'
               for one in row["contestants"] if one["error"]]

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from course import rates
 from report import number
 
 WIDTH, LABEL, RIGHT = 760, 210, 150
@@ -73,6 +74,33 @@ def contestants(row):
                            number(one["median"]), "value"))
     return _svg(height, f"{row['title']}: " + ", ".join(
         f"{one['title']} {number(one['median'])}" for one in shown), parts)
+
+
+def courses(row):
+    """Rate on the wire over time, of every contestant's last run."""
+    shown = [(one, rates(one["samples"][-1]["course"])) for one in row["contestants"]
+             if one["samples"] and len(one["samples"][-1].get("course", ())) > 2]
+    shown = [(one, line) for one, line in shown if one["name"] in ("iperf3", "wormhole")]
+    if not shown:
+        return ""
+    height = 190
+    seconds = max(line[-1][0] for _, line in shown)
+    most = max(rate for _, line in shown for _, rate in line) / 1e6
+    parts, place = _axis(seconds, height)
+    step = nice_step(most, 3)
+    top = step * (1 + most // step)
+
+    def level(megabytes):
+        return height - BOTTOM - megabytes / top * (height - BOTTOM - TOP)
+    for tick in range(round(top / step) + 1):
+        parts.append(_text(LABEL - 10, level(tick * step) + 4, f"{tick * step:g}", "tick", "end"))
+    parts.append(_text(LABEL, 12, "MB/s on the wire over seconds, the last run", "tick"))
+    for index, (one, line) in enumerate(shown):
+        kind = "limit" if one["name"] == "iperf3" else "ours"
+        points = " ".join(f"{place(at):.1f},{level(rate / 1e6):.1f}" for at, rate in line)
+        parts.append(f'<polyline points="{points}" class="{kind}-course"/>')
+        parts.append(_text(WIDTH - RIGHT + 8, TOP + LINE * index, one["title"], kind + "-name"))
+    return _svg(height, f"{row['title']}: rate over time", parts)
 
 
 def overview(results):

@@ -30,10 +30,10 @@ class PlainWormhole(Wormhole):
         self.port += 1
 
 
-def hold(context, link, size, contestants, rounds, **options):
+def hold(context, link, size, contestants, rounds, script=(), **options):
     with arena(context, link, size, **options) as place:
         data.write_file(f"{place.source}/{FILE}", size, seed=1)
-        return Contest(context, place, FILE, size).add(*contestants).run(rounds)
+        return Contest(context, place, FILE, size, script=script).add(*contestants).run(rounds)
 
 
 def lan(context, link):

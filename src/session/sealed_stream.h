@@ -43,6 +43,9 @@ class SealedWriter {
   [[nodiscard]] Result<void> send_plain(const platform::File& file, std::uint64_t offset,
                                         std::uint64_t length);
 
+  // Bytes handed to the kernel that the peer has not acknowledged; 0 where unknown.
+  [[nodiscard]] std::uint64_t backlog_bytes() const { return socket_.unacknowledged_bytes(); }
+
   // Bytes handed to the kernel so far, framing included. Any thread.
   [[nodiscard]] std::uint64_t wire_bytes() const { return wire_bytes_; }
 

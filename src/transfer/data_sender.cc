@@ -1,6 +1,7 @@
 #include "transfer/data_sender.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -51,15 +52,16 @@ void DataSender::take(Work work) {
 Result<void> DataSender::step(Block& block, bool last) {
   WH_CHECK(work_.has_value());
   const TimePoint began = SystemClock().now();
+  const std::uint64_t sent_before = writer_.wire_bytes();
   if (auto* pack = std::get_if<PackWork>(&*work_)) {
     const Result<void> sent = send_pack(block, *pack);
     work_.reset();
-    adapt_frames(began);
+    adapt(began, writer_.wire_bytes() - sent_before);
     return sent;
   }
   SegmentWork& segment = std::get<SegmentWork>(*work_);
   WH_TRY(step_segment(block, segment, last));
-  adapt_frames(began);
+  adapt(began, writer_.wire_bytes() - sent_before);
   if (segment.length == 0 || segment.file->stopped) work_.reset();
   return {};
 }
@@ -68,14 +70,27 @@ std::size_t DataSender::frame_bytes() const {
   return SystemClock().now() - last_sent_ > kPause ? kFirstFrameBytes : frame_bytes_;
 }
 
-bool DataSender::holds_too_much() const {
-  const auto* segment = work_.has_value() ? std::get_if<SegmentWork>(&*work_) : nullptr;
-  return segment != nullptr && frame_bytes_ < kBlockBytes &&
-         segment->length > kFramesAhead * frame_bytes_;
+StreamPaces::Pace DataSender::pace() const {
+  if (recent_seconds_ <= 0) return {};
+  return {.bytes_per_second = recent_bytes_ / recent_seconds_,
+          .backlog_bytes = writer_.backlog_bytes()};
 }
 
-void DataSender::adapt_frames(TimePoint began) {
+std::uint64_t DataSender::rest_bytes() const {
+  const auto* segment = work_.has_value() ? std::get_if<SegmentWork>(&*work_) : nullptr;
+  return segment == nullptr ? 0 : segment->length;
+}
+
+bool DataSender::holds_too_much() const {
+  return is_slow() && rest_bytes() > kFramesAhead * frame_bytes_;
+}
+
+void DataSender::adapt(TimePoint began, std::uint64_t bytes) {
   const TimePoint now = SystemClock().now();
+  const std::chrono::duration<double> took = now - began;
+  const double fade = std::exp(-took / std::chrono::duration<double>(kPaceMemory));
+  recent_bytes_ = fade * recent_bytes_ + static_cast<double>(bytes);
+  recent_seconds_ = fade * recent_seconds_ + took.count();
   if (began - last_sent_ > kPause) frame_bytes_ = kFirstFrameBytes;
   if (now - began > kFrameTooLong) {
     frame_bytes_ = std::max(frame_bytes_ / 2, kFirstFrameBytes);

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "session/sealed_stream.h"
 #include "transfer/given_file.h"
+#include "transfer/stream_paces.h"
 
 namespace wormhole::transfer {
 
@@ -35,6 +36,8 @@ inline constexpr std::chrono::milliseconds kPause{20};
 // take to leave.
 inline constexpr std::chrono::milliseconds kFrameNotShort{20};
 inline constexpr std::chrono::milliseconds kFrameTooLong{60};
+// A stream's pace is what it sent within about this time.
+inline constexpr std::chrono::milliseconds kPaceMemory{500};
 
 class DataSender {
  public:
@@ -44,6 +47,11 @@ class DataSender {
   // What a frame may hold now.
   [[nodiscard]] std::size_t frame_bytes() const;
   [[nodiscard]] bool has_work() const { return work_.has_value(); }
+  // It cannot send whole blocks at once.
+  [[nodiscard]] bool is_slow() const { return frame_bytes_ < kBlockBytes; }
+  [[nodiscard]] StreamPaces::Pace pace() const;
+  // Bytes of the work in hand that may be given back.
+  [[nodiscard]] std::uint64_t rest_bytes() const;
   // This stream has become too slow for what it has in hand: others should have most of it.
   [[nodiscard]] bool holds_too_much() const;
   // Precondition: no work in hand.
@@ -57,7 +65,8 @@ class DataSender {
   [[nodiscard]] Result<void> send_end(Block& block);
 
  private:
-  void adapt_frames(TimePoint began);
+  // Frames and pace follow how long the last step took, since `began`, for so many bytes.
+  void adapt(TimePoint began, std::uint64_t bytes);
   Result<void> send_pack(Block& block, PackWork& work);
   Result<void> step_segment(Block& block, SegmentWork& work, bool last);
   Result<void> send_hole(Block& block, SegmentWork& work, std::uint64_t length);
@@ -71,6 +80,8 @@ class DataSender {
   const bool plain_;
   std::size_t frame_bytes_ = kFirstFrameBytes;
   TimePoint last_sent_{};
+  double recent_bytes_ = 0;  // both fade
+  double recent_seconds_ = 0;
   std::optional<Work> work_;
 };
 

@@ -11,6 +11,9 @@ namespace {
 // with and not yet swept.
 constexpr std::size_t kAnnouncedMax = std::size_t{2} * kOpenEntriesMax;
 
+// A stream that comes too late looks again so soon: its backlog leaves meanwhile.
+constexpr std::chrono::milliseconds kLateStreamWait{20};
+
 Error broken(std::string_view what, std::string_view why) {
   return {.code = Code::kProtocol,
           .operation = "answer request",
@@ -295,9 +298,18 @@ void Giver::on_cancel(std::uint32_t request_id) {
 
 std::optional<Work> Giver::next_waiting(unsigned stream, const DataSender& sender,
                                         unsigned streams) {
-  std::unique_lock lock(mutex_);
   while (true) {
-    if (stopped_ || (ending_streams_ >> stream & 1) != 0) return std::nullopt;
+    const StreamPaces::Pace pace = sender.pace();
+    std::unique_lock lock(mutex_);
+    if (stopped_ || (ending_streams_ >> stream & 1) != 0) {
+      paces_.forget(stream);
+      return std::nullopt;
+    }
+    paces_.report(stream, pace);
+    if (!work_.empty() && paces_.comes_too_late(stream, work_.waiting_bytes())) {
+      work_ready_.wait_for(lock, kLateStreamWait);
+      continue;
+    }
     if (auto work = work_.next(sender.frame_bytes(), streams)) return work;
     work_ready_.wait(lock);
   }
@@ -317,6 +329,14 @@ void Giver::give_back(SegmentWork rest) {
   }
   work_ready_.notify_all();
   control_.poke();
+}
+
+bool Giver::comes_too_late(unsigned stream, const DataSender& sender) {
+  if (!sender.is_slow()) return false;
+  const StreamPaces::Pace pace = sender.pace();
+  std::scoped_lock lock(mutex_);
+  paces_.report(stream, pace);
+  return paces_.comes_too_late(stream, work_.waiting_bytes() + sender.rest_bytes());
 }
 
 bool Giver::is_ending(unsigned stream) const {

@@ -22,6 +22,7 @@
 #include "transfer/control_writer.h"
 #include "transfer/data_sender.h"
 #include "transfer/shares.h"
+#include "transfer/stream_paces.h"
 #include "transfer/work_queue.h"
 #include "wire/messages.h"
 
@@ -55,6 +56,8 @@ class Giver {
   // The same without waiting, for the first connection.
   [[nodiscard]] std::optional<Work> next_now(std::size_t frame_bytes, unsigned streams);
   void give_back(SegmentWork rest);
+  // What `sender` has in hand would arrive sooner by the others.
+  [[nodiscard]] bool comes_too_late(unsigned stream, const DataSender& sender);
   // True when that stream is to end after the frame in hand (EndStream, or the giver stopped).
   [[nodiscard]] bool is_ending(unsigned stream) const;
   void end_stream(unsigned stream);
@@ -92,6 +95,7 @@ class Giver {
   std::condition_variable work_ready_;
   std::condition_variable walker_wake_;  // a request, credit, cancel or stop
   WorkQueue work_;
+  StreamPaces paces_;
   std::deque<std::uint32_t> to_walk_;
   std::map<std::uint32_t, Request> requests_;
   std::uint32_t last_request_ = 0;

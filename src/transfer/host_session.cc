@@ -216,7 +216,8 @@ Result<void> HostSession::give(session::Connection& connection) {
     if (!work.has_value()) break;
     sender.take(std::move(*work));
     while (sender.has_work()) {
-      const bool last = giver_.is_ending(connection.stream) || sender.holds_too_much();
+      const bool last = giver_.is_ending(connection.stream) || sender.holds_too_much() ||
+                        giver_.comes_too_late(connection.stream, sender);
       const std::uint64_t before = connection.writer->wire_bytes();
       WH_TRY(sender.step(block, last));
       further_sent_bytes_ += connection.writer->wire_bytes() - before;

@@ -22,6 +22,7 @@ bool WorkQueue::is_small(const GivenFile& file) {
 void WorkQueue::add(GivenFilePtr file) {
   WH_CHECK(file->status.size_bytes > 0);
   if (is_small(*file)) {
+    small_bytes_ += file->status.size_bytes;
     small_.push_back(std::move(file));
     return;
   }
@@ -103,17 +104,22 @@ std::optional<Work> WorkQueue::next_small(std::size_t frame_bytes) {
       if (used > frame_bytes) {
         if (!pack.files.empty()) break;
         SegmentWork whole{file, 0, size, nullptr};
-        small_.pop_front();
+        pop_small();
         return Work(std::move(whole));
       }
       // The frame around a pack names one request.
       if (!pack.files.empty() && pack.files.front()->request != file->request) break;
       pack.files.push_back(file);
     }
-    small_.pop_front();
+    pop_small();
   }
   if (pack.files.empty()) return std::nullopt;
   return Work(std::move(pack));
+}
+
+void WorkQueue::pop_small() {
+  small_bytes_ -= small_.front()->status.size_bytes;
+  small_.pop_front();
 }
 
 void WorkQueue::drop(std::uint32_t request) {
@@ -130,6 +136,8 @@ void WorkQueue::forget_if(const Condition& condition) {
   std::erase_if(small_, [&](const GivenFilePtr& file) { return condition(*file); });
   std::erase_if(large_, [&](const Large& large) { return condition(*large.file); });
   std::make_heap(large_.begin(), large_.end());
+  small_bytes_ = 0;
+  for (const GivenFilePtr& file : small_) small_bytes_ += file->status.size_bytes;
   large_bytes_ = 0;
   for (const Large& large : large_) large_bytes_ += large.left();
   for (const SegmentWork& rest : returned_) large_bytes_ += rest.length;

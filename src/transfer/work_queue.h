@@ -33,6 +33,8 @@ class WorkQueue {
   // file that does not fit alone is handed out as a segment.
   [[nodiscard]] std::optional<Work> next(std::size_t frame_bytes = kBlockBytes,
                                          unsigned streams = 1);
+  // Bytes that wait, about: files that were stopped may be among them.
+  [[nodiscard]] std::uint64_t waiting_bytes() const { return large_bytes_ + small_bytes_; }
   // Forgets the files of a request.
   void drop(std::uint32_t request);
   // Forgets the files that were stopped.
@@ -63,11 +65,13 @@ class WorkQueue {
   std::optional<Work> next_returned(std::size_t frame_bytes, unsigned streams);
   std::optional<Work> next_segment(std::size_t frame_bytes, unsigned streams);
   std::optional<Work> next_small(std::size_t frame_bytes);
+  void pop_small();
 
   std::vector<SegmentWork> returned_;
   std::vector<Large> large_;       // heap
   std::uint64_t large_bytes_ = 0;  // of both, not handed out
   std::deque<GivenFilePtr> small_;
+  std::uint64_t small_bytes_ = 0;
 };
 
 }  // namespace wormhole::transfer

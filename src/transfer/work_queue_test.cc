@@ -50,6 +50,23 @@ TEST(WorkQueue, IsEmptyUntilAFileComes) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(WorkQueue, CountsTheBytesThatWait) {
+  WorkQueue queue;
+  queue.add(file_of(1, 1000));
+  queue.add(file_of(2, 2 * kSegmentBytes));
+  queue.add(file_of(3, 500, 2));
+  EXPECT_EQ(queue.waiting_bytes(), 2 * kSegmentBytes + 1500);
+  SegmentWork piece = next_segment(queue);
+  EXPECT_EQ(queue.waiting_bytes(), 2 * kSegmentBytes + 1500 - piece.length);
+  queue.give_back(std::move(piece));
+  EXPECT_EQ(queue.waiting_bytes(), 2 * kSegmentBytes + 1500);
+  queue.drop(2);
+  EXPECT_EQ(queue.waiting_bytes(), 2 * kSegmentBytes + 1000);
+  while (queue.next(kBlockBytes, 4).has_value()) {
+  }
+  EXPECT_EQ(queue.waiting_bytes(), 0U);
+}
+
 TEST(WorkQueue, ALargeFileIsCutIntoSegmentsInOrder) {
   WorkQueue queue;
   const std::uint64_t size = 100 * kSegmentBytes + 7;
