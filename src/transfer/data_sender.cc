@@ -52,16 +52,15 @@ void DataSender::take(Work work) {
 Result<void> DataSender::step(Block& block, bool last) {
   WH_CHECK(work_.has_value());
   const TimePoint began = SystemClock().now();
-  const std::uint64_t sent_before = writer_.wire_bytes();
   if (auto* pack = std::get_if<PackWork>(&*work_)) {
     const Result<void> sent = send_pack(block, *pack);
     work_.reset();
-    adapt(began, writer_.wire_bytes() - sent_before);
+    adapt(began);
     return sent;
   }
   SegmentWork& segment = std::get<SegmentWork>(*work_);
   WH_TRY(step_segment(block, segment, last));
-  adapt(began, writer_.wire_bytes() - sent_before);
+  adapt(began);
   if (segment.length == 0 || segment.file->stopped) work_.reset();
   return {};
 }
@@ -71,7 +70,7 @@ std::size_t DataSender::frame_bytes() const {
 }
 
 StreamPaces::Pace DataSender::pace() const {
-  if (recent_seconds_ <= 0) return {};
+  if (recent_bytes_ <= 0) return {};
   return {.bytes_per_second = recent_bytes_ / recent_seconds_,
           .backlog_bytes = writer_.backlog_bytes()};
 }
@@ -85,12 +84,21 @@ bool DataSender::holds_too_much() const {
   return is_slow() && rest_bytes() > kFramesAhead * frame_bytes_;
 }
 
-void DataSender::adapt(TimePoint began, std::uint64_t bytes) {
+// By what has arrived: a fresh connection takes much at once, and says nothing of its path by it.
+void DataSender::count_delivered(TimePoint began, TimePoint now) {
+  const std::uint64_t delivered = writer_.wire_bytes() - (is_slow() ? writer_.backlog_bytes() : 0);
+  const std::chrono::duration<double> took = now - last_sent_;
+  if (began - last_sent_ <= kPause && delivered >= delivered_) {
+    const double fade = std::exp(-took / std::chrono::duration<double>(kPaceMemory));
+    recent_bytes_ = fade * recent_bytes_ + static_cast<double>(delivered - delivered_);
+    recent_seconds_ = fade * recent_seconds_ + took.count();
+  }
+  delivered_ = delivered;
+}
+
+void DataSender::adapt(TimePoint began) {
   const TimePoint now = SystemClock().now();
-  const std::chrono::duration<double> took = now - began;
-  const double fade = std::exp(-took / std::chrono::duration<double>(kPaceMemory));
-  recent_bytes_ = fade * recent_bytes_ + static_cast<double>(bytes);
-  recent_seconds_ = fade * recent_seconds_ + took.count();
+  count_delivered(began, now);
   if (began - last_sent_ > kPause) frame_bytes_ = kFirstFrameBytes;
   if (now - began > kFrameTooLong) {
     frame_bytes_ = std::max(frame_bytes_ / 2, kFirstFrameBytes);

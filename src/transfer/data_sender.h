@@ -36,7 +36,7 @@ inline constexpr std::chrono::milliseconds kPause{20};
 // take to leave.
 inline constexpr std::chrono::milliseconds kFrameNotShort{20};
 inline constexpr std::chrono::milliseconds kFrameTooLong{60};
-// A stream's pace is what it sent within about this time.
+// A stream's pace is what it delivered within about this time.
 inline constexpr std::chrono::milliseconds kPaceMemory{500};
 
 class DataSender {
@@ -65,8 +65,9 @@ class DataSender {
   [[nodiscard]] Result<void> send_end(Block& block);
 
  private:
-  // Frames and pace follow how long the last step took, since `began`, for so many bytes.
-  void adapt(TimePoint began, std::uint64_t bytes);
+  // Frames and pace follow the last step, which began then.
+  void adapt(TimePoint began);
+  void count_delivered(TimePoint began, TimePoint now);
   Result<void> send_pack(Block& block, PackWork& work);
   Result<void> step_segment(Block& block, SegmentWork& work, bool last);
   Result<void> send_hole(Block& block, SegmentWork& work, std::uint64_t length);
@@ -80,7 +81,8 @@ class DataSender {
   const bool plain_;
   std::size_t frame_bytes_ = kFirstFrameBytes;
   TimePoint last_sent_{};
-  double recent_bytes_ = 0;  // both fade
+  std::uint64_t delivered_ = 0;  // of the stream, in all
+  double recent_bytes_ = 0;      // delivered; both fade
   double recent_seconds_ = 0;
   std::optional<Work> work_;
 };
