@@ -1,12 +1,13 @@
 """The files that are moved, and whether they arrived.
 
-All content is random (nobody wins by compressing) and no two stretches are alike (nobody wins by
+But for text_file() and text_tree(), content is random (nobody wins by compressing) and no two stretches are alike (nobody wins by
 finding duplicates): a pool of random bytes, written round and round, stamped anew every 64 KiB.
 """
 
 import contextlib
 import os
 import random
+import shutil
 import stat
 import struct
 
@@ -39,6 +40,52 @@ def write_file(path, size, seed):
             file.write(view[start:start + length])
             written += length
     os.chmod(path, 0o644)
+
+
+SOURCES = ("/usr/include", "/usr/lib/python3", "/usr/lib/python3.11", "/usr/share/perl")
+SOURCE_NAMES = (".h", ".hpp", ".py", ".pm", ".c", ".cc")
+
+
+def source_files():
+    """Paths of the source text that is on this machine, in an order that does not change."""
+    for top in SOURCES:
+        for directory, folders, names in os.walk(top):
+            folders.sort()
+            for name in sorted(names):
+                path = os.path.join(directory, name)
+                if name.endswith(SOURCE_NAMES) and os.path.isfile(path) \
+                        and not os.path.islink(path):
+                    yield path
+
+
+def text_file(path, size):
+    """Source text, one file behind the other, no file twice. Returns its size: less than `size`
+    where this machine has less."""
+    written = 0
+    with open(path, "wb") as file:
+        for source in source_files():
+            with open(source, "rb") as text:
+                written += file.write(text.read()[:size - written])
+            if written == size:
+                break
+    os.chmod(path, 0o644)
+    return written
+
+
+def text_tree(directory, size):
+    """The same as the files they are. Returns (bytes, files)."""
+    written = files = 0
+    for source in source_files():
+        length = os.path.getsize(source)
+        if length == 0:
+            continue
+        if written + length > size:
+            break
+        copy = os.path.join(directory, source.lstrip("/"))
+        os.makedirs(os.path.dirname(copy), exist_ok=True)
+        shutil.copyfile(source, copy)
+        written, files = written + length, files + 1
+    return written, files
 
 
 def small_files(directory, count, size, seed, per_directory=500):

@@ -38,10 +38,11 @@ void print(const Attack& attack) {
   }
   const std::string_view ends = attack.ends.has_value() ? wormhole::code_name(*attack.ends) : "";
   fmt::print(
-      "{{\"name\":\"{}\",\"on_list\":{},\"victim_is_plain\":{},\"ends\":\"{}\",\"names\":\"{}\","
+      "{{\"name\":\"{}\",\"on_list\":{},\"victim_is_plain\":{},"
+      "\"victim_expands\":{},\"ends\":\"{}\",\"names\":\"{}\","
       "\"says\":\"{}\",\"fails\":{{{}}},\"arrives\":{{{}}}}}\n",
-      attack.name, attack.on_list, attack.victim_is_plain, ends, hex(attack.names), attack.says,
-      fails, arrives);
+      attack.name, attack.on_list, attack.victim_is_plain, attack.victim_expands, ends,
+      hex(attack.names), attack.says, fails, arrives);
 }
 
 int list() {

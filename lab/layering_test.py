@@ -33,6 +33,8 @@ OWNERS = {
     "intel-ipsec-mb": {"session"},
     "blake3": {"store"},
     "lmdb": {"store"},
+    "zstd": {"transfer"},
+    "lz4": {"transfer"},
     "fuse": {"mount"},
     "flatbuffers/": {"wire"},
     "CLI/": {"cli"},

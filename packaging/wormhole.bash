@@ -19,6 +19,10 @@ _wormhole() {
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
+    --compression)
+      mapfile -t COMPREPLY < <(compgen -W 'auto off' -- "$current")
+      return
+      ;;
     --encryption)
       mapfile -t COMPREPLY < <(compgen -W 'off on' -- "$current")
       return
@@ -33,7 +37,7 @@ _wormhole() {
   case $verb in
     '') options="--help --version" ;;
     share) options="--code --code-file --encryption --listen --once $common" ;;
-    get) options="--code --code-file --encryption --fsync --overwrite --streams $common" ;;
+    get) options="--code --code-file --compression --encryption --fsync --overwrite --streams $common" ;;
     ls) options="--code --code-file -l -R $common" ;;
   esac
   if [[ $current == -* ]]; then

@@ -29,6 +29,7 @@ complete -c wormhole -n "$guest" -a '(__fish_print_hostnames)'
 complete -c wormhole -n "$get" -F
 complete -c wormhole -n "$get" -l overwrite -d 'Replace files that differ'
 complete -c wormhole -n "$get" -l streams -x -d 'At most so many connections'
+complete -c wormhole -n "$get" -l compression -x -a 'auto off' -d 'Never compress'
 complete -c wormhole -n "$get" -l encryption -x -a 'on off' -d 'Receive contents unencrypted'
 complete -c wormhole -n "$get" -l fsync -d 'On the disk before success is said'
 complete -c wormhole -n "$ls" -s l -d 'Modes, sizes and times'

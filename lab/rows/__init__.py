@@ -1,6 +1,7 @@
 """All rows, in the order of the report."""
 
-from rows import chaos, concurrent, efficiency, first_byte, later, small_files, throughput, wan
+from rows import (chaos, compression, concurrent, efficiency, first_byte, later, small_files,
+                  throughput, wan)
 
-ROWS = [row for group in (throughput, wan, first_byte, small_files, efficiency, concurrent, chaos,
-                          later) for row in group.ROWS]
+ROWS = [row for group in (throughput, wan, compression, first_byte, small_files, efficiency,
+                          concurrent, chaos, later) for row in group.ROWS]

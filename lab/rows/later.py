@@ -12,8 +12,6 @@ ROWS = [
         not_yet="a count of copies"),
     Row("allocations", "Allocations per chunk", promise="0", aim="0 after warm-up",
         not_yet="the allocation hook"),
-    Row("compression", "Compressible data, 100 Mbit/s", promise="> 2 x",
-        aim=">= 2.5 x; never < 0.98 x off", not_yet="compression"),
     Row("identical", "An identical 1 GB again", promise="< 1 s",
         aim="< 0.1 s in place, < 0.5 s elsewhere, < 64 KiB on the wire",
         not_yet="the chunk index"),

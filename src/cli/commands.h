@@ -30,6 +30,7 @@ struct GetArguments {
   std::optional<std::string> destination;
   std::optional<unsigned> streams;
   bool unencrypted = false;
+  bool compression = true;
   bool overwrite = false;
   bool sync = false;
 };

@@ -163,7 +163,8 @@ ExitCode run_get(const GetArguments& arguments, Environment& environment) {
   BlockPool pool;
   const transfer::ClientOptions options{.streams = further_streams(arguments),
                                         .finds_streams = !arguments.streams.has_value(),
-                                        .unencrypted = arguments.unencrypted};
+                                        .unencrypted = arguments.unencrypted,
+                                        .compression = arguments.compression};
   auto joined = join(arguments.join, *target, environment, [&] {
     return std::make_unique<transfer::Client>(clock, random, pool, options);
   });

@@ -20,6 +20,7 @@ struct CommandLine {
   bool quiet = false;
   bool verbose = false;
   std::string encryption = "on";
+  std::string compression = "auto";
   ShareArguments share;
   GetArguments get;
   ListArguments list;
@@ -82,6 +83,10 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
                   "TCP connections for data (default: what is fastest)")
       ->check(CLI::Range(std::size_t{1}, kStreamsMax))
       ->type_name("N");
+  get->add_option("--compression", line.compression,
+                  "off: never, not even where it would be faster")
+      ->check(CLI::IsMember({"auto", "off"}))
+      ->type_name("auto|off");
   add_encryption(*get, line, "off: take file data unencrypted, if the host allows it too");
   add_common(*get, line);
   get->footer(
@@ -142,6 +147,7 @@ int run(int argc, char** argv) {
   Environment environment{output, code, *stop};
   line.share.allow_unencrypted = line.encryption == "off";
   line.get.unencrypted = line.encryption == "off";
+  line.get.compression = line.compression == "auto";
 
   ExitCode exit = ExitCode::kInternal;
   if (share->parsed()) exit = run_share(line.share, environment);

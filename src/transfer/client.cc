@@ -160,7 +160,8 @@ Result<void> Client::connect(const std::vector<platform::Address>& addresses,
     first_ = std::move(first);
   }
   const std::size_t streams = options_.finds_streams ? kStreamsMax - 1 : options_.streams;
-  control_->push(wire::Hello{.streams_max = static_cast<std::uint8_t>(streams),
+  control_->push(wire::Hello{.features = options_.compression ? wire::kFeatureCompression : 0,
+                             .streams_max = static_cast<std::uint8_t>(streams),
                              .unencrypted = options_.unencrypted});
   reader_ = std::thread([this] { run_reader(); });
   writer_ = std::thread([this] { run_writer(); });
@@ -178,6 +179,7 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
     options.requested_name = last_part(path);
     taker = std::make_shared<Taker>(last_request_, options, events, counters, *control_, clock_);
     if (is_plain_) taker->allow_plain(pool_);
+    if (options_.compression) taker->allow_compressed(codecs_);
     taker_ = taker;
     control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax});
   }

@@ -37,6 +37,7 @@ struct ClientOptions {
   // On a path longer than a local link: as many instead as make it faster (StreamController).
   bool finds_streams = false;
   bool unencrypted = false;
+  bool compression = true;  // the host may compress where that is faster
 };
 
 class Client {
@@ -111,6 +112,7 @@ class Client {
   const Clock& clock_;
   Random& random_;
   BlockPool& pool_;
+  Codecs codecs_;
   const ClientOptions options_;
   Watchdog watchdog_;
   std::optional<platform::Waker> dials_end_;  // woken when no dial is waited for any more

@@ -14,6 +14,9 @@
 namespace wormhole::transfer {
 namespace {
 
+// What packs are to the choice of compression: one more file.
+constexpr std::uint64_t kPacks = UINT64_MAX;
+
 Error changed(const GivenFile& file) {
   return {.code = Code::kChanged,
           .operation = "read",
@@ -41,8 +44,9 @@ bool may_leave(const SegmentWork& work, std::uint64_t length) {
 
 }  // namespace
 
-DataSender::DataSender(session::SealedWriter& writer, GivenCounters& counters, bool plain)
-    : writer_(writer), counters_(counters), plain_(plain) {}
+DataSender::DataSender(session::SealedWriter& writer, GivenCounters& counters, bool plain,
+                       Codecs* codecs)
+    : writer_(writer), counters_(counters), plain_(plain), codecs_(codecs) {}
 
 void DataSender::take(Work work) {
   WH_CHECK(!work_.has_value());
@@ -137,10 +141,10 @@ Result<void> DataSender::send_pack(Block& block, PackWork& work) {
     ++counters_.files;
   }
   if (pack.size_bytes() > 0) {
-    WH_TRY(writer_.send({.payload_bytes = static_cast<std::uint32_t>(pack.size_bytes()),
-                         .type = wire::FrameType::kPack,
-                         .request = work.files.front()->request},
-                        block));
+    WH_TRY(send_data({.payload_bytes = static_cast<std::uint32_t>(pack.size_bytes()),
+                      .type = wire::FrameType::kPack,
+                      .request = work.files.front()->request},
+                     block));
     counters_.data_bytes += data_bytes;
   }
   for (auto& [file, error] : failures) WH_TRY(send_failed(block, *file, error));
@@ -178,15 +182,40 @@ Result<void> DataSender::send_block(Block& block, SegmentWork& work, std::size_t
   if (!got.has_value()) return send_failed(block, *work.file, got.error());
   if (*got != length) return send_failed(block, *work.file, changed(*work.file));
   if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));
-  WH_TRY(writer_.send({.payload_bytes = static_cast<std::uint32_t>(length),
-                       .type = wire::FrameType::kData,
-                       .followed = followed,
-                       .request = work.file->request,
-                       .file = work.file->id,
-                       .offset = work.offset},
-                      block));
+  WH_TRY(send_data({.payload_bytes = static_cast<std::uint32_t>(length),
+                    .type = wire::FrameType::kData,
+                    .followed = followed,
+                    .request = work.file->request,
+                    .file = work.file->id,
+                    .offset = work.offset},
+                   block));
   advance(work, length, length);
   return {};
+}
+
+Result<void> DataSender::send_data(wire::FrameHeader header, Block& block) {
+  if (codecs_ == nullptr) return writer_.send(header, block);
+  if (const auto compressed = compress(header, block)) {
+    header.type = wire::FrameType::kCompressed;
+    header.payload_bytes = *compressed;
+  }
+  const TimePoint began = SystemClock().now();
+  WH_TRY(writer_.send(header, block));
+  const TimePoint now = SystemClock().now();
+  choice_.on_sent(header.payload_bytes, now - began, now);
+  return {};
+}
+
+std::optional<std::uint32_t> DataSender::compress(const wire::FrameHeader& header, Block& block) {
+  const std::uint64_t file = header.type == wire::FrameType::kPack ? kPacks : header.file;
+  const Effort effort =
+      choice_.effort_for(file, Bytes(block.payload()).first(header.payload_bytes));
+  if (effort == Effort::kNone) return std::nullopt;
+  const TimePoint began = SystemClock().now();
+  const auto compressed = codecs_->compress(effort, header.type, block, header.payload_bytes);
+  choice_.on_compressed(effort, header.payload_bytes, compressed.value_or(header.payload_bytes),
+                        SystemClock().now() - began);
+  return compressed;
 }
 
 Result<void> DataSender::send_hole(Block& block, SegmentWork& work, std::uint64_t length) {

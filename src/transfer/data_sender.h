@@ -14,6 +14,8 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "session/sealed_stream.h"
+#include "transfer/codecs.h"
+#include "transfer/compression_choice.h"
 #include "transfer/given_file.h"
 #include "transfer/stream_paces.h"
 
@@ -41,8 +43,8 @@ inline constexpr std::chrono::milliseconds kPaceMemory{500};
 
 class DataSender {
  public:
-  // `plain`: both ends asked for unencrypted data.
-  DataSender(session::SealedWriter& writer, GivenCounters& counters, bool plain);
+  // `plain`: both ends asked for unencrypted data. `codecs`: null where nothing may be compressed.
+  DataSender(session::SealedWriter& writer, GivenCounters& counters, bool plain, Codecs* codecs);
 
   // What a frame may hold now.
   [[nodiscard]] std::size_t frame_bytes() const;
@@ -73,12 +75,17 @@ class DataSender {
   Result<void> send_hole(Block& block, SegmentWork& work, std::uint64_t length);
   Result<void> send_block(Block& block, SegmentWork& work, std::size_t length, bool followed);
   Result<void> send_plain_block(Block& block, SegmentWork& work, std::size_t length);
+  // Sends file data, compressed where that is sooner there.
+  Result<void> send_data(wire::FrameHeader header, Block& block);
+  std::optional<std::uint32_t> compress(const wire::FrameHeader& header, Block& block);
   void advance(SegmentWork& work, std::uint64_t length, std::uint64_t data_bytes);
   Result<void> send_failed(Block& block, GivenFile& file, const Error& error);
 
   session::SealedWriter& writer_;
   GivenCounters& counters_;
   const bool plain_;
+  Codecs* const codecs_;
+  CompressionChoice choice_;
   std::size_t frame_bytes_ = kFirstFrameBytes;
   TimePoint last_sent_{};
   std::uint64_t delivered_ = 0;  // of the stream, in all

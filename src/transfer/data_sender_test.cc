@@ -54,7 +54,7 @@ class DataSenderTest : public ::testing::Test {
   Block block_ = pool_.acquire();
   Block sending_block_ = pool_.acquire();
   GivenCounters counters_;
-  DataSender sender_{*pair_.near().writer, counters_, /*plain=*/false};
+  DataSender sender_{*pair_.near().writer, counters_, /*plain=*/false, nullptr};
 };
 
 TEST_F(DataSenderTest, APackIsSentWholeAndCounted) {
@@ -208,7 +208,7 @@ TEST_F(DataSenderTest, AFailureIsSaidOnceByAllStreams) {
   sender_.take(segment(file, 0, kBlockBytes));
   ASSERT_TRUE(sender_.step(sending_block_, false).has_value());
   EXPECT_EQ(failed(receive()).file, 1U);
-  DataSender other(*pair_.near().writer, counters_, false);
+  DataSender other(*pair_.near().writer, counters_, false, nullptr);
   other.take(segment(file, kBlockBytes, kBlockBytes));
   ASSERT_TRUE(other.step(sending_block_, false).has_value());
   EXPECT_FALSE(other.has_work());

@@ -37,8 +37,8 @@ void Host::on_session(std::unique_ptr<session::Connection> first) {
         finished_.push_back(id);
         over_.notify_all();
       };
-      sessions_[id] = std::make_unique<HostSession>(shares_, pool_, watchdog_, std::move(first),
-                                                    allow_plain_, on_over);
+      sessions_[id] = std::make_unique<HostSession>(shares_, pool_, codecs_, watchdog_,
+                                                    std::move(first), allow_plain_, on_over);
     }
   }
   if (first != nullptr) {

@@ -52,6 +52,7 @@ class Host {
 
   const Shares& shares_;
   BlockPool& pool_;
+  Codecs codecs_;  // of all sessions
   const bool allow_plain_;
   HostEvents& events_;
   const std::function<void(const session::SessionId&)> forget_;

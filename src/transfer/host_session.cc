@@ -27,7 +27,7 @@ class HostSession::FirstConnectionData final : public DataSource {
     auto work = session_.giver_.next_now(frame, session_.data_streams_ + 1);
     if (!work.has_value()) return false;
     if (!sender_.has_value()) {
-      sender_.emplace(*session_.first_->writer, session_.giver_.counters(), session_.plain_);
+      sender_.emplace(session_.make_sender(*session_.first_->writer));
     }
     sender_->take(std::move(*work));
     return true;
@@ -55,11 +55,12 @@ class HostSession::FirstConnectionData final : public DataSource {
   std::optional<DataSender> sender_;
 };
 
-HostSession::HostSession(const Shares& shares, BlockPool& pool, Watchdog& watchdog,
+HostSession::HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, Watchdog& watchdog,
                          std::unique_ptr<session::Connection> first, bool allow_plain,
                          std::function<void()> on_over)
     : allow_plain_(allow_plain),
       pool_(pool),
+      codecs_(codecs),
       watchdog_(watchdog),
       on_over_(std::move(on_over)),
       first_(std::move(first)),
@@ -131,6 +132,7 @@ Result<void> HostSession::on_message(const wire::Message& message) {
     }
     greeted_ = true;
     plain_ = hello->unencrypted && allow_plain_;
+    compression_ = (hello->features & wire::kFeatureCompression) != 0;
     // As many as it likes: whether there is room is seen when each comes (Host::on_stream).
     control_.push(wire::Hello{.streams_max = hello->streams_max, .unencrypted = allow_plain_});
     return {};
@@ -197,6 +199,10 @@ void HostSession::run_stream(Stream& stream) {
   if (!result.has_value()) end(result);
 }
 
+DataSender HostSession::make_sender(session::SealedWriter& writer) {
+  return {writer, giver_.counters(), plain_, compression_ ? &codecs_ : nullptr};
+}
+
 Result<void> HostSession::give(session::Connection& connection) {
   Block block = pool_.acquire();
   const auto header = connection.reader->receive(block);
@@ -209,7 +215,7 @@ Result<void> HostSession::give(session::Connection& connection) {
       join->stream != connection.stream) {
     return fail(broken("a stream that does not join"));
   }
-  DataSender sender(*connection.writer, giver_.counters(), plain_);
+  DataSender sender = make_sender(*connection.writer);
   ++data_streams_;
   while (true) {
     auto work = giver_.next_waiting(connection.stream, sender, data_streams_);

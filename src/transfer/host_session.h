@@ -27,7 +27,7 @@ namespace wormhole::transfer {
 
 class HostSession {
  public:
-  HostSession(const Shares& shares, BlockPool& pool, Watchdog& watchdog,
+  HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, Watchdog& watchdog,
               std::unique_ptr<session::Connection> first, bool allow_plain,
               std::function<void()> on_over);
   ~HostSession();
@@ -65,11 +65,14 @@ class HostSession {
   [[nodiscard]] std::size_t standing_streams() const;  // with the mutex held
   Result<void> read_requests();
   Result<void> on_message(const wire::Message& message);
+  // How this session's data may travel, once its Hello came.
+  [[nodiscard]] DataSender make_sender(session::SealedWriter& writer);
   Result<void> give(session::Connection& connection);
   void end(Result<void> how);
 
   const bool allow_plain_;
   BlockPool& pool_;
+  Codecs& codecs_;
   Watchdog& watchdog_;
   const std::function<void()> on_over_;
   const std::unique_ptr<session::Connection> first_;
@@ -77,6 +80,7 @@ class HostSession {
   ControlWriter control_;
   Giver giver_;
   std::atomic<bool> plain_ = false;                    // both ends asked for unencrypted data
+  std::atomic<bool> compression_ = false;              // the taker takes kCompressed
   std::atomic<unsigned> data_streams_ = 0;             // further streams that carry data
   std::atomic<std::uint64_t> further_sent_bytes_ = 0;  // by them, so far
   bool greeted_ = false;                               // the reader's: Hello came

@@ -17,6 +17,7 @@ struct Attack {
   std::string name;
   bool on_list = false;          // against `ls -R`, else against `get`
   bool victim_is_plain = false;  // the victim asked for unencrypted data
+  bool victim_expands = true;    // it takes compressed data
   // How the command ends; nullopt: it goes on to the end, perhaps without some entries.
   std::optional<Code> ends = Code::kProtocol;
   std::string names = {};  // what the error's object is, where it concerns one entry
@@ -38,6 +39,7 @@ struct Attack {
 [[nodiscard]] std::vector<Attack> entry_attacks();
 [[nodiscard]] std::vector<Attack> data_attacks();
 [[nodiscard]] std::vector<Attack> plain_attacks();
+[[nodiscard]] std::vector<Attack> compressed_attacks();
 [[nodiscard]] std::vector<Attack> message_attacks();
 [[nodiscard]] std::vector<Attack> stream_attacks();
 [[nodiscard]] std::vector<Attack> list_attacks();

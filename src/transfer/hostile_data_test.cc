@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/units.h"
 #include "transfer/hostile_attacks.h"
+#include "wire/compressed.h"
 #include "wire/frame_header.h"
 
 namespace wormhole::transfer::testing {
@@ -214,6 +215,77 @@ std::vector<Attack> data_attacks() {
             talk.first.raw(frame);
           }));
   return std::move(all.attacks);
+}
+
+std::vector<Attack> compressed_attacks() {
+  // An LZ4 block of one literal "x" repeated: a match of length 4 + 15 + 255 * (count - 1) + last.
+  const auto many = [](std::size_t count) {
+    ByteVector block{std::byte{0x1f}, std::byte{'x'}, std::byte{1}, std::byte{0}};
+    block.insert(block.end(), count, std::byte{255});
+    block.push_back(std::byte{0});
+    // The last five bytes of a block are literals.
+    block.push_back(std::byte{0x50});
+    block.insert(block.end(), 5, std::byte{'x'});
+    return block;
+  };
+  const auto send = [](Talk& talk, std::uint8_t codec, std::uint8_t type, std::uint32_t plain_bytes,
+                       const ByteVector& compressed) {
+    ByteVector payload(wire::kCompressedHeaderBytes);
+    payload[0] = std::byte(codec);
+    payload[1] = std::byte(type);
+    store_le(payload.data() + 4, plain_bytes);
+    payload.insert(payload.end(), compressed.begin(), compressed.end());
+    talk.first.frame({.payload_bytes = static_cast<std::uint32_t>(payload.size()),
+                      .type = FrameType::kCompressed,
+                      .request = talk.request,
+                      .file = 2},
+                     payload);
+  };
+  std::vector<Attack> attacks;
+  const auto add = [&](std::string name, std::string says, Talking talking, bool expands = true) {
+    attacks.push_back(
+        {.name = "compressed-" + std::move(name),
+         .victim_expands = expands,
+         .says = std::move(says),
+         .arrives = kOk,
+         .script = answer([talking = about_ten_bytes(std::move(talking))](Talk& talk) {
+           talk.begin_well();
+           talking(talk);
+         })});
+  };
+  const ByteVector ten = {std::byte{0xa0}, std::byte{'0'}, std::byte{'1'}, std::byte{'2'},
+                          std::byte{'3'},  std::byte{'4'}, std::byte{'5'}, std::byte{'6'},
+                          std::byte{'7'},  std::byte{'8'}, std::byte{'9'}};
+  add("not-asked-for", "not asked for", [=](Talk& talk) { send(talk, 1, 2, 10, ten); }, false);
+  add("bomb", "not as long as declared", [=](Talk& talk) { send(talk, 1, 2, 10, many(1000)); });
+  add("bomb-declared", "outside",
+      [=](Talk& talk) { send(talk, 1, 2, 1 + 19 + 255 * 1000 + 5, many(1000)); });
+  add("bomb-past-a-block", "not as long as declared",
+      [=](Talk& talk) { send(talk, 1, 2, kBlockBytes, many(100'000)); });
+  add("declared-too-long", "out of bounds",
+      [=](Talk& talk) { send(talk, 1, 2, kBlockBytes + 1, ten); });
+  add("declared-nothing", "out of bounds", [=](Talk& talk) { send(talk, 1, 2, 0, ten); });
+  add("short", "not as long as declared", [=](Talk& talk) { send(talk, 1, 2, 11, ten); });
+  add("noise", "damaged", [=](Talk& talk) { send(talk, 2, 2, 10, ten); });
+  add("unknown-codec", "unknown codec", [=](Talk& talk) { send(talk, 3, 2, 10, ten); });
+  add("control", "never compressed", [=](Talk& talk) { send(talk, 1, 1, 10, ten); });
+  add("compressed-again", "never compressed", [=](Talk& talk) { send(talk, 1, 8, 10, ten); });
+  add("hole", "never compressed", [=](Talk& talk) { send(talk, 1, 4, 8, ten); });
+  add("twice", "twice", [=](Talk& talk) {
+    send(talk, 1, 2, 5, {std::byte{0x50}, ten[1], ten[2], ten[3], ten[4], ten[5]});
+    send(talk, 1, 2, 5, {std::byte{0x50}, ten[1], ten[2], ten[3], ten[4], ten[5]});
+  });
+  // Nothing wrong: it arrives, and so do the scripts above.
+  attacks.push_back({.name = "compressed-well",
+                     .ends = std::nullopt,
+                     .arrives = {{"ok", std::string(kOkContent)}, {"x", "0123456789"}},
+                     .script = answer([=](Talk& talk) {
+                       talk.begin_well();
+                       talk.entries(2, {file(0, "x", 10)});
+                       send(talk, 1, 2, 10, ten);
+                       talk.end_well(3);
+                     })});
+  return attacks;
 }
 
 std::vector<Attack> plain_attacks() {

@@ -96,7 +96,9 @@ class HostileHost : public ::testing::TestWithParam<std::string> {
     }
     {
       EvilHost host(attack.script);
-      Victim victim(host.address(), {.streams = 2, .unencrypted = attack.victim_is_plain});
+      Victim victim(host.address(), {.streams = 2,
+                                     .unencrypted = attack.victim_is_plain,
+                                     .compression = attack.victim_expands});
       expect_ending(attack, attack.on_list ? victim.list() : victim.get(box.destination()));
       victim.client().close();
       EXPECT_EQ(victim.failed(), attack.fails);

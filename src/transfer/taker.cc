@@ -53,10 +53,24 @@ Result<void> Taker::on_message(const wire::Message& message) {
   return {};
 }
 
-Result<void> Taker::on_frame(const wire::FrameHeader& header, Block& block,
+Result<wire::FrameHeader> Taker::expand(wire::FrameHeader header, Block& block) {
+  if (codecs_ == nullptr) {
+    return fail(broken("the host sent compressed data that was not asked for"));
+  }
+  WH_ASSIGN(const auto inner, codecs_->expand(block, header.payload_bytes));
+  header.type = inner.type;
+  header.payload_bytes = inner.plain_bytes;
+  return header;
+}
+
+Result<void> Taker::on_frame(const wire::FrameHeader& received, Block& block,
                              session::SealedReader& reader, bool on_first_connection) {
+  wire::FrameHeader header = received;
   if (header.request != request_ && header.type != wire::FrameType::kControl) {
     return fail(broken("data of no request"));
+  }
+  if (header.type == wire::FrameType::kCompressed) {
+    WH_ASSIGN(header, expand(header, block));
   }
   const Bytes payload = Bytes(block.payload()).first(header.payload_bytes);
   if (first_byte_ == 0 && header.type != wire::FrameType::kControl) {
@@ -93,6 +107,7 @@ Result<void> Taker::on_frame(const wire::FrameHeader& header, Block& block,
     }
     case wire::FrameType::kTrailer:
     case wire::FrameType::kEndStream:
+    case wire::FrameType::kCompressed:
       return fail(broken("unexpected frame"));
   }
   after_progress();
@@ -191,6 +206,8 @@ std::optional<std::uint64_t> Taker::left_bytes() const {
   const std::uint64_t done = counters_.bytes + counters_.skipped_bytes;
   return counters_.announced_bytes - std::min(counters_.announced_bytes.load(), done);
 }
+
+void Taker::allow_compressed(Codecs& codecs) { codecs_ = &codecs; }
 
 std::optional<TimePoint> Taker::first_byte() const {
   const TimePoint::rep at = first_byte_;

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "session/sealed_stream.h"
+#include "transfer/codecs.h"
 #include "transfer/control_writer.h"
 #include "transfer/tree_builder.h"
 #include "wire/messages.h"
@@ -31,7 +32,7 @@ class Taker {
   [[nodiscard]] Result<void> on_message(const wire::Message& message);
   // A frame of data from any stream; its payload stands in `block`. `on_first_connection` says
   // whether waiting for an announcement is allowed.
-  [[nodiscard]] Result<void> on_frame(const wire::FrameHeader& header, Block& block,
+  [[nodiscard]] Result<void> on_frame(const wire::FrameHeader& received, Block& block,
                                       session::SealedReader& reader, bool on_first_connection);
 
   // Waits until the request is complete or fail_with() was called; returns how it ended.
@@ -44,6 +45,8 @@ class Taker {
 
   // The same bytes unsealed are accepted only if this end asked for it.
   void allow_plain(BlockPool& pool);
+  // Likewise compressed ones.
+  void allow_compressed(Codecs& codecs);
 
   [[nodiscard]] std::optional<TimePoint> first_byte() const;
   // File bytes that are still to come, about: nullopt while more may be announced.
@@ -54,6 +57,8 @@ class Taker {
   Result<void> on_pack(Bytes payload, bool on_first_connection);
   Result<void> on_plain(const wire::FrameHeader& header, Block& block,
                         session::SealedReader& reader, bool on_first_connection);
+  // The frame that a compressed one stands for, its payload in the block.
+  Result<wire::FrameHeader> expand(wire::FrameHeader header, Block& block);
   void after_progress();
 
   const std::uint32_t request_;
@@ -63,6 +68,7 @@ class Taker {
   const Clock& clock_;
   const bool may_have_;
   BlockPool* plain_pool_ = nullptr;
+  Codecs* codecs_ = nullptr;
 
   std::atomic<std::uint32_t> unreturned_credit_ = 0;
   std::atomic<TimePoint::rep> first_byte_ = 0;  // since the clock's epoch; 0: none yet

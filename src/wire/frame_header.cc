@@ -40,6 +40,8 @@ constexpr PayloadLimits payload_limits(FrameType type) {
       return {32, 32};
     case FrameType::kEndStream:
       return {0, 0};
+    case FrameType::kCompressed:
+      return {9, kMost};
   }
   return {1, 0};
 }

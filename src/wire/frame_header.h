@@ -14,14 +14,16 @@
 namespace wormhole::wire {
 
 enum class FrameType : std::uint8_t {
-  kControl = 1,    // payload: one control message (wire/messages.h)
-  kData = 2,       // payload: bytes of (request, file) at offset
-  kPack = 3,       // payload: records of small files (wire/pack.h)
-  kHole = 4,       // payload: u64 length; a range of zeros of (request, file) at offset
-  kPlain = 5,      // payload: u32 length; so many unsealed bytes follow the tag: (request, file)
-                   // at offset. Only in a session where both ends asked for it.
-  kTrailer = 6,    // payload: BLAKE3 (32 bytes) of the unsealed bytes before it
-  kEndStream = 7,  // payload: empty; the last frame on a stream: after it FIN is expected
+  kControl = 1,     // payload: one control message (wire/messages.h)
+  kData = 2,        // payload: bytes of (request, file) at offset
+  kPack = 3,        // payload: records of small files (wire/pack.h)
+  kHole = 4,        // payload: u64 length; a range of zeros of (request, file) at offset
+  kPlain = 5,       // payload: u32 length; so many unsealed bytes follow the tag: (request, file)
+                    // at offset. Only in a session where both ends asked for it.
+  kTrailer = 6,     // payload: BLAKE3 (32 bytes) of the unsealed bytes before it
+  kEndStream = 7,   // payload: empty; the last frame on a stream: after it FIN is expected
+  kCompressed = 8,  // payload: a kData or kPack frame's, compressed (wire/compressed.h). Only to a
+                    // taker that announced kFeatureCompression.
 };
 
 struct FrameHeader {

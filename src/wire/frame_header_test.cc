@@ -43,11 +43,12 @@ TEST(FrameHeader, StandsAsDocumented) {
 
 TEST(FrameHeader, EveryTypeComesBack) {
   const std::pair<FrameType, std::uint32_t> types[] = {
-      {FrameType::kControl, 0},  {FrameType::kControl, kFramePayloadMaxBytes},
-      {FrameType::kData, 0},     {FrameType::kData, kFramePayloadMaxBytes},
-      {FrameType::kPack, 0},     {FrameType::kPack, kFramePayloadMaxBytes},
-      {FrameType::kHole, 8},     {FrameType::kPlain, 4},
-      {FrameType::kTrailer, 32}, {FrameType::kEndStream, 0}};
+      {FrameType::kControl, 0},    {FrameType::kControl, kFramePayloadMaxBytes},
+      {FrameType::kData, 0},       {FrameType::kData, kFramePayloadMaxBytes},
+      {FrameType::kPack, 0},       {FrameType::kPack, kFramePayloadMaxBytes},
+      {FrameType::kHole, 8},       {FrameType::kPlain, 4},
+      {FrameType::kTrailer, 32},   {FrameType::kEndStream, 0},
+      {FrameType::kCompressed, 9}, {FrameType::kCompressed, kFramePayloadMaxBytes}};
   for (const auto& [type, size] : types) {
     for (const bool followed : {false, true}) {
       FrameHeader header = kExample;
@@ -70,7 +71,7 @@ void expect_refused(const Raw& raw) {
 
 TEST(FrameHeader, RefusesUnknownTypes) {
   for (unsigned type = 0; type < 256; ++type) {
-    if (type >= 1 && type <= 7) continue;
+    if (type >= 1 && type <= 8) continue;
     for (const std::uint32_t size : {0U, 1U, 100U}) {
       Raw raw = encoded(kExample);
       store_le(raw.data(), size);
@@ -101,7 +102,8 @@ TEST(FrameHeader, RefusesPayloadSizesThatTheTypeDoesNotHave) {
                {FrameType::kHole, {0, 7, 9}},
                {FrameType::kPlain, {0, 3, 5}},
                {FrameType::kTrailer, {0, 31, 33}},
-               {FrameType::kEndStream, {1, 16}}};
+               {FrameType::kEndStream, {1, 16}},
+               {FrameType::kCompressed, {0, 8, kFramePayloadMaxBytes + 1}}};
   for (const auto& [type, sizes] : cases) {
     for (const std::uint32_t size : sizes) {
       Raw raw = encoded(kExample);

@@ -26,6 +26,9 @@ inline constexpr std::size_t kEntriesPerMessageMax = 1024;
 inline constexpr std::size_t kWantsPerMessageMax = kEntriesPerMessageMax;
 inline constexpr std::size_t kReasonMaxBytes = 512;
 
+// Hello.features. The taker takes kCompressed frames.
+inline constexpr std::uint64_t kFeatureCompression = 1;
+
 struct Hello {
   std::uint32_t version = kProtocolVersion;
   std::uint64_t features = 0;
