@@ -1,6 +1,7 @@
-"""How soon the first byte of a file is there."""
+"""How soon the first byte of a file is there, beyond the round trips that it takes."""
 
 import json
+from statistics import median
 
 import data
 import measure
@@ -14,7 +15,7 @@ from rows.base import Outcome, Row, judged, present
 SIZE = 64 << 10
 FILE = "small.bin"
 WAN = {"rate": "100mbit", "rtt": "50ms"}
-WAN_RTT_MS = 50.0
+COLD_ROUND_TRIPS = 4  # TCP, key exchange, TLS, request
 PROBE = "lab/first_byte_probe"
 
 
@@ -35,6 +36,20 @@ def round_trip_ms(place):
     return times[len(times) // 2]
 
 
+def beyond(round_trips, round_trip, values):
+    return [value - round_trips * round_trip for value in values]
+
+
+def timeline(shown):
+    """Where the time of a cold start goes, as the library counts it."""
+    def middle(name):
+        return median(one[name] for one in shown)
+    connect, exchange, tls = middle("connect_ms"), middle("key_exchange_ms"), middle("tls_ms")
+    return (f"A cold start by the same probe, ms: connect {connect:.2f}, key exchange "
+            f"{exchange:.2f}, TLS {tls:.2f}, request to first byte "
+            f"{middle('cold_ms') - connect - exchange - tls:.2f}; {middle('cold_ms'):.2f} in all.")
+
+
 def cold(context, link):
     """From the start of the process, with nothing but the code."""
     with arena(context, link, SIZE, disk="tmpfs") as place:
@@ -42,7 +57,8 @@ def cold(context, link):
         data.write_file(f"{place.source}/{FILE}", SIZE, seed=1)
         contest = Contest(context, place, FILE, SIZE).add("wormhole").run(
             context.runs(full=20, quick=7))
-    outcome = judged(contest, first_byte_ms, "wormhole", (), present, "ms")
+    outcome = judged(contest, first_byte_ms, "wormhole", (),
+                     lambda values: beyond(COLD_ROUND_TRIPS, round_trip, present(values)), "ms")
     outcome.limit = f"RTT {round_trip:.2f} ms"
     return outcome
 
@@ -64,7 +80,8 @@ def warm(context, link):
     values = [one["warm_ms"] for one in shown]
     report = {"name": "wormhole", "title": "Wormhole (library probe)", "encrypted": True,
               "error": "", "values": values, "samples": shown}
-    return Outcome(values, [report], contestants_unit="ms", limit=f"RTT {round_trip:.2f} ms")
+    return Outcome(beyond(1, round_trip, values), [report], contestants_unit="ms",
+                   limit=f"RTT {round_trip:.2f} ms", notes=[timeline(shown)])
 
 
 def _probe(place, peer, probe):
@@ -75,19 +92,19 @@ def _probe(place, peer, probe):
 
 
 def row(name, title, measure_row, link, **targets):
-    return Row(name, title, unit="ms", lower_is_better=True,
+    round_trips = "4 RTT" if measure_row is cold else "RTT"
+    return Row(name, title, unit=f"ms past {round_trips}", lower_is_better=True,
+               aim=f"<= {round_trips} + {targets['aim_value']:.0f} ms",
                measure=lambda context: measure_row(context, link), **targets)
 
 
 ROWS = [
     row("first-byte-cold", "First byte on the LAN, from the start of `get`", cold, None,
-        promise="< 50 ms", aim="<= 4 RTT + 10 ms", aim_value=10.0, floor="< 50 ms",
-        floor_value=50.0),
+        promise="< 50 ms", aim_value=10.0, floor="< 50 ms", floor_value=50.0),
     row("first-byte-warm", "First byte on the LAN, on an open session", warm, None,
-        promise="< 50 ms", aim="RTT + 2 ms", aim_value=2.0, floor="< 5 ms", floor_value=5.0),
+        promise="< 50 ms", aim_value=2.0, floor="< 5 ms", floor_value=5.0),
     row("first-byte-cold-wan", "First byte at 50 ms RTT, from the start of `get`", cold, WAN,
-        promise="~RTT", aim="<= 4 RTT + 10 ms", aim_value=4 * WAN_RTT_MS + 10,
-        floor="<= 4 RTT + 20 ms", floor_value=4 * WAN_RTT_MS + 20),
+        promise="~RTT", aim_value=10.0, floor="<= 4 RTT + 20 ms", floor_value=20.0),
     row("first-byte-warm-wan", "First byte at 50 ms RTT, on an open session", warm, WAN,
-        promise="~RTT", aim="RTT + 2 ms", aim_value=WAN_RTT_MS + 2),
+        promise="~RTT", aim_value=2.0),
 ]

@@ -1,6 +1,8 @@
 #include "session/dialler.h"
 
 #include <array>
+#include <functional>
+#include <future>
 #include <string>
 #include <utility>
 
@@ -47,14 +49,20 @@ Result<void> drive(const platform::Socket& socket, ClientHandshake& handshake,
   return {};
 }
 
-Result<std::unique_ptr<Connection>> dial(Result<ClientHandshake> handshake,
+// The handshake is prepared (two milliseconds: libraries begin, a point is multiplied) while the
+// connection is on its way.
+Result<std::unique_ptr<Connection>> dial(const std::function<Result<ClientHandshake>()>& prepare,
                                          const std::vector<platform::Address>& addresses,
-                                         const Clock& clock, TimePoint started, int cancel) {
-  if (!handshake) return fail(std::move(handshake).error());
+                                         const Clock& clock, int cancel) {
+  const TimePoint started = clock.now();
   const platform::Until until(started + kDialTimeout, cancel);
   Timeline timeline{.started = started, .connected = {}, .key_exchanged = {}, .authenticated = {}};
-  WH_ASSIGN(auto socket, platform::Socket::connect(addresses, until));
+  auto preparing = std::async(std::launch::async, prepare);
+  auto connected = platform::Socket::connect(addresses, until);
   timeline.connected = clock.now();
+  auto handshake = preparing.get();
+  if (!handshake) return fail(std::move(handshake).error());
+  WH_ASSIGN(auto socket, std::move(connected));
   if (auto driven = drive(socket, *handshake, until, clock, timeline); !driven) {
     Error error = std::move(driven).error();
     error.object = socket.peer().to_string();
@@ -69,15 +77,14 @@ Result<std::unique_ptr<Connection>> dial(Result<ClientHandshake> handshake,
 
 Result<std::unique_ptr<Connection>> Dialler::join(const std::vector<platform::Address>& addresses,
                                                   const JoinCode& code) {
-  const TimePoint started = clock_.now();
-  return dial(ClientHandshake::join(code, offer_, random_), addresses, clock_, started, cancel_);
+  return dial([&] { return ClientHandshake::join(code, offer_, random_); }, addresses, clock_,
+              cancel_);
 }
 
 Result<std::unique_ptr<Connection>> Dialler::add_stream(const Connection& first, unsigned number) {
   WH_CHECK(first.ticket != nullptr);
-  const TimePoint started = clock_.now();
-  return dial(ClientHandshake::further_stream(*first.ticket, number), {first.socket.peer()}, clock_,
-              started, cancel_);
+  return dial([&] { return ClientHandshake::further_stream(*first.ticket, number); },
+              {first.socket.peer()}, clock_, cancel_);
 }
 
 }  // namespace wormhole::session

@@ -105,9 +105,9 @@ void DataSender::adapt(TimePoint began) {
   count_delivered(began, now);
   if (began - last_sent_ > kPause) frame_bytes_ = kFirstFrameBytes;
   if (now - began > kFrameTooLong) {
-    frame_bytes_ = std::max(frame_bytes_ / 2, kFirstFrameBytes);
+    frame_bytes_ = std::max(frame_bytes_ / 2, kSecondFrameBytes);
   } else if (now - began < kFrameNotShort) {
-    frame_bytes_ = std::min(2 * frame_bytes_, kBlockBytes);
+    frame_bytes_ = std::clamp(2 * frame_bytes_, kSecondFrameBytes, kBlockBytes);
   }
   last_sent_ = now;
 }

@@ -27,11 +27,13 @@ struct GivenCounters {
   std::atomic<std::uint64_t> files = 0;
 };
 
-// The first frame of a stream: a receiver opens a frame when all of it is there, and what a
-// fresh connection may send in its first round trip is ten segments (RFC 6928), announcements
-// included. Each further frame is twice as large, up to a block, as slow start itself grows; after
-// a pause it begins anew, so that an answer's first bytes do not wait for a whole block.
-inline constexpr std::size_t kFirstFrameBytes = 8 * kKiB;
+// The first frame of a stream: a receiver opens a frame when all of it is there, so the first one
+// is a single segment: what follows that one in the same round trip is paced (BBR), a millisecond
+// and more apiece. What a fresh connection may send in its first round trip is ten segments (RFC
+// 6928), announcements included: so much has the second frame. Each further frame is twice as
+// large, up to a block, as slow start itself grows; after a pause it begins anew.
+inline constexpr std::size_t kFirstFrameBytes = 1 * kKiB;
+inline constexpr std::size_t kSecondFrameBytes = 8 * kKiB;
 inline constexpr std::chrono::milliseconds kPause{20};
 // One of many streams on a slow path would take a second for a block, and nobody could use or
 // count the first half of it meanwhile: frames grow no more, and shrink again, by how long they
