@@ -11,7 +11,6 @@ killed run left behind is taken down by the next one (names carry the process id
 
 import contextlib
 import itertools
-import json
 import os
 import re
 import shutil
@@ -45,6 +44,7 @@ class Host:
         self.device = None  # set by links
         self.preload = None  # a library that is put into every program
         self._started = []
+        self._resident = None
         for part in ("home", "cache", "config"):
             os.makedirs(self.path(part), mode=0o700)
         run(["ip", "netns", "add", namespace])
@@ -94,9 +94,20 @@ class Host:
 
     def wire_bytes(self):
         """Bytes received and sent by the device that the link is on."""
-        shown = run(["ip", "-n", self.namespace, "-s", "-j", "link", "show", self.device])
-        counters = json.loads(shown.stdout)[0]["stats64"]
-        return counters["rx"]["bytes"], counters["tx"]["bytes"]
+        if self._resident is None:
+            # Its /proc tells of the namespace without a process for each look.
+            self._resident = self.start(["sleep", "infinity"])
+            inside = os.stat(f"/run/netns/{self.namespace}").st_ino
+            processes.wait_until(
+                lambda: os.stat(f"/proc/{self._resident.pid}/ns/net").st_ino == inside, "sleep",
+                self._resident)
+        with open(f"/proc/{self._resident.pid}/net/dev") as text:
+            for line in text:
+                name, _, counters = line.strip().partition(":")
+                if name == self.device:
+                    fields = counters.split()
+                    return int(fields[0]), int(fields[8])
+        raise processes.LabError(f"{self.device} is gone")
 
     def clear_cache(self):
         """What a tool remembers about earlier runs must not help it in this one."""

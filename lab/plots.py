@@ -77,7 +77,7 @@ def contestants(row):
 
 
 def courses(row):
-    """Rate on the wire over time, of every contestant's last run."""
+    """Rate on the wire over time: the last runs of the limit and of Wormhole."""
     shown = [(one, rates(one["samples"][-1]["course"])) for one in row["contestants"]
              if one["samples"] and len(one["samples"][-1].get("course", ())) > 2]
     shown = [(one, line) for one, line in shown if one["name"] in ("iperf3", "wormhole")]

@@ -1,7 +1,7 @@
 """All rows, in the order of the report."""
 
 from rows import (chaos, compression, concurrent, efficiency, first_byte, later, small_files,
-                  throughput, wan)
+                  sustained, throughput, wan)
 
-ROWS = [row for group in (throughput, wan, compression, first_byte, small_files, efficiency,
+ROWS = [row for group in (throughput, sustained, wan, compression, first_byte, small_files, efficiency,
                           concurrent, chaos, later) for row in group.ROWS]

@@ -3,10 +3,8 @@
 from rows.base import Row
 
 ROWS = [
-    Row("sustained", "50 GB file, 10 Gbit/s", promise="> 500 MB/s",
-        aim=">= 0.9 x disk, flat, page cache not flooded", not_yet="direct I/O at queue depth"),
     Row("single-100gb", "100 GB file", promise="full line rate", aim="full line rate",
-        not_yet="direct I/O at queue depth, and a lab disk that large"),
+        not_yet="a lab disk that large"),
     Row("copies", "RAM copies per chunk", promise="0-1",
         aim="0 in user space; sendfile unencrypted",
         not_yet="a count of copies"),

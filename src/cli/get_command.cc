@@ -23,12 +23,6 @@ using Seconds = std::chrono::duration<double>;
 // number itself.
 constexpr unsigned kStreamsByDefault = 4;
 
-// Files longer than this part of the machine's memory do not stay in its cache. Shorter ones are
-// taken by it whole before write-back has to begin (Linux: from a tenth on), which is fastest:
-// measured on a bare link, 2.3 against 1.8 GB/s for 0.5 GB. Longer ones would drive out what
-// others use, and on memory that is touched for the first time reach only 0.7 against 1.2 GB/s.
-constexpr std::uint64_t kCachedPartOfMemory = 16;
-
 constexpr int kStandardErrorFd = 2;
 
 // Further streams for what the user asked for. With one, the first connection carries the data

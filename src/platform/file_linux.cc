@@ -38,7 +38,32 @@ bool is_refusal(int os_errno) {
   return os_errno == EOPNOTSUPP || os_errno == EINVAL || os_errno == ENOSYS;
 }
 
-constexpr std::int64_t kWriteBackBytes = 8 * kMiB;
+// What is behind is written back, or given up, a window at a time: few calls, long runs.
+constexpr std::uint64_t kWindowBytes = 8 * kMiB;
+
+// The whole window before the one in which `end` lies, if the range began in that one.
+std::optional<std::uint64_t> window_behind(std::uint64_t offset, std::uint64_t end) {
+  if (end / kWindowBytes == offset / kWindowBytes) return std::nullopt;
+  return (end / kWindowBytes - 1) * kWindowBytes;
+}
+
+// Fills `out` from `offset` by read(out, at), unless the file ends first.
+template <typename Read>
+Result<std::size_t> read_all(MutableBytes out, std::uint64_t offset, const Read& read) {
+  // preadv2 takes the offset -1 for the file's own position.
+  if (offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
+    return fail(os_error(EINVAL, "read", {}));
+  }
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t got =
+        retry([&] { return read(out.subspan(done), static_cast<off_t>(offset + done)); });
+    if (got < 0) return last_error("read");
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
 
 // Calls write(rest, at) until all of `data` is written.
 template <typename Write>
@@ -81,17 +106,27 @@ Result<FileStatus> File::status() const {
 }
 
 Result<std::size_t> File::read_at(MutableBytes out, std::uint64_t offset) const {
-  std::size_t done = 0;
-  while (done < out.size()) {
-    const ssize_t got = retry([&] {
-      return ::pread(fd_.get(), out.data() + done, out.size() - done,
-                     static_cast<off_t>(offset + done));
+  return read_all(out, offset, [&](MutableBytes rest, off_t at) {
+    return ::pread(fd_.get(), rest.data(), rest.size(), at);
+  });
+}
+
+Result<std::size_t> File::read_uncached_at(MutableBytes out, std::uint64_t offset) const {
+  std::atomic_ref<bool> only_cached(only_cached_);
+  if (!only_cached.load(std::memory_order_relaxed)) {
+    const auto got = read_all(out, offset, [&](MutableBytes rest, off_t at) {
+      const iovec part{.iov_base = rest.data(), .iov_len = rest.size()};
+      return ::preadv2(fd_.get(), &part, 1, at, kDontCache);
     });
-    if (got < 0) return last_error("read");
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
+    if (got || !is_refusal(got.error().os_errno)) return got;
+    only_cached.store(true, std::memory_order_relaxed);
   }
-  return done;
+  const auto got = read_at(out, offset);
+  if (!got) return got;
+  if (const auto window = window_behind(offset, offset + *got)) {
+    ::posix_fadvise(fd_.get(), static_cast<off_t>(*window), kWindowBytes, POSIX_FADV_DONTNEED);
+  }
+  return got;
 }
 
 Result<void> File::write_at(Bytes data, std::uint64_t offset) const {
@@ -111,12 +146,8 @@ Result<void> File::write_uncached_at(Bytes data, std::uint64_t offset) const {
     only_cached.store(true, std::memory_order_relaxed);
   }
   WH_TRY(write_at(data, offset));
-  // A window at a time: few calls, and the disk sees long runs.
-  const std::uint64_t end = offset + data.size();
-  if (end / kWriteBackBytes > offset / kWriteBackBytes) {
-    const std::uint64_t window = (end / kWriteBackBytes - 1) * kWriteBackBytes;
-    ::sync_file_range(fd_.get(), static_cast<off_t>(window), kWriteBackBytes,
-                      SYNC_FILE_RANGE_WRITE);
+  if (const auto window = window_behind(offset, offset + data.size())) {
+    ::sync_file_range(fd_.get(), static_cast<off_t>(*window), kWindowBytes, SYNC_FILE_RANGE_WRITE);
   }
   return {};
 }

@@ -91,9 +91,34 @@ TEST_F(FileTest, UncachedWritesDoNotStayInMemory) {
   EXPECT_LT(cached(), kept / 2);
 }
 
+// The same bytes, whatever the file system can do, over several windows and past the end.
+TEST_F(FileTest, UncachedReadsAreReads) {
+  constexpr std::size_t kPiece = 256 * kKiB + 1;
+  ByteVector data(70 * kPiece + 5);
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::byte>(i * 7 >> 9);
+  const auto check = [&](const File& file) {
+    ASSERT_TRUE(file.write_at(data, 0).has_value());
+    for (int round = 0; round < 2; ++round) {
+      ByteVector read;
+      while (true) {
+        ByteVector piece(kPiece);
+        const auto got = file.read_uncached_at(piece, read.size());
+        ASSERT_TRUE(got.has_value());
+        read.insert(read.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(*got));
+        if (*got < kPiece) break;
+      }
+      EXPECT_EQ(read, data);
+    }
+  };
+  check(file_);
+  const File in_memory(Fd(::memfd_create("uncached", 0)));
+  check(in_memory);
+}
+
 TEST_F(FileTest, OffsetsThatTheKernelCannotTakeAreErrors) {
   ByteVector buffer(1);
   EXPECT_FALSE(file_.read_at(buffer, UINT64_MAX).has_value());
+  EXPECT_FALSE(file_.read_uncached_at(buffer, UINT64_MAX).has_value());
   EXPECT_FALSE(file_.write_at(buffer, UINT64_MAX).has_value());
   EXPECT_FALSE(file_.write_uncached_at(buffer, UINT64_MAX).has_value());
   EXPECT_FALSE(file_.truncate(UINT64_MAX).has_value());

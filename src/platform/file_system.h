@@ -61,6 +61,10 @@ class File {
   [[nodiscard]] Result<FileStatus> status() const;
   // Fills `out` from `offset` unless the file ends first; returns the bytes read.
   [[nodiscard]] Result<std::size_t> read_at(MutableBytes out, std::uint64_t offset) const;
+  // The same for long files: what is read does not stay in memory unless it was there already, so
+  // that nothing that other programs have cached is driven out. Where the system cannot do that,
+  // it is given up again a window behind.
+  [[nodiscard]] Result<std::size_t> read_uncached_at(MutableBytes out, std::uint64_t offset) const;
   // Writes all of `data` at `offset`.
   [[nodiscard]] Result<void> write_at(Bytes data, std::uint64_t offset) const;
   // The same for long files: what is written goes on its way to disk at once and does not stay
@@ -88,7 +92,7 @@ class File {
 
  private:
   Fd fd_;
-  // The file system refused an uncached write. Several threads write: by atomic_ref only.
+  // The file system refused an uncached read or write. Several threads: by atomic_ref only.
   alignas(std::atomic_ref<bool>::required_alignment) mutable bool only_cached_ = false;
 };
 

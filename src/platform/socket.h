@@ -83,11 +83,15 @@ class Socket {
   [[nodiscard]] Address local() const;
   // Bytes handed to the kernel that the peer has not acknowledged; 0 where unknown.
   [[nodiscard]] std::uint64_t unacknowledged_bytes() const;
-  // Bytes that came from the peer so far, about: those included that nobody has received yet and
-  // those that wait for a lost one before them (with a loss now and then, megabytes that would
-  // seem to come all at once). Counts up to 2^32 segments and begins anew. nullopt where the
-  // kernel does not tell.
-  [[nodiscard]] std::optional<std::uint64_t> arrived_bytes() const;
+  // Segments of data that came from the peer so far, modulo 2^32, and how long they are just now.
+  // Those included that nobody has received yet and those that wait for a lost one before them
+  // (counted in order, megabytes would seem to come all at once after each loss). nullopt where
+  // the kernel does not tell.
+  struct Arrived {
+    std::uint32_t segments = 0;
+    std::uint32_t segment_bytes = 0;
+  };
+  [[nodiscard]] std::optional<Arrived> arrived() const;
   [[nodiscard]] int descriptor() const { return fd_.get(); }
 
  private:

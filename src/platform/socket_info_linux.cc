@@ -8,14 +8,14 @@
 
 namespace wormhole::platform {
 
-std::optional<std::uint64_t> Socket::arrived_bytes() const {
+std::optional<Socket::Arrived> Socket::arrived() const {
   tcp_info info = {};
   socklen_t bytes = sizeof info;
   if (::getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0) return std::nullopt;
   constexpr std::size_t kEnd =
       offsetof(tcp_info, tcpi_data_segs_in) + sizeof info.tcpi_data_segs_in;
   if (bytes < kEnd) return std::nullopt;  // before Linux 4.6
-  return std::uint64_t{info.tcpi_data_segs_in} * info.tcpi_rcv_mss;
+  return Arrived{.segments = info.tcpi_data_segs_in, .segment_bytes = info.tcpi_rcv_mss};
 }
 
 }  // namespace wormhole::platform

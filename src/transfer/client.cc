@@ -352,8 +352,8 @@ void Client::run_controller(Duration round_trip) {
   StreamController controller(round_trip, streams_granted_);
   while (!closing_ && !failed_.has_value()) {
     if (taker_ != nullptr) {
-      const std::uint64_t left = taker_->left_bytes().value_or(StreamController::kUnknown);
-      set_streams(controller.on_sample(clock_.now(), arrived_bytes(), left, further_streams_));
+      set_streams(
+          controller.on_sample(clock_.now(), count_arrived(), left_on_wire(), further_streams_));
     } else {
       controller.on_pause();
     }
@@ -486,10 +486,33 @@ std::uint64_t Client::wire_bytes() const {
 }
 
 // By the kernel's count: with sixty streams, whole frames alone would be megabytes too coarse.
-std::uint64_t Client::arrived_bytes() const {
-  return over_connections([](const session::Connection& connection) {
-    return connection.socket.arrived_bytes().value_or(connection.reader->wire_bytes());
-  });
+std::uint64_t Client::count_arrived() {
+  const auto count = [](const session::Connection& connection, Arrivals& so_far) {
+    const auto now = connection.socket.arrived();
+    if (!now.has_value()) {
+      so_far.bytes = connection.reader->wire_bytes();
+      return;
+    }
+    so_far.bytes += std::uint64_t{now->segments - so_far.segments} * now->segment_bytes;
+    so_far.segments = now->segments;
+  };
+  count(*first_, first_arrivals_);
+  arrived_bytes_ = first_arrivals_.bytes;
+  for (const auto& stream : streams_) {
+    if (stream->connection != nullptr) count(*stream->connection, stream->arrivals);
+    arrived_bytes_ += stream->arrivals.bytes;
+  }
+  return arrived_bytes_;
+}
+
+// Compressed as what came so far.
+std::uint64_t Client::left_on_wire() const {
+  const auto left = taker_->left_bytes();
+  if (!left.has_value()) return StreamController::kUnknown;
+  const std::uint64_t came = taker_->taken_bytes();
+  if (came <= arrived_bytes_) return *left;
+  return static_cast<std::uint64_t>(
+      static_cast<double>(*left) * static_cast<double>(arrived_bytes_) / static_cast<double>(came));
 }
 
 }  // namespace wormhole::transfer

@@ -80,8 +80,14 @@ class Client {
 
  private:
   class Lister;
+  // Of one connection, as last counted.
+  struct Arrivals {
+    std::uint32_t segments = 0;
+    std::uint64_t bytes = 0;
+  };
   struct Stream {
     std::unique_ptr<session::Connection> connection;
+    Arrivals arrivals;
     std::thread thread;
     bool ending = false;  // not wanted any more
     bool over = false;    // never came, was not let in, or ended
@@ -101,7 +107,9 @@ class Client {
   // Likewise, the next two.
   template <typename Count>
   [[nodiscard]] std::uint64_t over_connections(const Count& count) const;
-  [[nodiscard]] std::uint64_t arrived_bytes() const;
+  // Bytes that arrived on the wire in all, by now.
+  std::uint64_t count_arrived();
+  [[nodiscard]] std::uint64_t left_on_wire() const;
   void session_failed(const Error& how);
   // Whose answer that is. Null: late words about a request that ended. kProtocol: nobody's.
   Result<std::shared_ptr<Taker>> taker_of(std::uint32_t request);
@@ -126,6 +134,8 @@ class Client {
 
   mutable std::mutex mutex_;                      // guards what follows
   std::vector<std::unique_ptr<Stream>> streams_;  // ended ones too: a number is used once
+  Arrivals first_arrivals_;
+  std::uint64_t arrived_bytes_ = 0;
   std::shared_ptr<Taker> taker_;
   Lister* lister_ = nullptr;
   std::uint32_t last_request_ = 0;

@@ -6,9 +6,12 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/limits.h"
 
 namespace wormhole::transfer {
 namespace {
+
+static_assert(wire::kFramePayloadMaxBytes <= kBlockBytes, "a context's buffer holds any frame");
 
 // Worth its expanding at the other end.
 constexpr std::size_t kSavedMin = 16;  // the sixteenth part
@@ -51,7 +54,14 @@ std::size_t compress_lz4(Bytes in, MutableBytes out) {
 }
 
 // These two: whether exactly out.size() bytes came of it; they never write past them.
+
+// One frame of RFC 8878 and nothing else: the library would also take several, skippable ones, and
+// those of its versions before the standard, by decoders that nobody else exercises any more.
 bool expand_zstd(ZSTD_DCtx* context, Bytes in, MutableBytes out) {
+  if (in.size() < sizeof(std::uint32_t) || load_le<std::uint32_t>(in.data()) != ZSTD_MAGICNUMBER ||
+      ZSTD_findFrameCompressedSize(in.data(), in.size()) != in.size()) {
+    return false;
+  }
   return ZSTD_decompressDCtx(context, out.data(), out.size(), in.data(), in.size()) == out.size();
 }
 

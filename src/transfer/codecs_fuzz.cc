@@ -12,6 +12,7 @@ void fuzz_codecs(Bytes input) {
   static Codecs codecs(1);
   if (input.size() > kBlockBytes) return;
   Block expanding = pool.acquire();
+  std::ranges::fill(expanding.payload(), std::byte{0x5a});
   std::ranges::copy(input, expanding.payload().begin());
   const auto header = codecs.expand(expanding, static_cast<std::uint32_t>(input.size()));
   if (!header.has_value()) {
@@ -20,6 +21,9 @@ void fuzz_codecs(Bytes input) {
     return;
   }
   WH_CHECK(header->plain_bytes > 0 && header->plain_bytes <= kBlockBytes);
+  const std::size_t touched = std::max<std::size_t>(header->plain_bytes, input.size());
+  WH_CHECK(std::ranges::all_of(expanding.payload().subspan(touched),
+                               [](std::byte one) { return one == std::byte{0x5a}; }));
   // What it says compresses again, or does not, and comes back the same.
   const Bytes plain = Bytes(expanding.payload()).first(header->plain_bytes);
   const ByteVector before(plain.begin(), plain.end());

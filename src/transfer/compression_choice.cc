@@ -22,9 +22,13 @@ constexpr std::array<Usual, kEfforts> kUsual{{{0, 1},
 
 // A frame says this much of what the next ones will be like.
 constexpr double kWeight = 0.125;
-// What was measured holds for so many frames, about as long as a second.
+// One frame that took so many times as long, or as short, says no more than that: its thread was
+// not running.
+constexpr double kSurpriseMax = 4;
+// What was measured of an effort holds for so many frames of others.
 constexpr std::uint32_t kAgeMax = 256;
-// While nothing is compressed, what compressing did is forgotten by and by: other files come.
+// While nothing is compressed, what compressing did is forgotten by and by: other files come, and
+// the machine has time again.
 constexpr double kForgetting = 1.0 / 256;
 // The kernel's pace is that of about so long.
 constexpr std::chrono::duration<double> kPaceMemory = 500ms;
@@ -88,8 +92,10 @@ Effort CompressionChoice::effort_for(std::uint64_t file, Bytes payload) {
   last_ = cheapest();
   if (last_ == Effort::kNone) {
     for (std::size_t effort = 1; effort < kEfforts; ++effort) {
-      double& left = efforts_[effort].left;
-      left += kForgetting * (kUsual[effort].left - left);
+      Measured& measured = efforts_[effort];
+      measured.left += kForgetting * (kUsual[effort].left - measured.left);
+      measured.seconds_per_byte +=
+          kForgetting * (kUsual[effort].seconds_per_byte - measured.seconds_per_byte);
     }
     return Effort::kNone;
   }
@@ -113,18 +119,22 @@ void CompressionChoice::on_compressed(Effort effort, std::uint64_t plain, std::u
     return;
   }
   fruitless_ = 0;
-  const double seconds = std::chrono::duration<double>(took).count() / static_cast<double>(plain);
-  const double remains = static_cast<double>(left) / static_cast<double>(plain);
   const auto used = static_cast<std::size_t>(effort);
-  const double slower = seconds / efforts_[used].seconds_per_byte;
-  const double larger = remains / efforts_[used].left;
+  Measured& own = efforts_[used];
+  const double seconds = std::chrono::duration<double>(took).count() / static_cast<double>(plain);
+  own.seconds_per_byte += kWeight * (std::clamp(seconds, own.seconds_per_byte / kSurpriseMax,
+                                                own.seconds_per_byte * kSurpriseMax) -
+                                     own.seconds_per_byte);
+  own.left += kWeight * (static_cast<double>(left) / static_cast<double>(plain) - own.left);
+  own.age = 0;
+  // Those that were not used lately are as far from what is usual.
+  const double slower = own.seconds_per_byte / kUsual[used].seconds_per_byte;
+  const double larger = own.left / kUsual[used].left;
   for (std::size_t other = 1; other < kEfforts; ++other) {
     Measured& measured = efforts_[other];
-    measured.age = other == used ? 0 : std::max(measured.age, measured.age + 1);
-    // Those that were not used lately are as far from what was thought.
-    if (other != used && measured.age < kAgeMax) continue;
-    measured.seconds_per_byte *= 1 + kWeight * (slower - 1);
-    measured.left = std::min(1.0, measured.left * (1 + kWeight * (larger - 1)));
+    if (other == used || (measured.age < kAgeMax && ++measured.age < kAgeMax)) continue;
+    measured.seconds_per_byte = slower * kUsual[other].seconds_per_byte;
+    measured.left = std::min(1.0, larger * kUsual[other].left);
   }
 }
 

@@ -37,7 +37,7 @@ class CompressionChoice {
   struct Measured {
     double seconds_per_byte = 0;     // of plain data
     double left = 1;                 // of a byte
-    std::uint32_t age = UINT32_MAX;  // frames of others since it was used
+    std::uint32_t age = UINT32_MAX;  // frames of others since it was used; at most about 256
   };
   [[nodiscard]] Effort cheapest() const;
 

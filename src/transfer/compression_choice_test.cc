@@ -97,6 +97,19 @@ TEST_F(CompressionChoiceTest, ABusyMachineCompressesLess) {
   EXPECT_NE(send(1, 10, text_), Effort::kNone);
   machine_.slower = 1000;
   EXPECT_EQ(send(500, 10, text_), Effort::kNone);
+  machine_.slower = 1;
+  EXPECT_EQ(send(1500, 10, text_), Effort::kZstd3) << "it has time again";
+}
+
+TEST_F(CompressionChoiceTest, OneLongPauseIsForgotten) {
+  for (const double slower : {10.0, 1000.0, 100'000.0}) {
+    choice_ = CompressionChoice();
+    send(1, 12, text_);
+    machine_.slower = slower;  // its thread did not run
+    send(1, 12, text_);
+    machine_.slower = 1;
+    EXPECT_EQ(send(100, 12, text_), Effort::kZstd3) << slower;
+  }
 }
 
 TEST_F(CompressionChoiceTest, WhatHardlyGetsSmallerIsLeftAloneOnAFastLink) {

@@ -14,6 +14,9 @@
 namespace wormhole::transfer {
 namespace {
 
+// What one frame says of how much the next ones will be compressed.
+constexpr double kShareWeight = 0.125;
+
 // What packs are to the choice of compression: one more file.
 constexpr std::uint64_t kPacks = UINT64_MAX;
 
@@ -44,9 +47,9 @@ bool may_leave(const SegmentWork& work, std::uint64_t length) {
 
 }  // namespace
 
-DataSender::DataSender(session::SealedWriter& writer, GivenCounters& counters, bool plain,
-                       Codecs* codecs)
-    : writer_(writer), counters_(counters), plain_(plain), codecs_(codecs) {}
+DataSender::DataSender(session::SealedWriter& writer, GivenCounters& counters, const Clock& clock,
+                       bool plain, Codecs* codecs)
+    : writer_(writer), counters_(counters), clock_(clock), plain_(plain), codecs_(codecs) {}
 
 void DataSender::take(Work work) {
   WH_CHECK(!work_.has_value());
@@ -55,7 +58,7 @@ void DataSender::take(Work work) {
 
 Result<void> DataSender::step(Block& block, bool last) {
   WH_CHECK(work_.has_value());
-  const TimePoint began = SystemClock().now();
+  const TimePoint began = clock_.now();
   if (auto* pack = std::get_if<PackWork>(&*work_)) {
     const Result<void> sent = send_pack(block, *pack);
     work_.reset();
@@ -70,7 +73,7 @@ Result<void> DataSender::step(Block& block, bool last) {
 }
 
 std::size_t DataSender::frame_bytes() const {
-  return SystemClock().now() - last_sent_ > kPause ? kFirstFrameBytes : frame_bytes_;
+  return clock_.now() - last_sent_ > kPause ? kFirstFrameBytes : frame_bytes_;
 }
 
 StreamPaces::Pace DataSender::pace() const {
@@ -101,7 +104,7 @@ void DataSender::count_delivered(TimePoint began, TimePoint now) {
 }
 
 void DataSender::adapt(TimePoint began) {
-  const TimePoint now = SystemClock().now();
+  const TimePoint now = clock_.now();
   count_delivered(began, now);
   if (began - last_sent_ > kPause) frame_bytes_ = kFirstFrameBytes;
   if (now - began > kFrameTooLong) {
@@ -178,7 +181,7 @@ Result<void> DataSender::step_segment(Block& block, SegmentWork& work, bool last
 
 Result<void> DataSender::send_block(Block& block, SegmentWork& work, std::size_t length,
                                     bool followed) {
-  const auto got = work.opened->read_at(block.payload().first(length), work.offset);
+  const auto got = work.file->read(*work.opened, block.payload().first(length), work.offset);
   if (!got.has_value()) return send_failed(block, *work.file, got.error());
   if (*got != length) return send_failed(block, *work.file, changed(*work.file));
   if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));
@@ -195,14 +198,18 @@ Result<void> DataSender::send_block(Block& block, SegmentWork& work, std::size_t
 
 Result<void> DataSender::send_data(wire::FrameHeader header, Block& block) {
   if (codecs_ == nullptr) return writer_.send(header, block);
+  const double plain_bytes = header.payload_bytes;
   if (const auto compressed = compress(header, block)) {
     header.type = wire::FrameType::kCompressed;
     header.payload_bytes = *compressed;
   }
-  const TimePoint began = SystemClock().now();
+  const TimePoint began = clock_.now();
   WH_TRY(writer_.send(header, block));
-  const TimePoint now = SystemClock().now();
+  const TimePoint now = clock_.now();
   choice_.on_sent(header.payload_bytes, now - began, now);
+  if (plain_bytes > 0) {
+    wire_share_ += kShareWeight * (header.payload_bytes / plain_bytes - wire_share_);
+  }
   return {};
 }
 
@@ -211,10 +218,10 @@ std::optional<std::uint32_t> DataSender::compress(const wire::FrameHeader& heade
   const Effort effort =
       choice_.effort_for(file, Bytes(block.payload()).first(header.payload_bytes));
   if (effort == Effort::kNone) return std::nullopt;
-  const TimePoint began = SystemClock().now();
+  const TimePoint began = clock_.now();
   const auto compressed = codecs_->compress(effort, header.type, block, header.payload_bytes);
   choice_.on_compressed(effort, header.payload_bytes, compressed.value_or(header.payload_bytes),
-                        SystemClock().now() - began);
+                        clock_.now() - began);
   return compressed;
 }
 
@@ -234,7 +241,7 @@ Result<void> DataSender::send_hole(Block& block, SegmentWork& work, std::uint64_
 // Unencrypted: what sendfile sends is read once more by the kernel, so its hash, taken from our
 // own reading, goes behind it sealed; the taker counts the range only when the two agree.
 Result<void> DataSender::send_plain_block(Block& block, SegmentWork& work, std::size_t length) {
-  const auto got = work.opened->read_at(block.payload().first(length), work.offset);
+  const auto got = work.file->read(*work.opened, block.payload().first(length), work.offset);
   if (!got.has_value()) return send_failed(block, *work.file, got.error());
   if (*got != length) return send_failed(block, *work.file, changed(*work.file));
   if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));

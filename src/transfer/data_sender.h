@@ -46,7 +46,8 @@ inline constexpr std::chrono::milliseconds kPaceMemory{500};
 class DataSender {
  public:
   // `plain`: both ends asked for unencrypted data. `codecs`: null where nothing may be compressed.
-  DataSender(session::SealedWriter& writer, GivenCounters& counters, bool plain, Codecs* codecs);
+  DataSender(session::SealedWriter& writer, GivenCounters& counters, const Clock& clock, bool plain,
+             Codecs* codecs);
 
   // What a frame may hold now.
   [[nodiscard]] std::size_t frame_bytes() const;
@@ -54,6 +55,8 @@ class DataSender {
   // It cannot send whole blocks at once.
   [[nodiscard]] bool is_slow() const { return frame_bytes_ < kBlockBytes; }
   [[nodiscard]] StreamPaces::Pace pace() const;
+  // What a byte of file data came to on the wire lately: less than one where it is compressed.
+  [[nodiscard]] double wire_share() const { return wire_share_; }
   // Bytes of the work in hand that may be given back.
   [[nodiscard]] std::uint64_t rest_bytes() const;
   // This stream has become too slow for what it has in hand: others should have most of it.
@@ -85,11 +88,13 @@ class DataSender {
 
   session::SealedWriter& writer_;
   GivenCounters& counters_;
+  const Clock& clock_;
   const bool plain_;
   Codecs* const codecs_;
   CompressionChoice choice_;
   std::size_t frame_bytes_ = kFirstFrameBytes;
   TimePoint last_sent_{};
+  double wire_share_ = 1;
   std::uint64_t delivered_ = 0;  // of the stream, in all
   double recent_bytes_ = 0;      // delivered; both fade
   double recent_seconds_ = 0;

@@ -54,7 +54,8 @@ class DataSenderTest : public ::testing::Test {
   Block block_ = pool_.acquire();
   Block sending_block_ = pool_.acquire();
   GivenCounters counters_;
-  DataSender sender_{*pair_.near().writer, counters_, /*plain=*/false, nullptr};
+  const SystemClock clock_;
+  DataSender sender_{*pair_.near().writer, counters_, clock_, /*plain=*/false, nullptr};
 };
 
 TEST_F(DataSenderTest, APackIsSentWholeAndCounted) {
@@ -208,12 +209,126 @@ TEST_F(DataSenderTest, AFailureIsSaidOnceByAllStreams) {
   sender_.take(segment(file, 0, kBlockBytes));
   ASSERT_TRUE(sender_.step(sending_block_, false).has_value());
   EXPECT_EQ(failed(receive()).file, 1U);
-  DataSender other(*pair_.near().writer, counters_, false, nullptr);
+  DataSender other(*pair_.near().writer, counters_, clock_, false, nullptr);
   other.take(segment(file, kBlockBytes, kBlockBytes));
   ASSERT_TRUE(other.step(sending_block_, false).has_value());
   EXPECT_FALSE(other.has_work());
   ASSERT_TRUE(other.send_end(sending_block_).has_value());
   EXPECT_EQ(receive().type, FrameType::kEndStream) << "nothing in between";
+}
+
+// Time passes by sending alone: a megabyte a second.
+class SlowPathClock final : public Clock {
+ public:
+  explicit SlowPathClock(const session::SealedWriter& writer) : writer_(writer) {}
+  [[nodiscard]] TimePoint now() const override {
+    return TimePoint(std::chrono::hours(1)) + std::chrono::microseconds(writer_.wire_bytes());
+  }
+
+ private:
+  const session::SealedWriter& writer_;
+};
+
+std::string words(std::size_t size) {
+  std::string text;
+  while (text.size() < size)
+    text += "the " + std::to_string(text.size() * 7) + "th of many words\n";
+  text.resize(size);
+  return text;
+}
+
+class SlowPathTest : public DataSenderTest {
+ protected:
+  // What is received next, expanded; `compressed` counts those that had to be.
+  wire::FrameHeader expanded() {
+    wire::FrameHeader header = receive();
+    if (header.type != FrameType::kCompressed) return header;
+    ++compressed_;
+    const auto inner = codecs_.expand(block_, header.payload_bytes);
+    EXPECT_TRUE(inner.has_value());
+    header.type = inner->type;
+    header.payload_bytes = inner->plain_bytes;
+    return header;
+  }
+
+  Codecs codecs_;
+  const SlowPathClock slow_{*pair_.near().writer};
+  DataSender slow_sender_{*pair_.near().writer, counters_, slow_, /*plain=*/false, &codecs_};
+  int compressed_ = 0;
+};
+
+TEST_F(SlowPathTest, TextIsCompressedAndArrivesAsItWas) {
+  const std::string text = words(3 * kBlockBytes + 1000);
+  there_.write("f", text);
+  slow_sender_.take(segment(given("f", 1), 0, text.size()));
+  std::thread sending([this] {
+    while (slow_sender_.has_work()) {
+      ASSERT_TRUE(slow_sender_.step(sending_block_, false).has_value());
+    }
+  });
+  std::string arrived;
+  while (arrived.size() < text.size()) {
+    const auto header = expanded();
+    ASSERT_EQ(header.type, FrameType::kData);
+    ASSERT_EQ(header.offset, arrived.size());
+    arrived += as_text(Bytes(block_.payload()).first(header.payload_bytes));
+  }
+  sending.join();
+  EXPECT_EQ(arrived, text);
+  EXPECT_GT(compressed_, 2);
+  EXPECT_EQ(counters_.data_bytes, text.size()) << "bytes of the file, not of the wire";
+  EXPECT_LT(slow_sender_.wire_share(), 0.7);
+  EXPECT_LT(pair_.near().writer->wire_bytes(), text.size() / 2);
+}
+
+TEST_F(SlowPathTest, PacksAreCompressedToo) {
+  const std::string text = words(40'000);
+  for (const char* name : {"a", "b", "c"}) there_.write(name, text);
+  std::uint64_t id = 0;
+  for (int round = 0; round < 3; ++round) {
+    PackWork pack;
+    for (const char* name : {"a", "b", "c"}) pack.files.push_back(given(name, ++id));
+    slow_sender_.take(std::move(pack));
+    ASSERT_TRUE(slow_sender_.step(sending_block_, false).has_value());
+    const auto header = expanded();
+    ASSERT_EQ(header.type, FrameType::kPack);
+    wire::PackReader reader(Bytes(block_.payload()).first(header.payload_bytes));
+    for (int file = 0; file < 3; ++file) EXPECT_EQ(as_text(reader.next().value()->data), text);
+    EXPECT_FALSE(reader.next().value().has_value());
+  }
+  EXPECT_EQ(compressed_, 2) << "the first shows how slow the path is";
+}
+
+TEST_F(SlowPathTest, AFileThatChangedIsReportedBehindCompressedFrames) {
+  const std::string text = words(2 * kBlockBytes);
+  there_.write("f", text);
+  slow_sender_.take(segment(given("f", 1), 0, text.size()));
+  ASSERT_TRUE(slow_sender_.step(sending_block_, true).has_value());
+  EXPECT_EQ(expanded().type, FrameType::kData);
+  ASSERT_TRUE(slow_sender_.step(sending_block_, true).has_value());
+  EXPECT_EQ(expanded().type, FrameType::kData);
+  EXPECT_EQ(compressed_, 1);
+  there_.write("f", "short");
+  while (slow_sender_.has_work()) {
+    ASSERT_TRUE(slow_sender_.step(sending_block_, true).has_value());
+    const auto header = expanded();
+    if (header.type == FrameType::kData) continue;
+    EXPECT_EQ(failed(header).code, wire::FailureCode::kChanged);
+  }
+}
+
+TEST_F(SlowPathTest, ThePaceIsWhatTheOtherEndHas) {
+  const std::string text(kBlockBytes, 'x');
+  there_.write("f", text);
+  EXPECT_EQ(slow_sender_.pace().bytes_per_second, 0);
+  slow_sender_.take(segment(given("f", 1), 0, text.size()));
+  while (slow_sender_.has_work()) {
+    ASSERT_TRUE(slow_sender_.step(sending_block_, true).has_value());
+    expanded();
+  }
+  const auto pace = slow_sender_.pace();
+  EXPECT_GT(pace.bytes_per_second, 0.2e6);
+  EXPECT_LT(pace.bytes_per_second, 2e6);
 }
 
 }  // namespace

@@ -23,6 +23,12 @@ struct GivenFile {
   std::string name;
   platform::FileStatus status;  // as announced; the bytes sent must be of this version
   bool sparse = false;
+  bool uncached = false;  // it is too long to stay in memory
+
+  [[nodiscard]] Result<std::size_t> read(const platform::File& opened, MutableBytes out,
+                                         std::uint64_t offset) const {
+    return uncached ? opened.read_uncached_at(out, offset) : opened.read_at(out, offset);
+  }
 
   // The taker asked for it (guarded by the giver's mutex).
   bool wanted = false;

@@ -1,6 +1,7 @@
 #include "transfer/giver.h"
 
 #include "base/limits.h"
+#include "platform/process.h"
 #include "transfer/failure.h"
 #include "transfer/tree_walker.h"
 
@@ -13,6 +14,11 @@ constexpr std::size_t kAnnouncedMax = std::size_t{2} * kOpenEntriesMax;
 
 // A stream that comes too late looks again so soon: its backlog leaves meanwhile.
 constexpr std::chrono::milliseconds kLateStreamWait{20};
+
+// What so many bytes of files will come to on the wire, as compressed as that stream's lately.
+std::uint64_t on_wire(std::uint64_t bytes, const DataSender& sender) {
+  return static_cast<std::uint64_t>(sender.wire_share() * static_cast<double>(bytes));
+}
 
 Error broken(std::string_view what, std::string_view why) {
   return {.code = Code::kProtocol,
@@ -118,6 +124,7 @@ class Giver::Walk final : public WalkSink {
     file->name = std::move(found.name);
     file->status = found.status;
     file->sparse = sparse;
+    file->uncached = found.status.size_bytes > giver_.cached_file_max_bytes_;
     sweep(request);
     request.announced.emplace(id, file);
     // Sent once its announcement has left, so that no stream waits long for the entry.
@@ -159,7 +166,10 @@ class Giver::Walk final : public WalkSink {
 };
 
 Giver::Giver(const Shares& shares, ControlWriter& control)
-    : shares_(shares), control_(control), walker_([this] { run_walker(); }) {}
+    : shares_(shares),
+      control_(control),
+      cached_file_max_bytes_(platform::memory_bytes() / kCachedPartOfMemory),
+      walker_([this] { run_walker(); }) {}
 
 Giver::~Giver() {
   stop();
@@ -306,7 +316,7 @@ std::optional<Work> Giver::next_waiting(unsigned stream, const DataSender& sende
       return std::nullopt;
     }
     paces_.report(stream, pace);
-    if (!work_.empty() && paces_.comes_too_late(stream, work_.waiting_bytes())) {
+    if (!work_.empty() && paces_.comes_too_late(stream, on_wire(work_.waiting_bytes(), sender))) {
       work_ready_.wait_for(lock, kLateStreamWait);
       continue;
     }
@@ -336,7 +346,8 @@ bool Giver::comes_too_late(unsigned stream, const DataSender& sender) {
   const StreamPaces::Pace pace = sender.pace();
   std::scoped_lock lock(mutex_);
   paces_.report(stream, pace);
-  return paces_.comes_too_late(stream, work_.waiting_bytes() + sender.rest_bytes());
+  return paces_.comes_too_late(stream,
+                               on_wire(work_.waiting_bytes() + sender.rest_bytes(), sender));
 }
 
 bool Giver::is_ending(unsigned stream) const {

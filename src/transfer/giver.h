@@ -89,6 +89,7 @@ class Giver {
 
   const Shares& shares_;
   ControlWriter& control_;
+  const std::uint64_t cached_file_max_bytes_;
   GivenCounters counters_;
 
   mutable std::mutex mutex_;

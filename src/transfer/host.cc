@@ -10,6 +10,7 @@ Host::Host(const Shares& shares, BlockPool& pool, const Clock& clock, bool allow
            HostEvents& events, std::function<void(const session::SessionId&)> forget)
     : shares_(shares),
       pool_(pool),
+      clock_(clock),
       allow_plain_(allow_plain),
       events_(events),
       forget_(std::move(forget)),
@@ -37,7 +38,7 @@ void Host::on_session(std::unique_ptr<session::Connection> first) {
         finished_.push_back(id);
         over_.notify_all();
       };
-      sessions_[id] = std::make_unique<HostSession>(shares_, pool_, codecs_, watchdog_,
+      sessions_[id] = std::make_unique<HostSession>(shares_, pool_, codecs_, clock_, watchdog_,
                                                     std::move(first), allow_plain_, on_over);
     }
   }

@@ -52,6 +52,7 @@ class Host {
 
   const Shares& shares_;
   BlockPool& pool_;
+  const Clock& clock_;
   Codecs codecs_;  // of all sessions
   const bool allow_plain_;
   HostEvents& events_;

@@ -55,12 +55,13 @@ class HostSession::FirstConnectionData final : public DataSource {
   std::optional<DataSender> sender_;
 };
 
-HostSession::HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, Watchdog& watchdog,
-                         std::unique_ptr<session::Connection> first, bool allow_plain,
-                         std::function<void()> on_over)
+HostSession::HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, const Clock& clock,
+                         Watchdog& watchdog, std::unique_ptr<session::Connection> first,
+                         bool allow_plain, std::function<void()> on_over)
     : allow_plain_(allow_plain),
       pool_(pool),
       codecs_(codecs),
+      clock_(clock),
       watchdog_(watchdog),
       on_over_(std::move(on_over)),
       first_(std::move(first)),
@@ -200,7 +201,7 @@ void HostSession::run_stream(Stream& stream) {
 }
 
 DataSender HostSession::make_sender(session::SealedWriter& writer) {
-  return {writer, giver_.counters(), plain_, compression_ ? &codecs_ : nullptr};
+  return {writer, giver_.counters(), clock_, plain_, compression_ && !plain_ ? &codecs_ : nullptr};
 }
 
 Result<void> HostSession::give(session::Connection& connection) {

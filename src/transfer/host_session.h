@@ -27,8 +27,8 @@ namespace wormhole::transfer {
 
 class HostSession {
  public:
-  HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, Watchdog& watchdog,
-              std::unique_ptr<session::Connection> first, bool allow_plain,
+  HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, const Clock& clock,
+              Watchdog& watchdog, std::unique_ptr<session::Connection> first, bool allow_plain,
               std::function<void()> on_over);
   ~HostSession();
   HostSession(const HostSession&) = delete;
@@ -73,6 +73,7 @@ class HostSession {
   const bool allow_plain_;
   BlockPool& pool_;
   Codecs& codecs_;
+  const Clock& clock_;
   Watchdog& watchdog_;
   const std::function<void()> on_over_;
   const std::unique_ptr<session::Connection> first_;

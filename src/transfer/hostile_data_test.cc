@@ -229,7 +229,7 @@ std::vector<Attack> compressed_attacks() {
     return block;
   };
   const auto send = [](Talk& talk, std::uint8_t codec, std::uint8_t type, std::uint32_t plain_bytes,
-                       const ByteVector& compressed) {
+                       const ByteVector& compressed, std::uint64_t id = 2) {
     ByteVector payload(wire::kCompressedHeaderBytes);
     payload[0] = std::byte(codec);
     payload[1] = std::byte(type);
@@ -238,7 +238,7 @@ std::vector<Attack> compressed_attacks() {
     talk.first.frame({.payload_bytes = static_cast<std::uint32_t>(payload.size()),
                       .type = FrameType::kCompressed,
                       .request = talk.request,
-                      .file = 2},
+                      .file = id},
                      payload);
   };
   std::vector<Attack> attacks;
@@ -267,6 +267,27 @@ std::vector<Attack> compressed_attacks() {
   add("declared-nothing", "out of bounds", [=](Talk& talk) { send(talk, 1, 2, 0, ten); });
   add("short", "not as long as declared", [=](Talk& talk) { send(talk, 1, 2, 11, ten); });
   add("noise", "damaged", [=](Talk& talk) { send(talk, 2, 2, 10, ten); });
+  // A frame of one raw block (RFC 8878 section 3.1.1).
+  ByteVector frame = {std::byte{0x28}, std::byte{0xb5}, std::byte{0x2f},
+                      std::byte{0xfd}, std::byte{0x20}, std::byte{10},
+                      std::byte{0x51}, std::byte{0},    std::byte{0}};
+  frame.insert(frame.end(), ten.begin() + 1, ten.end());
+  const auto with = [](ByteVector first, const ByteVector& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+  };
+  add("two-frames", "damaged", [=](Talk& talk) { send(talk, 2, 2, 20, with(frame, frame)); });
+  add("skippable-frame", "damaged", [=](Talk& talk) {
+    const ByteVector skippable = {std::byte{0x50}, std::byte{0x2a}, std::byte{0x4d},
+                                  std::byte{0x18}, std::byte{1},    std::byte{0},
+                                  std::byte{0},    std::byte{0},    std::byte{7}};
+    send(talk, 2, 2, 10, with(skippable, frame));
+  });
+  add("frame-of-a-version-before-the-standard", "damaged", [=](Talk& talk) {
+    ByteVector old = frame;
+    old[0] = std::byte{0x27};  // 0.7
+    send(talk, 2, 2, 10, old);
+  });
   add("unknown-codec", "unknown codec", [=](Talk& talk) { send(talk, 3, 2, 10, ten); });
   add("control", "never compressed", [=](Talk& talk) { send(talk, 1, 1, 10, ten); });
   add("compressed-again", "never compressed", [=](Talk& talk) { send(talk, 1, 8, 10, ten); });
@@ -276,15 +297,18 @@ std::vector<Attack> compressed_attacks() {
     send(talk, 1, 2, 5, {std::byte{0x50}, ten[1], ten[2], ten[3], ten[4], ten[5]});
   });
   // Nothing wrong: it arrives, and so do the scripts above.
-  attacks.push_back({.name = "compressed-well",
-                     .ends = std::nullopt,
-                     .arrives = {{"ok", std::string(kOkContent)}, {"x", "0123456789"}},
-                     .script = answer([=](Talk& talk) {
-                       talk.begin_well();
-                       talk.entries(2, {file(0, "x", 10)});
-                       send(talk, 1, 2, 10, ten);
-                       talk.end_well(3);
-                     })});
+  attacks.push_back(
+      {.name = "compressed-well",
+       .ends = std::nullopt,
+       .arrives = {{"ok", std::string(kOkContent)}, {"x", "0123456789"}, {"y", "0123456789"}},
+       .script = answer([=](Talk& talk) {
+         talk.begin_well();
+         talk.entries(2, {file(0, "x", 10)});
+         send(talk, 1, 2, 10, ten);
+         talk.entries(3, {file(0, "y", 10)});
+         send(talk, 2, 2, 10, frame, 3);
+         talk.end_well(4);
+       })});
   return attacks;
 }
 

@@ -37,10 +37,10 @@ constexpr int kWindowsFallen = 4;
 // Less than this is a pause between files, no rate.
 constexpr double kIdleBytesPerSecond = 64 * 1024;
 
-// A growth that brings nothing is taken back after one window; after one that brought much, only
-// after so many: there, streams add up because of losses, and those just begun seem to be enough
+// A growth that brings nothing is taken back after one window; behind one that brought much, only
+// after so long: there, streams add up because of losses, and those just begun seem to be enough
 // until each has met its first.
-constexpr int kPatientWindows = 25;
+constexpr Duration kPatience = 10s;
 
 // At first each step is long: a path that needs sixty streams should have them within seconds.
 constexpr unsigned kFirstFactor = 4;
@@ -83,6 +83,7 @@ void StreamController::await_streams(TimePoint now) {
 void StreamController::on_pause() {
   // A growth under way is judged by nothing now: what it brought stays until the next.
   before_growth_ = 0;
+  patient_until_ = TimePoint{};
   last_rate_ = 0;
   window_began_ = TimePoint{};
   windows_fallen_ = 0;
@@ -105,7 +106,6 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t arrived_bytes,
   };
   const auto rate = [&] {
     const std::chrono::duration<double> lasted = now - window_began_;
-    if (arrived_bytes < window_bytes_) return 0.0;  // the kernel's count began anew
     return static_cast<double>(arrived_bytes - window_bytes_) / lasted.count();
   };
   if (phase_ == Phase::kComing && phase_ends_ == TimePoint{}) {
@@ -174,18 +174,16 @@ void StreamController::on_rate(double bytes_per_second, std::uint64_t left_bytes
     }
     baseline_ = bytes_per_second;
     hold_for_ = kHoldFirst;
-    patience_ = kPatientWindows;
     if (gain >= kWorthMore && is_worth_a_trial(bytes_per_second, left_bytes)) {
       grow(now);
+      patient_until_ = now + kPatience;
     } else {
       hold(now);
     }
     return;
   }
-  if (patience_ > 0) {
-    --patience_;
-    return;
-  }
+  is_second_look_ = false;
+  if (now < patient_until_) return;
   retired_ = wanted_;
   wanted_ = before_growth_;
   factor_ = kLaterFactor;
@@ -218,6 +216,7 @@ void StreamController::grow(TimePoint now) {
 void StreamController::hold(TimePoint now) {
   before_growth_ = 0;
   windows_fallen_ = 0;
+  patient_until_ = TimePoint{};
   enter(Phase::kHolding, now, hold_for_);
   hold_for_ = std::min(2 * hold_for_, kHoldMax);
 }

@@ -31,9 +31,9 @@ class StreamController {
 
   static constexpr std::uint64_t kUnknown = UINT64_MAX;
 
-  // What has arrived in all, what is still to come (or kUnknown), and how many further streams
-  // carry it. Returns how many there should be. Called about every interval() while something is
-  // under way.
+  // What has arrived on the wire in all, what is still to come (or kUnknown), and how many further
+  // streams carry it. Returns how many there should be. Called about every interval() while
+  // something is under way.
   [[nodiscard]] unsigned on_sample(TimePoint now, std::uint64_t arrived_bytes,
                                    std::uint64_t left_bytes, unsigned up);
   // Nothing was under way for a while: rates begin anew.
@@ -62,8 +62,8 @@ class StreamController {
   double last_rate_ = 0;  // of the window before this one, at the same number of streams
   double baseline_ = 0;   // what growth must beat
   bool is_second_look_ = false;
-  int patience_ = 0;        // windows without a gain before a growth is taken back
-  int windows_fallen_ = 0;  // one after the other, while holding
+  TimePoint patient_until_{};  // a growth that brings nothing is not taken back before
+  int windows_fallen_ = 0;     // one after the other, while holding
   Phase phase_ = Phase::kComing;
   TimePoint phase_ends_{};  // the epoch: the phase begins with the next sample
   TimePoint window_began_{};

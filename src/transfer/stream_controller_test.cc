@@ -99,19 +99,6 @@ TEST(StreamController, LossyStreamsAddUpUntilTheLinkIsFull) {
   EXPECT_EQ(path.run(12s), 24U);
 }
 
-TEST(StreamController, ACountOfBytesThatBeginsAnewIsNoRate) {
-  StreamController controller(kRoundTrip, 63);
-  TimePoint now = TimePoint(1h);
-  std::uint64_t bytes = 0;
-  unsigned wanted = 0;
-  for (int tick = 0; tick < 100; ++tick) {
-    now += 100ms;
-    bytes = tick % 7 == 0 ? 0 : bytes + 1'000'000;
-    wanted = controller.on_sample(now, bytes, StreamController::kUnknown, kStreamsToBegin);
-  }
-  EXPECT_LE(wanted, 4 * kStreamsToBegin);
-}
-
 // Before its first loss a fresh stream is faster than it will be: twenty-four seem to be enough.
 TEST(StreamController, WhatWasGivenBackTooEarlyComesBack) {
   unsigned streams_then = 0;

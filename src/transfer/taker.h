@@ -49,6 +49,8 @@ class Taker {
   void allow_compressed(Codecs& codecs);
 
   [[nodiscard]] std::optional<TimePoint> first_byte() const;
+  // File bytes that came.
+  [[nodiscard]] std::uint64_t taken_bytes() const { return counters_.bytes; }
   // File bytes that are still to come, about: nullopt while more may be announced.
   [[nodiscard]] std::optional<std::uint64_t> left_bytes() const;
   [[nodiscard]] std::string shown_root() const { return tree_.shown_root(); }

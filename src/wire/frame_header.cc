@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "wire/compressed.h"
 
 namespace wormhole::wire {
 namespace {
@@ -41,7 +42,7 @@ constexpr PayloadLimits payload_limits(FrameType type) {
     case FrameType::kEndStream:
       return {0, 0};
     case FrameType::kCompressed:
-      return {9, kMost};
+      return {kCompressedHeaderBytes + 1, kMost};
   }
   return {1, 0};
 }
