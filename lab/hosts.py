@@ -43,6 +43,7 @@ class Host:
         self.directory = directory
         self.device = None  # set by links
         self.preload = None  # a library that is put into every program
+        self.extra_environment = {}  # of every program
         self._started = []
         self._resident = None
         for part in ("home", "cache", "config"):
@@ -63,7 +64,7 @@ class Host:
                        "TMPDIR": self.directory}
         if self.preload:
             environment["LD_PRELOAD"] = self.preload
-        environment.update(extra or {})
+        environment.update({**self.extra_environment, **(extra or {})})
         return environment
 
     def _inside(self, argv, private_run):

@@ -1,4 +1,4 @@
-"""Memory and system calls."""
+"""Memory, system calls and allocations."""
 
 import os
 
@@ -13,6 +13,7 @@ from rows.base import Outcome, Row, judged, present
 GB, GIB = 10 ** 9, 1 << 30
 FILE = "large.bin"
 BLOCK = 128 << 10
+CHUNK = 2 << 20
 
 
 def memory(context):
@@ -58,10 +59,50 @@ def system_calls(context):
                    notes=notes)
 
 
+def allocations(context):
+    """What a file longer by 1 GiB costs more, of either side: what is allocated once is no matter."""
+    counter = context.build_file("lab/count_allocations.so")
+    if not counter:
+        raise LabError("lab/count_allocations is not built")
+    counts = {"share": [], "get": []}
+    sizes = (GIB // 2, GIB // 2 + GIB)
+    for size in sizes:
+        with arena(context, None, size, disk="tmpfs") as place:
+            data.write_file(f"{place.source}/{FILE}", size, seed=1)
+            place.server.preload = place.client.preload = counter
+            written = {"share": place.server.path("allocations"),
+                       "get": place.client.path("allocations")}
+            place.server.extra_environment = {"WORMHOLE_LAB_ALLOCATIONS": written["share"]}
+            peer = Wormhole()
+            peer.start(place.server, place.source)
+            directory = place.fresh_directory()
+            try:
+                command = peer.fetch(place.client, FILE, directory)
+                measure.timed(place.client, command.argv,
+                              {**command.env, "WORMHOLE_LAB_ALLOCATIONS": written["get"]})
+            finally:
+                peer.stop()
+            if not data.same_file(f"{place.source}/{FILE}", os.path.join(directory, FILE)):
+                raise LabError("the fetched file is not the source")
+            for side, path in written.items():
+                with open(path) as text:
+                    counts[side].append(int(text.read()))
+    chunks = (sizes[1] - sizes[0]) / CHUNK
+    more = {side: max(longer - shorter, 0) / chunks for side, (shorter, longer) in counts.items()}
+    contestants = [{"name": side, "title": f"wormhole {side}", "encrypted": True, "error": "",
+                    "values": [value], "samples": []} for side, value in more.items()]
+    return Outcome([max(more.values())], contestants, contestants_unit="allocations / 2 MiB",
+                   notes=[f"{side}: {shorter} in all for 0.5 GiB, {longer} for 1.5 GiB"
+                          for side, (shorter, longer) in counts.items()])
+
+
 ROWS = [
     Row("memory", "Peak memory of either side, one file of 10 GB", promise="< 50 MB",
         aim="< 50 MB", aim_value=50.0, floor="< 50 MB", floor_value=50.0, unit="MB",
         lower_is_better=True, measure=memory),
+    Row("allocations", "Allocations per chunk of 2 MiB once it runs, the busier side", promise="0",
+        aim="0 (<= 0.05)", aim_value=0.05, unit="a chunk", lower_is_better=True, quick=False,
+        measure=allocations),
     Row("syscalls", "System calls per 128 KiB, the busier side", promise="1-2", aim="<= 1.1",
         aim_value=1.1, unit="calls", lower_is_better=True, measure=system_calls),
 ]

@@ -8,8 +8,6 @@ ROWS = [
     Row("copies", "RAM copies per chunk", promise="0-1",
         aim="0 in user space; sendfile unencrypted",
         not_yet="a count of copies"),
-    Row("allocations", "Allocations per chunk", promise="0", aim="0 after warm-up",
-        not_yet="the allocation hook"),
     Row("identical", "An identical 1 GB again", promise="< 1 s",
         aim="< 0.1 s in place, < 0.5 s elsewhere, < 64 KiB on the wire",
         not_yet="the chunk index"),
