@@ -26,6 +26,7 @@ import links  # noqa: E402
 import measure  # noqa: E402
 import page  # noqa: E402
 import peers  # noqa: E402
+import readme  # noqa: E402
 import report  # noqa: E402
 from arena import arena  # noqa: E402
 from contest import Contest, rate  # noqa: E402
@@ -302,6 +303,34 @@ class Reports(unittest.TestCase):
         for outside in ("http://", "https://", "<script", "src="):
             self.assertNotIn(outside, text)
         Balanced().feed(text)
+
+    def test_what_is_not_measured_anew_stays(self):
+        rows = [row for row, _ in self.ROWS]
+        with tempfile.TemporaryDirectory() as directory:
+            path = f"{directory}/r.json"
+            self.assertEqual(len(report.with_earlier(path, rows, [])), len(rows))
+            report.write_json(path, {}, self.results())
+            anew = report.row_result(rows[1], Outcome([0.5]))
+            results = report.with_earlier(path, rows, [anew])
+        self.assertEqual([row["name"] for row in results], [row.name for row in rows])
+        self.assertEqual([row["reached"]["median"] for row in results[:2]], [0.96, 0.5])
+
+    def test_the_tables_of_the_readme(self):
+        results = self.results()
+        results[0]["name"] = "lan-1g"
+        results[1]["name"] = readme.FILES
+        marked = "".join(f"before\n{readme.BEGIN.format(name)}\nold\n{readme.END}\nafter\n"
+                         for name in readme.TABLES)
+        text = readme.rewritten(marked, results)
+        self.assertNotIn("old", text)
+        self.assertIn("| A good row | 100.0 | **96.00** | - |", text)
+        self.assertIn("| A good row (`lan-1g`) | - | >= 0.99 | **0.960** x limit, short of it | 3 |",
+                      text)
+        self.assertIn("| A later row (`later`) | - | - | not yet: no index | - |", text)
+        self.assertEqual(readme.rewritten(text, results), text)
+        self.assertEqual(text.count("before"), 3)
+        with self.assertRaises(ValueError):
+            readme.rewritten("no marks", results)
 
     def test_the_rate_of_a_part_of_a_run(self):
         points = [(0, 0), (1, 10), (2, 40), (3, 70), (4, 71)]

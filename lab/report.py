@@ -121,6 +121,16 @@ def _cut(text, width):
     return text if len(text) <= width else text[:width - 3] + "..."
 
 
+def with_earlier(path, rows, results):
+    """`results`, and of the other rows what an earlier report says: all in the order of `rows`."""
+    found = {}
+    if os.path.exists(path):
+        with open(path) as file:
+            found = {row["name"]: row for row in json.load(file)["rows"]}
+    found.update({row["name"]: row for row in results})
+    return [found.get(row.name) or row_result(row) for row in rows]
+
+
 def write_json(path, head, results):
     with open(path, "w") as file:
         json.dump({"head": head, "rows": results}, file, indent=1, default=str)

@@ -15,7 +15,8 @@ SETTLED_SECONDS, END_SECONDS = 5, 0.5
 CHANGES = ((0, "rate 100mbit"), (5, "rate 30mbit"), (11, "rate 100mbit"))
 CHANGING_SIZE = 192 * MIB
 FAT_STREAMS = 8  # of iperf3: one alone is held back by its window
-SIZES = (256 * MIB, 48 * MIB)
+SIZES = (128 * MIB, 48 * MIB)
+CUBIC_SIZE = 256 * MIB  # it takes a few seconds to find how many streams are needed
 PEERS = ("scp", "rsyncd", "smb", "nfs", "gridftp", "http")
 NOTE = ("No tool is told which congestion control to use: the kernel's default applies to all, {}. "
         "iperf3 sends the same number of bytes, so both sides pay for the start.")
@@ -40,7 +41,7 @@ def contest(context, loss, cubic=False):
     with open("/proc/sys/net/ipv4/tcp_congestion_control") as text:
         note = NOTE.format("cubic" if cubic else text.read().strip())
     link = {**LINK, "loss": loss}
-    return hold(context, link, SIZES[context.quick],
+    return hold(context, link, CUBIC_SIZE if cubic else SIZES[context.quick],
                 ("wormhole",) if cubic else
                 ("iperf3", "wormhole", *(() if context.quick else PEERS)),
                 context.runs(full=5, quick=2), disk="tmpfs", cubic=cubic), note
