@@ -1,6 +1,7 @@
 // File: one open regular file.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -65,6 +66,16 @@ Result<std::size_t> read_all(MutableBytes out, std::uint64_t offset, const Read&
   return done;
 }
 
+// Memory is all there is of such a file: nothing of it can be given up.
+bool stands_in_memory(int fd) {
+  constexpr auto kTmpfs = 0x01021994U;  // statfs(2)
+  constexpr auto kRamfs = 0x858458f6U;
+  struct statfs system {};
+  if (::fstatfs(fd, &system) != 0) return false;
+  const auto type = static_cast<std::uint32_t>(system.f_type);
+  return type == kTmpfs || type == kRamfs;
+}
+
 // Calls write(rest, at) until all of `data` is written.
 template <typename Write>
 Result<void> write_all(Bytes data, std::uint64_t offset, const Write& write) {
@@ -113,16 +124,18 @@ Result<std::size_t> File::read_at(MutableBytes out, std::uint64_t offset) const 
 
 Result<std::size_t> File::read_uncached_at(MutableBytes out, std::uint64_t offset) const {
   std::atomic_ref<bool> only_cached(only_cached_);
-  if (!only_cached.load(std::memory_order_relaxed)) {
+  if (!only_cached.load(std::memory_order_acquire)) {
     const auto got = read_all(out, offset, [&](MutableBytes rest, off_t at) {
       const iovec part{.iov_base = rest.data(), .iov_len = rest.size()};
       return ::preadv2(fd_.get(), &part, 1, at, kDontCache);
     });
     if (got || !is_refusal(got.error().os_errno)) return got;
-    only_cached.store(true, std::memory_order_relaxed);
+    std::atomic_ref<bool>(in_memory_).store(stands_in_memory(fd_.get()),
+                                            std::memory_order_relaxed);
+    only_cached.store(true, std::memory_order_release);
   }
   const auto got = read_at(out, offset);
-  if (!got) return got;
+  if (!got || std::atomic_ref<bool>(in_memory_).load(std::memory_order_relaxed)) return got;
   if (const auto window = window_behind(offset, offset + *got)) {
     ::posix_fadvise(fd_.get(), static_cast<off_t>(*window), kWindowBytes, POSIX_FADV_DONTNEED);
   }

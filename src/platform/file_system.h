@@ -94,6 +94,7 @@ class File {
   Fd fd_;
   // The file system refused an uncached read or write. Several threads: by atomic_ref only.
   alignas(std::atomic_ref<bool>::required_alignment) mutable bool only_cached_ = false;
+  alignas(std::atomic_ref<bool>::required_alignment) mutable bool in_memory_ = false;
 };
 
 enum class Replace : bool { kNo, kYes };

@@ -78,8 +78,9 @@ std::size_t DataSender::frame_bytes() const {
 
 StreamPaces::Pace DataSender::pace() const {
   if (recent_bytes_ <= 0) return {};
+  // One that sends whole blocks at once is never late: its backlog is not asked for.
   return {.bytes_per_second = recent_bytes_ / recent_seconds_,
-          .backlog_bytes = writer_.backlog_bytes()};
+          .backlog_bytes = is_slow() ? writer_.backlog_bytes() : 0};
 }
 
 std::uint64_t DataSender::rest_bytes() const {
