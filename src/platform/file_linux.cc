@@ -70,7 +70,7 @@ Result<std::size_t> read_all(MutableBytes out, std::uint64_t offset, const Read&
 bool stands_in_memory(int fd) {
   constexpr auto kTmpfs = 0x01021994U;  // statfs(2)
   constexpr auto kRamfs = 0x858458f6U;
-  struct statfs system {};
+  struct statfs system{};
   if (::fstatfs(fd, &system) != 0) return false;
   const auto type = static_cast<std::uint32_t>(system.f_type);
   return type == kTmpfs || type == kRamfs;
@@ -130,8 +130,7 @@ Result<std::size_t> File::read_uncached_at(MutableBytes out, std::uint64_t offse
       return ::preadv2(fd_.get(), &part, 1, at, kDontCache);
     });
     if (got || !is_refusal(got.error().os_errno)) return got;
-    std::atomic_ref<bool>(in_memory_).store(stands_in_memory(fd_.get()),
-                                            std::memory_order_relaxed);
+    std::atomic_ref<bool>(in_memory_).store(stands_in_memory(fd_.get()), std::memory_order_relaxed);
     only_cached.store(true, std::memory_order_release);
   }
   const auto got = read_at(out, offset);

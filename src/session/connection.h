@@ -16,10 +16,11 @@ namespace wormhole::session {
 struct Established;  // session/handshake.h
 
 struct Timeline {  // when each step of a dial was done; for the first-byte budget
-  TimePoint started;
-  TimePoint connected;
-  TimePoint key_exchanged;
-  TimePoint authenticated;
+  TimePoint started = {};
+  TimePoint connecting = {};  // when the first packet left: the path's round trip begins here
+  TimePoint connected = {};
+  TimePoint key_exchanged = {};
+  TimePoint authenticated = {};
 };
 
 // Move-only through unique_ptr: reader and writer hold references to the socket.

@@ -56,8 +56,9 @@ Result<std::unique_ptr<Connection>> dial(const std::function<Result<ClientHandsh
                                          const Clock& clock, int cancel) {
   const TimePoint started = clock.now();
   const platform::Until until(started + kDialTimeout, cancel);
-  Timeline timeline{.started = started, .connected = {}, .key_exchanged = {}, .authenticated = {}};
+  Timeline timeline{.started = started};
   auto preparing = std::async(std::launch::async, prepare);
+  timeline.connecting = clock.now();
   auto connected = platform::Socket::connect(addresses, until);
   timeline.connected = clock.now();
   auto handshake = preparing.get();

@@ -37,7 +37,8 @@ TEST(Listener, LetsInWhoHoldsTheCode) {
   EXPECT_EQ((*client)->session_id, (*session)->session_id);
   EXPECT_EQ((*client)->stream, 0U);
   EXPECT_NE((*session)->ticket, nullptr);
-  EXPECT_LE((*client)->timeline.started, (*client)->timeline.connected);
+  EXPECT_LE((*client)->timeline.started, (*client)->timeline.connecting);
+  EXPECT_LE((*client)->timeline.connecting, (*client)->timeline.connected);
   EXPECT_LE((*client)->timeline.connected, (*client)->timeline.key_exchanged);
   EXPECT_LE((*client)->timeline.key_exchanged, (*client)->timeline.authenticated);
   expect_talk(**client, **session);

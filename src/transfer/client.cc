@@ -317,7 +317,7 @@ void Client::begin_streams() {
   if (streams_begun_ || closing_ || failed_.has_value()) return;
   streams_begun_ = true;
   // Of the empty path: TCP's own measure has the queues of what is under way in it by now.
-  const Duration round_trip = first_->timeline.connected - first_->timeline.started;
+  const Duration round_trip = first_->timeline.connected - first_->timeline.connecting;
   if (options_.finds_streams && round_trip >= kLocalRoundTrip) {
     controller_ = std::thread([this, round_trip] { run_controller(round_trip); });
   } else {
