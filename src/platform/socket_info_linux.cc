@@ -8,13 +8,32 @@
 
 namespace wormhole::platform {
 
-std::optional<Socket::Arrived> Socket::arrived() const {
+namespace {
+
+// nullopt before Linux 4.6, which has all that is asked for here.
+std::optional<tcp_info> info_of(int fd) {
   tcp_info info = {};
   socklen_t bytes = sizeof info;
-  if (::getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0) return std::nullopt;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0) return std::nullopt;
   constexpr std::size_t kEnd =
       offsetof(tcp_info, tcpi_data_segs_in) + sizeof info.tcpi_data_segs_in;
-  if (bytes < kEnd) return std::nullopt;  // before Linux 4.6
+  static_assert(offsetof(tcp_info, tcpi_min_rtt) < kEnd);
+  if (bytes < kEnd) return std::nullopt;
+  return info;
+}
+
+}  // namespace
+
+std::optional<std::chrono::microseconds> Socket::least_round_trip() const {
+  const auto found = info_of(fd_.get());
+  if (!found.has_value() || found->tcpi_min_rtt == UINT32_MAX) return std::nullopt;
+  return std::chrono::microseconds(found->tcpi_min_rtt);
+}
+
+std::optional<Socket::Arrived> Socket::arrived() const {
+  const auto found = info_of(fd_.get());
+  if (!found.has_value()) return std::nullopt;
+  const tcp_info& info = *found;
   return Arrived{.segments = info.tcpi_data_segs_in, .segment_bytes = info.tcpi_rcv_mss};
 }
 

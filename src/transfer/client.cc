@@ -316,8 +316,10 @@ void Client::begin_streams() {
   std::scoped_lock lock(mutex_);
   if (streams_begun_ || closing_ || failed_.has_value()) return;
   streams_begun_ = true;
-  // Of the empty path: TCP's own measure has the queues of what is under way in it by now.
-  const Duration round_trip = first_->timeline.connected - first_->timeline.connecting;
+  // Of the path without its queues, and without our waiting for a core.
+  const Duration connecting = first_->timeline.connected - first_->timeline.connecting;
+  const Duration round_trip = first_->socket.least_round_trip().value_or(
+      std::chrono::duration_cast<std::chrono::microseconds>(connecting));
   if (options_.finds_streams && round_trip >= kLocalRoundTrip) {
     controller_ = std::thread([this, round_trip] { run_controller(round_trip); });
   } else {
