@@ -132,7 +132,11 @@ void CompressionChoice::on_compressed(Effort effort, std::uint64_t plain, std::u
   const double larger = own.left / kUsual[used].left;
   for (std::size_t other = 1; other < kEfforts; ++other) {
     Measured& measured = efforts_[other];
-    if (other == used || (measured.age < kAgeMax && ++measured.age < kAgeMax)) continue;
+    if (other == used) continue;
+    if (measured.age < kAgeMax) {
+      ++measured.age;
+      continue;
+    }
     measured.seconds_per_byte = slower * kUsual[other].seconds_per_byte;
     measured.left = std::min(1.0, larger * kUsual[other].left);
   }
