@@ -1,4 +1,4 @@
-"""How a run goes on over time: what has crossed the link so far, and how the link changes under way."""
+"""How a run goes on over time: what has crossed the link so far, how the link changes under way."""
 
 STEP_SECONDS = 0.25
 

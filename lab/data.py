@@ -1,7 +1,8 @@
 """The files that are moved, and whether they arrived.
 
-But for text_file() and text_tree(), content is random (nobody wins by compressing) and no two stretches are alike (nobody wins by
-finding duplicates): a pool of random bytes, written round and round, stamped anew every 64 KiB.
+But for text_file() and text_tree(), content is random (nobody wins by compressing) and no two
+stretches are alike (nobody wins by finding duplicates): a pool of random bytes, written round and
+round, stamped anew every 64 KiB.
 """
 
 import contextlib

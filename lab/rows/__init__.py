@@ -3,5 +3,5 @@
 from rows import (chaos, compression, concurrent, efficiency, first_byte, later, small_files,
                   sustained, throughput, wan)
 
-ROWS = [row for group in (throughput, sustained, wan, compression, first_byte, small_files, efficiency,
-                          concurrent, chaos, later) for row in group.ROWS]
+ROWS = [row for group in (throughput, sustained, wan, compression, first_byte, small_files,
+                          efficiency, concurrent, chaos, later) for row in group.ROWS]

@@ -8,12 +8,10 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import between  # noqa: E402
 import data  # noqa: E402
 import hosts  # noqa: E402
 import links  # noqa: E402
-from peers import Wormhole  # noqa: E402
-from peers.wormhole import json_lines  # noqa: E402
-from runner import binary  # noqa: E402
 
 MIB = 1 << 20
 SIZE = 8 * MIB
@@ -38,19 +36,9 @@ def words(source, size):
 
 def fetch(path, shared, *options):
     """Fetches all of it; returns the summary."""
-    near, far = path
     dest = shared + "-fetched"
-    share = Wormhole(get_options=options)
-    share.binary = binary()
-    share.start(near, shared)
-    try:
-        command = share.fetch(far, "", dest)
-        done = far.run(command.argv, env=command.env)
-    finally:
-        share.stop()
+    summary = between.fetch(*path, shared, "", dest, *options)
     assert data.differences(shared, dest) == []
-    summary = json_lines(done.stdout)[-1]
-    assert summary["exit"] == 0
     return summary
 
 

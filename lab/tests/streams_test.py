@@ -9,8 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import hosts  # noqa: E402
 import links  # noqa: E402
-from peers import Wormhole  # noqa: E402
-from peers.wormhole import json_lines  # noqa: E402
+import between  # noqa: E402
 import data  # noqa: E402
 from runner import binary  # noqa: E402
 
@@ -36,15 +35,6 @@ def test_streams_come_and_go(path, box):
     near, far = path
     source, dest = os.path.join(box, "large.bin"), os.path.join(box, "dest")
     data.write_file(source, SIZE, seed=3)
-    share = Wormhole()
-    share.binary = binary()
-    share.start(near, box)
-    try:
-        command = share.fetch(far, "large.bin", dest)
-        done = far.run(command.argv, env=command.env)
-    finally:
-        share.stop()
-    summary = json_lines(done.stdout)[-1]
-    assert summary["exit"] == 0
+    summary = between.fetch(near, far, box, "large.bin", dest)
     assert summary["streams"] > STREAMS_TO_BEGIN, "more were tried"
     assert data.same_file(source, os.path.join(dest, "large.bin"))

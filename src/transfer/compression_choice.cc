@@ -40,7 +40,7 @@ constexpr double kWorthChanging = 0.95;
 // Smaller frames are a few packets, whatever is done to them.
 constexpr std::size_t kFrameMinBytes = 4 * kKiB;
 // The sample, in stretches over the payload.
-constexpr std::size_t kSampleBytes = 4 * kKiB;
+constexpr std::size_t kStretches = 16;
 constexpr std::size_t kStretchBytes = 256;
 // Random bytes come to 7.95 in a sample of this size; pictures, films and archives to 7.8 and more.
 constexpr double kEntropyMax = 7.7;
@@ -50,8 +50,7 @@ constexpr std::uint32_t kSkipMaxLog2 = 6;
 
 double sampled_entropy(Bytes payload) {
   std::array<std::uint32_t, 256> count{};
-  const std::size_t stretches = std::max<std::size_t>(1, kSampleBytes / kStretchBytes);
-  const std::size_t step = std::max(payload.size() / stretches, kStretchBytes);
+  const std::size_t step = std::max(payload.size() / kStretches, kStretchBytes);
   std::size_t sampled = 0;
   for (std::size_t at = 0; at < payload.size(); at += step) {
     const Bytes stretch = payload.subspan(at, std::min(kStretchBytes, payload.size() - at));

@@ -175,6 +175,10 @@ Result<void> DataSender::step_segment(Block& block, SegmentWork& work, bool last
     // What was data a moment ago is a hole now.
     if (length == 0) return send_failed(block, *work.file, changed(*work.file));
   }
+  const auto got = work.file->read(*work.opened, block.payload().first(length), work.offset);
+  if (!got.has_value()) return send_failed(block, *work.file, got.error());
+  if (*got != length) return send_failed(block, *work.file, changed(*work.file));
+  if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));
   if (plain_) return send_plain_block(block, work, length);
   // A header may be promised only if a frame certainly comes: more of this segment does.
   return send_block(block, work, length, !last && work.length > length);
@@ -182,10 +186,6 @@ Result<void> DataSender::step_segment(Block& block, SegmentWork& work, bool last
 
 Result<void> DataSender::send_block(Block& block, SegmentWork& work, std::size_t length,
                                     bool followed) {
-  const auto got = work.file->read(*work.opened, block.payload().first(length), work.offset);
-  if (!got.has_value()) return send_failed(block, *work.file, got.error());
-  if (*got != length) return send_failed(block, *work.file, changed(*work.file));
-  if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));
   WH_TRY(send_data({.payload_bytes = static_cast<std::uint32_t>(length),
                     .type = wire::FrameType::kData,
                     .followed = followed,
@@ -242,10 +242,6 @@ Result<void> DataSender::send_hole(Block& block, SegmentWork& work, std::uint64_
 // Unencrypted: what sendfile sends is read once more by the kernel, so its hash, taken from our
 // own reading, goes behind it sealed; the taker counts the range only when the two agree.
 Result<void> DataSender::send_plain_block(Block& block, SegmentWork& work, std::size_t length) {
-  const auto got = work.file->read(*work.opened, block.payload().first(length), work.offset);
-  if (!got.has_value()) return send_failed(block, *work.file, got.error());
-  if (*got != length) return send_failed(block, *work.file, changed(*work.file));
-  if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));
   const store::Hash hash = store::hash(block.payload().first(length));
   wire::FrameHeader header{.payload_bytes = sizeof(std::uint32_t),
                            .type = wire::FrameType::kPlain,

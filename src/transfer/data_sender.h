@@ -78,6 +78,7 @@ class DataSender {
   Result<void> send_pack(Block& block, PackWork& work);
   Result<void> step_segment(Block& block, SegmentWork& work, bool last);
   Result<void> send_hole(Block& block, SegmentWork& work, std::uint64_t length);
+  // These two: of a range that stands in the block already.
   Result<void> send_block(Block& block, SegmentWork& work, std::size_t length, bool followed);
   Result<void> send_plain_block(Block& block, SegmentWork& work, std::size_t length);
   // Sends file data, compressed where that is sooner there.

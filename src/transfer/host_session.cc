@@ -197,7 +197,7 @@ void HostSession::run_stream(Stream& stream) {
     return;
   }
   // A stream that breaks takes its session along: ranges under way on it are lost with it.
-  if (!result.has_value()) end(result);
+  end(result);
 }
 
 DataSender HostSession::make_sender(session::SealedWriter& writer) {
