@@ -74,7 +74,6 @@ static_assert(kPackedFileMaxBytes * 2 <= kBlockBytes, "two packed files fit a bl
 static_assert(kSegmentBytes % kBlockBytes == 0, "segments are whole blocks");
 static_assert(kFileMaxBytes <= UINT64_MAX / 4, "sums of two offsets never overflow");
 static_assert(kStreamsMax <= kFurtherStreamsMax);
-static_assert(2 + 2 * kStreamsMax <= kBlocksMax,
-              "a client takes two a stream, where data is plain");
+static_assert(2 + kStreamsMax <= kBlocksMax, "a client takes two and one a stream");
 
 }  // namespace wormhole

@@ -18,7 +18,6 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "platform/fd.h"
-#include "platform/file_system.h"
 
 namespace wormhole::platform {
 
@@ -65,11 +64,6 @@ class Socket {
   // Fills `first`, then `second`, with one kernel call where the bytes are there (MSG_WAITALL).
   // Returns the bytes received: fewer than asked only when the peer finished sending.
   [[nodiscard]] Result<std::size_t> receive_all(MutableBytes first, MutableBytes second) const;
-  // Sends a range of a file without copying it through user space. kLocalIo names the file's
-  // failure (for one that shrank: kChanged), kLost the socket's.
-  [[nodiscard]] Result<void> send_file(const File& file, std::uint64_t offset,
-                                       std::uint64_t length) const;
-
   // Ends both directions, waking every thread that waits on this socket. Never fails.
   void shut_down() const;
   // Says that nothing more is sent; the peer reads the end after what is under way.

@@ -4,14 +4,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <mutex>
 
 #include "platform/address_linux.h"
 #include "platform/retry_linux.h"
@@ -20,9 +17,6 @@
 
 namespace wormhole::platform {
 namespace {
-
-// sendfile(2) sends at most 0x7ffff000 bytes a call.
-constexpr std::uint64_t kSendFileMaxBytes = 0x7ffff000;
 
 std::unexpected<Error> connection_error(int os_errno, std::string_view operation) {
   Error error = os_error(os_errno, operation, {}, Code::kLost);
@@ -49,37 +43,6 @@ Error connect_error(int os_errno, const Address& address) {
   error.code = Code::kConnect;
   if (os_errno == ECONNREFUSED) error.advice = "check that the other side is sharing there";
   return error;
-}
-
-// sendfile has no MSG_NOSIGNAL. Masking the signal around each call would cost two more system
-// calls a block, so it is ignored for the process, unless somebody handles it.
-void ignore_broken_pipes() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    struct sigaction now = {};
-    if (::sigaction(SIGPIPE, nullptr, &now) == 0 && now.sa_handler == SIG_DFL) {
-      std::signal(SIGPIPE, SIG_IGN);
-    }
-  });
-}
-
-// Of sendfile's errors, those that the connection had.
-bool is_of_the_connection(int os_errno) {
-  switch (os_errno) {
-    case EPIPE:
-    case ECONNRESET:
-    case ECONNABORTED:
-    case ENOTCONN:
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-    case EHOSTDOWN:
-    case ENETUNREACH:
-    case ENETDOWN:
-    case EAGAIN:
-      return true;
-    default:
-      return false;
-  }
 }
 
 // 0 when connected, else the errno; ETIMEDOUT also when `until` passed.
@@ -189,25 +152,6 @@ Result<std::size_t> Socket::receive_all(MutableBytes first, MutableBytes second)
     done += static_cast<std::size_t>(got);
   }
   return done;
-}
-
-Result<void> Socket::send_file(const File& file, std::uint64_t offset, std::uint64_t length) const {
-  ignore_broken_pipes();
-  auto position = static_cast<off_t>(offset);
-  while (length > 0) {
-    const auto bytes = static_cast<std::size_t>(std::min(length, kSendFileMaxBytes));
-    const ssize_t sent =
-        retry([&] { return ::sendfile(fd_.get(), file.descriptor(), &position, bytes); });
-    if (sent < 0 && is_of_the_connection(errno)) return connection_error(errno, "send");
-    if (sent < 0) return fail(os_error(errno, "read", {}));
-    if (sent == 0) {
-      return fail({.code = Code::kChanged,
-                   .operation = "read",
-                   .detail = "the file became shorter while it was sent"});
-    }
-    length -= static_cast<std::uint64_t>(sent);
-  }
-  return {};
 }
 
 void Socket::shut_down() const { ::shutdown(fd_.get(), SHUT_RDWR); }

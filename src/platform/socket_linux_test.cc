@@ -176,11 +176,6 @@ TEST(Socket, ALostPeerIsAnErrorAndNoSignal) {
   Result<void> sent;
   while (sent) sent = pair.near.send_all(data);
   EXPECT_EQ(sent.error().code, Code::kLost);
-
-  const TestDirectory temp;
-  temp.write("f", "content");
-  const File file = std::move(*temp.open().open_file("f"));
-  EXPECT_EQ(pair.near.send_file(file, 0, 7).error().code, Code::kLost);
 }
 
 TEST(Socket, AResetIsLost) {
@@ -191,38 +186,6 @@ TEST(Socket, AResetIsLost) {
   pair.away = Socket{Fd()};
   ByteVector buffer(1);
   EXPECT_EQ(pair.near.receive_some(buffer).error().code, Code::kLost);
-}
-
-TEST(Socket, SendFileSendsARange) {
-  const Pair pair;
-  const TestDirectory temp;
-  const ByteVector content = random_bytes(3 * kMiB, 3);
-  temp.write("f", as_text(content));
-  const File file = std::move(*temp.open().open_file("f"));
-  constexpr std::size_t kOffset = 12'345;
-  const std::size_t length = content.size() - kOffset - 678;
-  std::thread sender([&] { EXPECT_TRUE(pair.near.send_file(file, kOffset, length).has_value()); });
-  ByteVector received(length);
-  EXPECT_EQ(*pair.away.receive_all(received, {}), length);
-  sender.join();
-  EXPECT_TRUE(std::ranges::equal(received, Bytes(content).subspan(kOffset, length)));
-  EXPECT_TRUE(pair.near.send_file(file, content.size(), 0).has_value());
-}
-
-TEST(Socket, SendFileTellsAFileThatShrank) {
-  const Pair pair;
-  const TestDirectory temp;
-  temp.write("f", "short");
-  const File file = std::move(*temp.open().open_file("f"));
-  EXPECT_EQ(pair.near.send_file(file, 0, 6).error().code, Code::kChanged);
-  EXPECT_EQ(pair.near.send_file(file, 100, 1).error().code, Code::kChanged);
-}
-
-TEST(Socket, SendFileTellsTheFilesFailureFromTheSockets) {
-  const Pair pair;
-  const TestDirectory temp;
-  const File directory(Fd(::open(temp.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
-  EXPECT_EQ(pair.near.send_file(directory, 0, 1).error().code, Code::kLocalIo);
 }
 
 TEST(Socket, ConnectTriesTheNextAddress) {

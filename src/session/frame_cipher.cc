@@ -81,9 +81,7 @@ class Opener final : public FrameOpener {
 
   Result<void> open(Bytes associated, MutableBytes payload,
                     std::span<const std::byte, kTagBytes> tag) override {
-    const std::optional<AeadNonce> nonce = core_.next(payload.size());
-    const Opened opened =
-        nonce ? core_.aead().open(*nonce, associated, payload, tag) : Opened::kFailed;
+    const Opened opened = try_open(associated, payload, tag);
     if (opened == Opened::kOk) return {};
     core_.die();
     OPENSSL_cleanse(payload.data(), payload.size());
@@ -94,7 +92,21 @@ class Opener final : public FrameOpener {
                  .detail = "its tag does not fit: it was altered, repeated or moved"});
   }
 
+  Result<bool> is_authentic(Bytes associated, std::span<const std::byte, kTagBytes> tag) override {
+    std::array<std::byte, 1> nothing;  // some AEADs do not take a null pointer for no bytes
+    const Opened opened = try_open(associated, MutableBytes(nothing).first(0), tag);
+    if (opened != Opened::kFailed) return opened == Opened::kOk;
+    core_.die();
+    return cipher_failed("check frame");
+  }
+
  private:
+  Opened try_open(Bytes associated, MutableBytes payload,
+                  std::span<const std::byte, kTagBytes> tag) {
+    const std::optional<AeadNonce> nonce = core_.next(payload.size());
+    return nonce ? core_.aead().open(*nonce, associated, payload, tag) : Opened::kFailed;
+  }
+
   Core core_;
 };
 

@@ -59,6 +59,11 @@ class FrameOpener {
   // library failed: either way the payload is wiped first.
   [[nodiscard]] virtual Result<void> open(Bytes associated, MutableBytes payload,
                                           std::span<const std::byte, kTagBytes> tag) = 0;
+  // Whether these bytes are those of which `tag` was made, by sealing nothing with them as
+  // associated data. Going on after false is safe: the next nonce is another one either way.
+  // kCrypto when the library failed.
+  [[nodiscard]] virtual Result<bool> is_authentic(Bytes associated,
+                                                  std::span<const std::byte, kTagBytes> tag) = 0;
 };
 
 [[nodiscard]] Result<std::unique_ptr<FrameSealer>> make_sealer(

@@ -247,6 +247,34 @@ TEST(FrameCipher, RepeatedReorderedAndSkippedFramesAreRefused) {
   }
 }
 
+TEST(FrameCipher, WhatIsNotAuthenticIsToldAndTheNextFrameOpens) {
+  for (const Way& seals : ways()) {
+    for (const Way& checks : ways()) {
+      if (seals.suite != checks.suite) continue;
+      SCOPED_TRACE(name(seals) + ", checked " + name(checks));
+      const auto from = sealer(seals);
+      const auto to = opener(checks);
+      for (const std::size_t size : {std::size_t{1}, std::size_t{4097}, kBlockBytes}) {
+        ByteVector bytes = random_bytes(size, size);
+        ByteVector nothing;
+        for (const bool altered : {false, true, false}) {
+          Tag tag;
+          ASSERT_TRUE(from->seal(bytes, nothing, tag));
+          if (altered) bytes[size / 2] ^= std::byte{1};
+          const auto authentic = to->is_authentic(bytes, tag);
+          ASSERT_TRUE(authentic.has_value());
+          EXPECT_EQ(*authentic, !altered);
+        }
+        ByteVector sealed = bytes;
+        Tag tag;
+        ASSERT_TRUE(from->seal({}, sealed, tag));
+        ASSERT_TRUE(to->open({}, sealed, tag));
+        EXPECT_EQ(sealed, bytes);
+      }
+    }
+  }
+}
+
 TEST(FrameCipher, AnotherSecretOpensNothing) {
   for (const Way& way : ways()) {
     ByteVector payload = random_bytes(64);
@@ -417,6 +445,7 @@ TEST(FrameCipher, AFailingCipherLetsNothingOut) {
       ASSERT_FALSE(opened.has_value());
       EXPECT_EQ(opened.error().code, Code::kCrypto);
       EXPECT_TRUE(all_zero(payload));
+      EXPECT_EQ(opens->is_authentic(payload, tag).error().code, Code::kCrypto);
     }
   }
 }

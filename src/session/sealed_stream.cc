@@ -12,7 +12,7 @@ namespace {
 
 static_assert(wire::kFrameTagBytes == kTagBytes);
 static_assert(wire::kFrameHeaderBytes <= kBlockHeadroomBytes);
-static_assert(wire::kFrameTagBytes <= kBlockTailroomBytes);
+static_assert(wire::tags_bytes(wire::FrameType::kPlain) <= kBlockTailroomBytes);
 static_assert(wire::kFramePayloadMaxBytes <= kBlockBytes);
 
 auto lost(const platform::Socket& socket, std::string_view why) {
@@ -30,6 +30,39 @@ auto broken(const platform::Socket& socket, std::string_view why) {
                .detail = std::string(why)});
 }
 
+using HeaderView = std::span<const std::byte, wire::kFrameHeaderBytes>;
+
+// `body`: payload and tags, in place.
+Result<void> seal(FrameSealer& sealer, const wire::FrameHeader& header, HeaderView head,
+                  MutableBytes body) {
+  const MutableBytes payload = body.first(header.payload_bytes);
+  const auto first_tag = body.subspan(header.payload_bytes).first<kTagBytes>();
+  if (header.type != wire::FrameType::kPlain) return sealer.seal(head, payload, first_tag);
+  WH_TRY(sealer.seal(head, payload.first(0), first_tag));
+  return sealer.seal(payload, payload.first(0), body.last<kTagBytes>());
+}
+
+// The type that the frame turns out to have. The header's tag comes first: who could pass another
+// frame off as a damaged one would take it out of the stream unnoticed.
+Result<wire::FrameType> open(FrameOpener& opener, const wire::FrameHeader& header, HeaderView head,
+                             MutableBytes body) {
+  const MutableBytes payload = body.first(header.payload_bytes);
+  const auto first_tag = body.subspan(header.payload_bytes).first<kTagBytes>();
+  if (header.type != wire::FrameType::kPlain) {
+    WH_TRY(opener.open(head, payload, first_tag));
+    return header.type;
+  }
+  const auto check = [&]() -> Result<bool> {
+    WH_TRY(opener.open(head, payload.first(0), first_tag));
+    return opener.is_authentic(payload, body.last<kTagBytes>());
+  };
+  const Result<bool> authentic = check();
+  if (authentic.has_value() && *authentic) return header.type;
+  std::ranges::fill(payload, std::byte{0});
+  if (!authentic.has_value()) return fail(authentic.error());
+  return wire::FrameType::kDamaged;
+}
+
 }  // namespace
 
 SealedWriter::SealedWriter(const platform::Socket& socket, std::unique_ptr<FrameSealer> sealer)
@@ -39,27 +72,14 @@ SealedWriter::~SealedWriter() = default;
 Result<void> SealedWriter::send(const wire::FrameHeader& header, Block& block) {
   if (dead_) return fail(*dead_);
   const MutableBytes frame =
-      block.around(wire::kFrameHeaderBytes, header.payload_bytes, wire::kFrameTagBytes);
+      block.around(wire::kFrameHeaderBytes, header.payload_bytes, wire::tags_bytes(header.type));
   const auto head = frame.first<wire::kFrameHeaderBytes>();
   wire::encode(header, head);
-  if (Result<void> sealed =
-          sealer_->seal(head, frame.subspan(wire::kFrameHeaderBytes, header.payload_bytes),
-                        frame.last<wire::kFrameTagBytes>());
-      !sealed) {
+  if (Result<void> sealed = seal(*sealer_, header, head, frame.subspan(wire::kFrameHeaderBytes)); !sealed) {
     return die(std::move(sealed).error());
   }
-  return count_sent(socket_.send_all(frame), frame.size());
-}
-
-Result<void> SealedWriter::send_plain(const platform::File& file, std::uint64_t offset,
-                                      std::uint64_t length) {
-  if (dead_) return fail(*dead_);
-  return count_sent(socket_.send_file(file, offset, length), length);
-}
-
-Result<void> SealedWriter::count_sent(Result<void> sent, std::uint64_t bytes) {
-  if (!sent) return die(std::move(sent).error());
-  wire_bytes_ += bytes;
+  if (Result<void> sent = socket_.send_all(frame); !sent) return die(std::move(sent).error());
+  wire_bytes_ += frame.size();
   return {};
 }
 
@@ -131,37 +151,22 @@ Result<wire::FrameHeader> SealedReader::receive_frame(Block& block) {
   }
   // A copy: the next header may be received into the state while this one is still needed.
   const std::array<std::byte, wire::kFrameHeaderBytes> head = state.header;
-  WH_ASSIGN(const wire::FrameHeader header, wire::decode(head));
+  WH_ASSIGN(wire::FrameHeader header, wire::decode(head));
 
-  const MutableBytes sealed = block.around(0, header.payload_bytes, wire::kFrameTagBytes);
+  const MutableBytes body = block.around(0, header.payload_bytes, wire::tags_bytes(header.type));
   const MutableBytes next = header.followed ? MutableBytes(state.header) : MutableBytes();
-  const Result<std::size_t> received = fill(sealed, next);
-  if (!received || *received < sealed.size()) {
-    std::ranges::fill(sealed, std::byte{0});  // ciphertext, but nobody's business either
+  const Result<std::size_t> received = fill(body, next);
+  if (!received || *received < body.size()) {
+    std::ranges::fill(body, std::byte{0});  // ciphertext, but nobody's business either
     if (!received) return fail(received.error());
     return lost(socket_, "the connection ended inside a frame");
   }
-  WH_TRY(
-      opener_->open(head, sealed.first(header.payload_bytes), sealed.last<wire::kFrameTagBytes>()));
+  WH_ASSIGN(header.type, open(*opener_, header, head, body));
   // A next header that is missing or short is the next call's failure: this frame is whole.
   state.header_promised = header.followed;
-  state.header_bytes = *received - sealed.size();
+  state.header_bytes = *received - body.size();
   state.ended = header.type == wire::FrameType::kEndStream;
   return header;
-}
-
-Result<void> SealedReader::receive_plain(MutableBytes out) {
-  if (state_->dead) return fail(*state_->dead);
-  Result<void> result;
-  if (state_->header_promised || state_->ended) {
-    result = broken(socket_, "unsealed bytes where a frame was promised");
-  } else if (Result<std::size_t> received = fill(out, {}); !received) {
-    result = fail(std::move(received).error());
-  } else if (*received < out.size()) {
-    result = lost(socket_, "the connection ended inside unsealed bytes");
-  }
-  if (!result) state_->dead = result.error();
-  return result;
 }
 
 Result<void> SealedReader::expect_end() {

@@ -3,6 +3,8 @@
 // Sealing and opening happen in place in the caller's block; a frame leaves by one send and
 // arrives by one receive (two when nothing is known to follow). Nonces are implicit counters,
 // so a frame that is lost, repeated, reordered or moved to another stream does not open.
+// A kPlain frame's payload travels in clear; header and payload have a tag each. What is wrong with
+// the payload alone costs no more than that: the frame comes as kDamaged.
 //
 // SealedWriter: one thread at a time. SealedReader: one thread. The two of a stream are
 // independent of each other. The socket outlives both.
@@ -36,12 +38,8 @@ class SealedWriter {
   SealedWriter& operator=(const SealedWriter&) = delete;
 
   // Seals the first header.payload_bytes of block.payload() in place and sends the frame.
-  // The block holds ciphertext afterwards.
+  // The block holds ciphertext afterwards (kPlain: what it held).
   [[nodiscard]] Result<void> send(const wire::FrameHeader& header, Block& block);
-
-  // For kPlain: after its frame, header's promised bytes straight from the file.
-  [[nodiscard]] Result<void> send_plain(const platform::File& file, std::uint64_t offset,
-                                        std::uint64_t length);
 
   // Bytes handed to the kernel that the peer has not acknowledged; 0 where unknown.
   [[nodiscard]] std::uint64_t backlog_bytes() const { return socket_.unacknowledged_bytes(); }
@@ -50,7 +48,6 @@ class SealedWriter {
   [[nodiscard]] std::uint64_t wire_bytes() const { return wire_bytes_; }
 
  private:
-  Result<void> count_sent(Result<void> sent, std::uint64_t bytes);
   Result<void> die(Error error);
 
   const platform::Socket& socket_;
@@ -68,11 +65,9 @@ class SealedReader {
   SealedReader(const SealedReader&) = delete;
   SealedReader& operator=(const SealedReader&) = delete;
 
-  // Waits for the next frame; its payload stands opened at the front of block.payload().
+  // Waits for the next frame; its payload stands opened at the front of block.payload(). The type
+  // is kDamaged where a kPlain frame's payload did not fit its tag.
   [[nodiscard]] Result<wire::FrameHeader> receive(Block& block);
-
-  // For kPlain: the unsealed bytes that follow its frame.
-  [[nodiscard]] Result<void> receive_plain(MutableBytes out);
 
   // Waits for FIN after a kEndStream frame; anything else is kProtocol.
   [[nodiscard]] Result<void> expect_end();

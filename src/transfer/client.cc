@@ -178,7 +178,6 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
     ++last_request_;
     options.requested_name = last_part(path);
     taker = std::make_shared<Taker>(last_request_, options, events, counters, *control_, clock_);
-    if (is_plain_) taker->allow_plain(pool_);
     if (options_.compression) taker->allow_compressed(codecs_);
     taker_ = taker;
     control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax});
@@ -245,23 +244,24 @@ Result<void> Client::read_first_connection() {
       WH_TRY(control_->check_read());
       continue;
     }
-    WH_TRY(on_frame(header, block, *first_->reader, /*on_first_connection=*/true));
+    WH_TRY(on_frame(header, block, /*on_first_connection=*/true));
   }
 }
 
 Result<void> Client::on_frame(const wire::FrameHeader& header, Block& block,
-                              session::SealedReader& reader, bool on_first_connection) {
+                              bool on_first_connection) {
+  const bool is_unsealed =
+      header.type == wire::FrameType::kPlain || header.type == wire::FrameType::kDamaged;
+  if (is_unsealed && !is_plain_) {
+    return fail(broken("the host sent unencrypted data that was not asked for"));
+  }
   std::uint32_t request = header.request;
   if (header.type == wire::FrameType::kControl) {
     WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
     request = request_of(message);
   }
   WH_ASSIGN(const auto taker, taker_of(request));
-  if (taker != nullptr) return taker->on_frame(header, block, reader, on_first_connection);
-  if (header.type != wire::FrameType::kPlain) return {};
-  const std::uint32_t length = load_le<std::uint32_t>(block.payload().data());
-  if (!is_plain_ || length > kBlockBytes) return fail(broken("unencrypted data out of order"));
-  return reader.receive_plain(block.payload().first(length));
+  return taker == nullptr ? Result<void>() : taker->on_frame(header, block, on_first_connection);
 }
 
 Result<void> Client::on_control(const wire::Message& message) {
@@ -307,7 +307,6 @@ Result<void> Client::on_hello(const wire::Hello& hello) {
   greeted_ = true;
   is_plain_ = hello.unencrypted && options_.unencrypted;
   std::scoped_lock lock(mutex_);
-  if (is_plain_ && taker_ != nullptr) taker_->allow_plain(pool_);
   streams_granted_ = hello.streams_max;
   return {};
 }
@@ -402,7 +401,7 @@ Result<void> Client::read_stream(session::Connection& connection) {
       // At once: the host has no room for it, and may have closed it without reading our Join.
       return is_first ? Result<void>() : connection.reader->expect_end();
     }
-    WH_TRY(on_frame(header, block, *connection.reader, /*on_first_connection=*/false));
+    WH_TRY(on_frame(header, block, /*on_first_connection=*/false));
   }
 }
 

@@ -114,8 +114,7 @@ class Client {
   // Whose answer that is. Null: late words about a request that ended. kProtocol: nobody's.
   Result<std::shared_ptr<Taker>> taker_of(std::uint32_t request);
   // A frame of data from any stream.
-  Result<void> on_frame(const wire::FrameHeader& header, Block& block,
-                        session::SealedReader& reader, bool on_first_connection);
+  Result<void> on_frame(const wire::FrameHeader& header, Block& block, bool on_first_connection);
 
   const Clock& clock_;
   Random& random_;

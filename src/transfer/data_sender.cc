@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "base/limits.h"
-#include "store/hash.h"
 #include "transfer/failure.h"
 #include "transfer/work_queue.h"
 #include "wire/messages.h"
@@ -179,7 +178,6 @@ Result<void> DataSender::step_segment(Block& block, SegmentWork& work, bool last
   if (!got.has_value()) return send_failed(block, *work.file, got.error());
   if (*got != length) return send_failed(block, *work.file, changed(*work.file));
   if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));
-  if (plain_) return send_plain_block(block, work, length);
   // A header may be promised only if a frame certainly comes: more of this segment does.
   return send_block(block, work, length, !last && work.length > length);
 }
@@ -187,7 +185,7 @@ Result<void> DataSender::step_segment(Block& block, SegmentWork& work, bool last
 Result<void> DataSender::send_block(Block& block, SegmentWork& work, std::size_t length,
                                     bool followed) {
   WH_TRY(send_data({.payload_bytes = static_cast<std::uint32_t>(length),
-                    .type = wire::FrameType::kData,
+                    .type = plain_ ? wire::FrameType::kPlain : wire::FrameType::kData,
                     .followed = followed,
                     .request = work.file->request,
                     .file = work.file->id,
@@ -236,26 +234,6 @@ Result<void> DataSender::send_hole(Block& block, SegmentWork& work, std::uint64_
                        .offset = work.offset},
                       block));
   advance(work, length, 0);
-  return {};
-}
-
-// Unencrypted: what sendfile sends is read once more by the kernel, so its hash, taken from our
-// own reading, goes behind it sealed; the taker counts the range only when the two agree.
-Result<void> DataSender::send_plain_block(Block& block, SegmentWork& work, std::size_t length) {
-  const store::Hash hash = store::hash(block.payload().first(length));
-  wire::FrameHeader header{.payload_bytes = sizeof(std::uint32_t),
-                           .type = wire::FrameType::kPlain,
-                           .request = work.file->request,
-                           .file = work.file->id,
-                           .offset = work.offset};
-  store_le<std::uint32_t>(block.payload().data(), static_cast<std::uint32_t>(length));
-  WH_TRY(writer_.send(header, block));
-  WH_TRY(writer_.send_plain(*work.opened, work.offset, length));
-  header.type = wire::FrameType::kTrailer;
-  header.payload_bytes = static_cast<std::uint32_t>(hash.size());
-  std::ranges::copy(hash, block.payload().begin());
-  WH_TRY(writer_.send(header, block));
-  advance(work, length, length);
   return {};
 }
 

@@ -78,9 +78,8 @@ class DataSender {
   Result<void> send_pack(Block& block, PackWork& work);
   Result<void> step_segment(Block& block, SegmentWork& work, bool last);
   Result<void> send_hole(Block& block, SegmentWork& work, std::uint64_t length);
-  // These two: of a range that stands in the block already.
+  // A range that stands in the block already.
   Result<void> send_block(Block& block, SegmentWork& work, std::size_t length, bool followed);
-  Result<void> send_plain_block(Block& block, SegmentWork& work, std::size_t length);
   // Sends file data, compressed where that is sooner there.
   Result<void> send_data(wire::FrameHeader header, Block& block);
   std::optional<std::uint32_t> compress(const wire::FrameHeader& header, Block& block);

@@ -332,6 +332,62 @@ TEST(HostileSizes, ATreeWithoutABottomIsRefused) {
 
 constexpr wire::Hello kPlainHello{.streams_max = 4, .unencrypted = true};
 
+// Stands between a victim and its host, and alters `marked` where it passes by in clear, so many
+// times. What it looks for leaves by one send among little else, so it is never split.
+class DamagingRelay {
+ public:
+  DamagingRelay(const platform::Address& host, std::string_view marked, int times)
+      : marked_(marked),
+        times_(times),
+        listening_(platform::ListenSocket::open("127.0.0.1", 0).value()),
+        near_([this, host] { run(host); }) {}
+  ~DamagingRelay() {
+    near_.join();
+    EXPECT_EQ(times_, 0) << "what was to be damaged did not come";
+  }
+  DamagingRelay(const DamagingRelay&) = delete;
+  DamagingRelay& operator=(const DamagingRelay&) = delete;
+
+  [[nodiscard]] platform::Address address() const { return listening_.local(); }
+
+ private:
+  void run(const platform::Address& host) {
+    std::optional<platform::Socket> victim;
+    while (!victim) victim = std::move(listening_.accept()).value();
+    victim->set_blocking(true);
+    const platform::Socket onward =
+        platform::Socket::connect({host}, std::chrono::steady_clock::now() + std::chrono::minutes(5))
+            .value();
+    std::jthread back([&] { pass(*victim, onward, [](MutableBytes) {}); });
+    pass(onward, *victim, [this](MutableBytes data) { damage(data); });
+  }
+  template <typename Altering>
+  static void pass(const platform::Socket& from, const platform::Socket& to,
+                   const Altering& alter) {
+    ByteVector buffer(1 * kMiB);
+    while (true) {
+      const auto received = from.receive_some(buffer);
+      if (!received.has_value() || *received == 0) break;
+      const MutableBytes data = MutableBytes(buffer).first(*received);
+      alter(data);
+      if (!to.send_all(data).has_value()) break;
+    }
+    from.shut_down();
+    to.shut_down();
+  }
+  void damage(MutableBytes data) {
+    auto found = std::ranges::search(data, as_bytes(marked_));
+    if (found.empty() || times_ == 0) return;
+    found.front() ^= std::byte{1};
+    --times_;
+  }
+
+  const std::string marked_;
+  int times_;
+  const platform::ListenSocket listening_;
+  std::thread near_;
+};
+
 TEST(HostilePlain, ADamagedRangeIsAskedForOnceMore) {
   const Box box;
   std::optional<wire::Again> again;
@@ -341,20 +397,19 @@ TEST(HostilePlain, ADamagedRangeIsAskedForOnceMore) {
           talk.begin_well();
           talk.entries(2, {file(0, "x", 10)});
           talk.first.plain(talk.request, 2, 0, "01234");
-          talk.first.trailer(talk.request, 2, 0, "01234");
-          talk.first.plain(talk.request, 2, 5, "5678X");
-          talk.first.trailer(talk.request, 2, 5, "56789");
+          talk.first.plain(talk.request, 2, 5, "56789");
           again = talk.first.hear_a<wire::Again>();
           talk.first.plain(talk.request, 2, 5, "56789");
-          talk.first.trailer(talk.request, 2, 5, "56789");
           talk.end_well(3);
         },
         kPlainHello));
-    Victim victim(host.address(), {.streams = 0, .unencrypted = true});
+    DamagingRelay relay(host.address(), "56789", 1);
+    Victim victim(relay.address(), {.streams = 0, .unencrypted = true});
     const auto got = victim.get(box.destination());
     EXPECT_TRUE(got.has_value()) << to_sentence(got.error());
     EXPECT_EQ(victim.failed().size(), 0u);
     EXPECT_TRUE(victim.client().is_plain());
+    victim.client().close();
   }
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->file, 2u);
@@ -372,27 +427,43 @@ TEST(HostilePlain, ARangeThatIsDamagedTwiceCostsItsFileOnly) {
         [&](Talk& talk) {
           talk.begin_well();
           talk.entries(2, {file(0, "x", 10), file(0, "y", 1)});
-          for (int i = 0; i < 2; ++i) {
-            talk.first.plain(talk.request, 2, 5, "5678X");
-            talk.first.trailer(talk.request, 2, 5, "56789");
-          }
+          talk.first.plain(talk.request, 2, 5, "56789");
+          static_cast<void>(talk.first.hear_a<wire::Again>());
+          talk.first.plain(talk.request, 2, 5, "56789");
           failed = talk.first.hear_a<wire::Failed>();
           // Late data of a file that was given up is no offence.
           talk.first.plain(talk.request, 2, 0, "01234");
-          talk.first.trailer(talk.request, 2, 0, "01234");
           talk.first.data(talk.request, 3, 0, "y");
           talk.end_well(4);
         },
         kPlainHello));
-    Victim victim(host.address(), {.streams = 0, .unencrypted = true});
+    DamagingRelay relay(host.address(), "56789", 2);
+    Victim victim(relay.address(), {.streams = 0, .unencrypted = true});
     const auto got = victim.get(box.destination());
     EXPECT_TRUE(got.has_value()) << to_sentence(got.error());
     EXPECT_EQ(victim.failed(), (std::map<std::string, Code>{{"x", Code::kChanged}}));
+    victim.client().close();
   }
   ASSERT_TRUE(failed.has_value());
   EXPECT_EQ(failed->file, 2u);
   EXPECT_EQ(box.arrived(),
             (std::map<std::string, std::string>{{"ok", std::string(kOkContent)}, {"y", "y"}}));
+}
+
+TEST(HostilePlain, ADamagedRangeIsHeldAgainstTheSameRules) {
+  const Box box;
+  EvilHost host(answer(
+      [&](Talk& talk) {
+        talk.entries(0, {root_directory(), file(0, "x", 10)});
+        talk.first.plain(talk.request, 1, 8, "56789");  // past the end
+      },
+      kPlainHello));
+  DamagingRelay relay(host.address(), "56789", 1);
+  Victim victim(relay.address(), {.streams = 0, .unencrypted = true});
+  const auto got = victim.get(box.destination());
+  ASSERT_FALSE(got.has_value());
+  EXPECT_EQ(got.error().code, Code::kProtocol) << to_sentence(got.error());
+  victim.client().close();
 }
 
 // --- one session, several requests -------------------------------------------------------------
@@ -410,7 +481,6 @@ TEST(HostileSession, LateWordsAboutAnEndedRequestDisturbNoOther) {
       if (last != 0) {
         first.data(last, 1, 0, "z");
         first.plain(last, 1, 0, "z");
-        first.trailer(last, 1, 0, "z");
         first.say(wire::Failed{.request = last, .has_file = true, .file = 1});
       }
       first.data(request, 1, 0, "x");

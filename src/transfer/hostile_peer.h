@@ -44,11 +44,9 @@ class Peer {
   // One record; `length` is what its header says.
   bool pack(std::uint32_t request, std::uint64_t file, std::uint32_t length,
             std::string_view bytes);
-  // Unsealed bytes with the frame that announces them; the trailer is a frame of its own.
+  // In clear.
   bool plain(std::uint32_t request, std::uint64_t file, std::uint64_t offset,
              std::string_view bytes);
-  bool trailer(std::uint32_t request, std::uint64_t file, std::uint64_t offset,
-               std::string_view hashed);
   bool end_stream();
   // Past the cipher.
   bool raw(Bytes bytes);

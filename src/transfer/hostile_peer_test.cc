@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "store/hash.h"
 #include "wire/frame_header.h"
 
 namespace wormhole::transfer::testing {
@@ -44,7 +43,7 @@ bool Peer::frame(wire::FrameHeader header, Bytes payload) {
   std::ranges::copy(payload, out_block_.payload().begin());
   const bool sent = connection_->writer->send(header, out_block_).has_value();
   const MutableBytes whole =
-      out_block_.around(wire::kFrameHeaderBytes, payload.size(), wire::kFrameTagBytes);
+      out_block_.around(wire::kFrameHeaderBytes, payload.size(), wire::tags_bytes(header.type));
   last_frame_.assign(whole.begin(), whole.end());
   return sent;
 }
@@ -83,26 +82,12 @@ bool Peer::pack(std::uint32_t request, std::uint64_t file, std::uint32_t length,
 
 bool Peer::plain(std::uint32_t request, std::uint64_t file, std::uint64_t offset,
                  std::string_view bytes) {
-  ByteVector length(sizeof(std::uint32_t));
-  store_le(length.data(), static_cast<std::uint32_t>(bytes.size()));
-  const bool announced = frame({.payload_bytes = 0,
-                                .type = wire::FrameType::kPlain,
-                                .request = request,
-                                .file = file,
-                                .offset = offset},
-                               length);
-  return announced && raw(as_bytes(bytes));
-}
-
-bool Peer::trailer(std::uint32_t request, std::uint64_t file, std::uint64_t offset,
-                   std::string_view hashed) {
-  const store::Hash hash = store::hash(as_bytes(hashed));
   return frame({.payload_bytes = 0,
-                .type = wire::FrameType::kTrailer,
+                .type = wire::FrameType::kPlain,
                 .request = request,
                 .file = file,
                 .offset = offset},
-               hash);
+               as_bytes(bytes));
 }
 
 bool Peer::end_stream() {

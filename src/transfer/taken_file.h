@@ -48,8 +48,7 @@ class TakenFile {
   // Reserves a range before it is written. kProtocol when it is outside the file or was there
   // before: then nothing of it may be written.
   [[nodiscard]] Result<void> claim(std::uint64_t offset, std::uint64_t length);
-  // A claimed range that turned out bad (its hash): it may come once more. kChanged when it did
-  // already.
+  // A claimed range that arrived damaged: it may come once more. kChanged when it did already.
   [[nodiscard]] Result<void> unclaim(std::uint64_t offset, std::uint64_t length);
 
   // Writes a claimed range, making the partial at the first call. True: that was the last one,

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/limits.h"
-#include "store/hash.h"
 #include "transfer/failure.h"
 #include "wire/pack.h"
 
@@ -64,7 +63,7 @@ Result<wire::FrameHeader> Taker::expand(wire::FrameHeader header, Block& block) 
 }
 
 Result<void> Taker::on_frame(const wire::FrameHeader& received, Block& block,
-                             session::SealedReader& reader, bool on_first_connection) {
+                             bool on_first_connection) {
   wire::FrameHeader header = received;
   if (header.request != request_ && header.type != wire::FrameType::kControl) {
     return fail(broken("data of no request"));
@@ -78,7 +77,8 @@ Result<void> Taker::on_frame(const wire::FrameHeader& received, Block& block,
     first_byte_.compare_exchange_strong(none, clock_.now().time_since_epoch().count());
   }
   switch (header.type) {
-    case wire::FrameType::kData: {
+    case wire::FrameType::kData:
+    case wire::FrameType::kPlain: {
       WH_ASSIGN(const auto file, tree_.find(header.file, !on_first_connection));
       if (file != nullptr) WH_TRY(tree_.on_data(file, header.offset, payload));
       break;
@@ -92,8 +92,8 @@ Result<void> Taker::on_frame(const wire::FrameHeader& received, Block& block,
       if (file != nullptr) WH_TRY(tree_.on_hole(file, header.offset, length));
       break;
     }
-    case wire::FrameType::kPlain:
-      WH_TRY(on_plain(header, block, reader, on_first_connection));
+    case wire::FrameType::kDamaged:
+      WH_TRY(on_damaged(header, on_first_connection));
       break;
     case wire::FrameType::kControl: {
       // Beside data only one message makes sense: the file that this stream could not send.
@@ -105,7 +105,6 @@ Result<void> Taker::on_frame(const wire::FrameHeader& received, Block& block,
       WH_TRY(tree_.on_failed(*failed, !on_first_connection));
       break;
     }
-    case wire::FrameType::kTrailer:
     case wire::FrameType::kEndStream:
     case wire::FrameType::kCompressed:
       return fail(broken("unexpected frame"));
@@ -128,35 +127,16 @@ Result<void> Taker::on_pack(Bytes payload, bool on_first_connection) {
   }
 }
 
-// Unsealed bytes: counted only when the sealed hash behind them fits. A range that was damaged,
-// or changed between the giver's reading and its sending, is asked for once more.
-Result<void> Taker::on_plain(const wire::FrameHeader& header, Block& block,
-                             session::SealedReader& reader, bool on_first_connection) {
-  if (plain_pool_ == nullptr) {
-    return fail(broken("the host sent unencrypted data that was not asked for"));
-  }
-  const std::uint32_t length = load_le<std::uint32_t>(block.payload().data());
-  if (length == 0 || length > kBlockBytes) return fail(broken("unencrypted range out of bounds"));
-  Block trailer_block = plain_pool_->acquire();
-  WH_TRY(reader.receive_plain(block.payload().first(length)));
-  WH_ASSIGN(const auto trailer, reader.receive(trailer_block));
-  if (trailer.type != wire::FrameType::kTrailer || trailer.request != header.request ||
-      trailer.file != header.file || trailer.offset != header.offset) {
-    return fail(broken("unencrypted data without its hash"));
-  }
+// Unencrypted data that was altered on its way: asked for once more.
+Result<void> Taker::on_damaged(const wire::FrameHeader& header, bool on_first_connection) {
   WH_ASSIGN(const auto file, tree_.find(header.file, !on_first_connection));
   if (file == nullptr) return {};
-  WH_TRY(file->claim(header.offset, length));
-  const Bytes data = Bytes(block.payload()).first(length);
-  const store::Hash hash = store::hash(data);
-  if (std::ranges::equal(hash, trailer_block.payload().first(hash.size()))) {
-    return tree_.on_claimed_data(file, header.offset, data);
-  }
-  if (const auto again = file->unclaim(header.offset, length); !again.has_value()) {
+  WH_TRY(file->claim(header.offset, header.payload_bytes));
+  if (const auto again = file->unclaim(header.offset, header.payload_bytes); !again.has_value()) {
     tree_.give_up(file, again.error());
     return {};
   }
-  control_.push(wire::Again{request_, header.file, header.offset, length});
+  control_.push(wire::Again{request_, header.file, header.offset, header.payload_bytes});
   return {};
 }
 
@@ -197,8 +177,6 @@ bool Taker::is_over() const {
   std::scoped_lock lock(mutex_);
   return complete_ || error_.has_value();
 }
-
-void Taker::allow_plain(BlockPool& pool) { plain_pool_ = &pool; }
 
 // Files that failed count as still to come: an estimate that is too large harms nobody.
 std::optional<std::uint64_t> Taker::left_bytes() const {

@@ -15,7 +15,6 @@
 #include "base/block.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "session/sealed_stream.h"
 #include "transfer/codecs.h"
 #include "transfer/control_writer.h"
 #include "transfer/tree_builder.h"
@@ -33,7 +32,7 @@ class Taker {
   // A frame of data from any stream; its payload stands in `block`. `on_first_connection` says
   // whether waiting for an announcement is allowed.
   [[nodiscard]] Result<void> on_frame(const wire::FrameHeader& received, Block& block,
-                                      session::SealedReader& reader, bool on_first_connection);
+                                      bool on_first_connection);
 
   // Waits until the request is complete or fail_with() was called; returns how it ended.
   [[nodiscard]] Result<void> wait();
@@ -43,9 +42,7 @@ class Taker {
   // After all streams have stopped: removes what is half there.
   void abandon() { tree_.abandon(); }
 
-  // The same bytes unsealed are accepted only if this end asked for it.
-  void allow_plain(BlockPool& pool);
-  // Likewise compressed ones.
+  // Compressed data is accepted only if this end asked for it.
   void allow_compressed(Codecs& codecs);
 
   [[nodiscard]] std::optional<TimePoint> first_byte() const;
@@ -57,8 +54,7 @@ class Taker {
 
  private:
   Result<void> on_pack(Bytes payload, bool on_first_connection);
-  Result<void> on_plain(const wire::FrameHeader& header, Block& block,
-                        session::SealedReader& reader, bool on_first_connection);
+  Result<void> on_damaged(const wire::FrameHeader& header, bool on_first_connection);
   // The frame that a compressed one stands for, its payload in the block.
   Result<wire::FrameHeader> expand(wire::FrameHeader header, Block& block);
   void after_progress();
@@ -69,7 +65,6 @@ class Taker {
   ControlWriter& control_;
   const Clock& clock_;
   const bool may_have_;
-  BlockPool* plain_pool_ = nullptr;
   Codecs* codecs_ = nullptr;
 
   std::atomic<std::uint32_t> unreturned_credit_ = 0;

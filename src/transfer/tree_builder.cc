@@ -394,11 +394,6 @@ Result<TakenFilePtr> TreeBuilder::find(std::uint64_t id, bool may_wait) {
   return fail(broken("the host sent a file that was not asked for, or twice"));
 }
 
-Result<void> TreeBuilder::on_data(const TakenFilePtr& file, std::uint64_t offset, Bytes data) {
-  WH_TRY(file->claim(offset, data.size()));
-  return on_claimed_data(file, offset, data);
-}
-
 Result<void> TreeBuilder::begin(const TakenFilePtr& file) {
   bool begins = false;
   {
@@ -415,8 +410,8 @@ Result<void> TreeBuilder::begin(const TakenFilePtr& file) {
   return {};
 }
 
-Result<void> TreeBuilder::on_claimed_data(const TakenFilePtr& file, std::uint64_t offset,
-                                          Bytes data) {
+Result<void> TreeBuilder::on_data(const TakenFilePtr& file, std::uint64_t offset, Bytes data) {
+  WH_TRY(file->claim(offset, data.size()));
   WH_TRY(begin(file));
   counters_.bytes += data.size();
   const auto complete = file->write(*tree_, data, offset);

@@ -65,9 +65,6 @@ class TreeBuilder {
   [[nodiscard]] Result<void> on_data(const TakenFilePtr& file, std::uint64_t offset, Bytes data);
   [[nodiscard]] Result<void> on_hole(const TakenFilePtr& file, std::uint64_t offset,
                                      std::uint64_t length);
-  // A claimed range (on_data without the claim): for data that is checked after it is claimed.
-  [[nodiscard]] Result<void> on_claimed_data(const TakenFilePtr& file, std::uint64_t offset,
-                                             Bytes data);
   // One file goes wrong here: reported, its partial removed, further data thrown away.
   void give_up(const TakenFilePtr& file, const Error& error);
 

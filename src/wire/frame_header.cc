@@ -36,13 +36,13 @@ constexpr PayloadLimits payload_limits(FrameType type) {
     case FrameType::kHole:
       return {8, 8};
     case FrameType::kPlain:
-      return {4, 4};
-    case FrameType::kTrailer:
-      return {32, 32};
+      return {1, kMost};
     case FrameType::kEndStream:
       return {0, 0};
     case FrameType::kCompressed:
       return {kCompressedHeaderBytes + 1, kMost};
+    case FrameType::kDamaged:
+      break;
   }
   return {1, 0};
 }
@@ -54,8 +54,7 @@ const char* fault(const FrameHeader& header) {
   if (header.payload_bytes < limits.least || header.payload_bytes > limits.most) {
     return "a payload size that its type does not have";
   }
-  if (header.followed &&
-      (header.type == FrameType::kPlain || header.type == FrameType::kEndStream)) {
+  if (header.followed && header.type == FrameType::kEndStream) {
     return "a frame that no frame can follow says that one does";
   }
   if (header.offset > kFileMaxBytes) return "an offset past the largest file";
