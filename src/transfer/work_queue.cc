@@ -51,7 +51,7 @@ std::optional<Work> WorkQueue::next_returned(std::size_t frame_bytes, unsigned s
       continue;
     }
     SegmentWork work = rest;
-    work.length = std::min(rest.length, piece_bytes(frame_bytes, streams));
+    work.length = std::min(rest.length, piece_bytes(rest.offset, frame_bytes, streams));
     rest.offset += work.length;
     rest.length -= work.length;
     large_bytes_ -= work.length;
@@ -61,11 +61,14 @@ std::optional<Work> WorkQueue::next_returned(std::size_t frame_bytes, unsigned s
   return std::nullopt;
 }
 
-std::uint64_t WorkQueue::piece_bytes(std::size_t frame_bytes, unsigned streams) const {
+std::uint64_t WorkQueue::piece_bytes(std::uint64_t offset, std::size_t frame_bytes,
+                                     unsigned streams) const {
   const std::uint64_t part = large_bytes_ / (kPartsOfAShare * std::max(streams, 1U));
   const std::uint64_t most = frame_bytes < kBlockBytes ? kFramesAhead * frame_bytes : kSegmentBytes;
-  const std::uint64_t whole = part < kBlockBytes ? part : part / kBlockBytes * kBlockBytes;
-  return std::clamp<std::uint64_t>(whole, frame_bytes, most);
+  const std::uint64_t length = std::clamp<std::uint64_t>(part, frame_bytes, most);
+  // To where a block ends, or each piece behind the small ones at the start begins and ends with a
+  // part of one.
+  return length < kBlockBytes ? length : length - (offset + length) % kBlockBytes;
 }
 
 std::optional<Work> WorkQueue::next_segment(std::size_t frame_bytes, unsigned streams) {
@@ -80,7 +83,7 @@ std::optional<Work> WorkQueue::next_segment(std::size_t frame_bytes, unsigned st
     SegmentWork work;
     work.file = largest.file;
     work.offset = largest.next_offset;
-    work.length = std::min(largest.left(), piece_bytes(frame_bytes, streams));
+    work.length = std::min(largest.left(), piece_bytes(work.offset, frame_bytes, streams));
     largest.next_offset += work.length;
     large_bytes_ -= work.length;
     if (largest.left() == 0) {

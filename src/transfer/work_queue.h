@@ -61,7 +61,8 @@ class WorkQueue {
 
   template <typename Condition>
   void forget_if(const Condition& condition);
-  [[nodiscard]] std::uint64_t piece_bytes(std::size_t frame_bytes, unsigned streams) const;
+  [[nodiscard]] std::uint64_t piece_bytes(std::uint64_t offset, std::size_t frame_bytes,
+                                          unsigned streams) const;
   std::optional<Work> next_returned(std::size_t frame_bytes, unsigned streams);
   std::optional<Work> next_segment(std::size_t frame_bytes, unsigned streams);
   std::optional<Work> next_small(std::size_t frame_bytes);

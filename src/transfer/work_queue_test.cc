@@ -107,6 +107,31 @@ TEST(WorkQueue, AStreamOfSmallFramesGetsSmallPiecesOfTheEnd) {
   EXPECT_EQ(next_segment(queue).offset, 8 * kKiB);
 }
 
+// The first pieces of a file are small, as its stream's first frames are; those behind them are not
+// to carry that on: a block cut in two is two frames.
+TEST(WorkQueue, PiecesOfWholeBlocksEndWhereBlocksEnd) {
+  for (const std::size_t first_frame : {std::size_t{1000}, std::size_t{8192}}) {
+    WorkQueue queue;
+    constexpr std::uint64_t kSize = 40 * kBlockBytes + 7;
+    queue.add(file_of(1, kSize));
+    std::uint64_t offset = std::get<SegmentWork>(*queue.next(first_frame, 2)).length;
+    ASSERT_NE(offset % kBlockBytes, 0U);
+    queue.give_back({file_of(2, kSize), 3 * kBlockBytes + 5, 9 * kBlockBytes, nullptr});
+    std::uint64_t returned = 3 * kBlockBytes + 5;
+    while (!queue.empty()) {
+      const SegmentWork piece = std::get<SegmentWork>(*queue.next(kBlockBytes, 2));
+      std::uint64_t& expected = piece.file->id == 1 ? offset : returned;
+      const std::uint64_t end = piece.file->id == 1 ? kSize : 12 * kBlockBytes + 5;
+      ASSERT_GT(piece.length, 0U);
+      ASSERT_EQ(piece.offset, expected);
+      expected += piece.length;
+      EXPECT_TRUE(expected == end || expected % kBlockBytes == 0) << expected;
+    }
+    EXPECT_EQ(offset, kSize);
+    EXPECT_EQ(returned, 12 * kBlockBytes + 5);
+  }
+}
+
 TEST(WorkQueue, WhatWasDroppedOrStoppedIsNoPartOfTheRest) {
   WorkQueue queue;
   queue.add(file_of(1, 1000 * kSegmentBytes, /*request=*/1));
