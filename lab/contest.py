@@ -10,6 +10,10 @@ from course import Course
 from processes import LabError
 
 MEGABYTE = 1e6
+# What a run may take newly: the copy, and what lies between the ends and the disk meanwhile. A run
+# of more uses the same memory again and again.
+WARM_SHARE = 2
+WARM_BYTES_MAX = 6 << 30
 
 
 @dataclass
@@ -42,6 +46,18 @@ def cpu_per_gigabyte_and_side(sample):
     return sample.cpu_seconds / (sample.bytes / 1e9) / 2
 
 
+def server_cpu_per_gigabyte(sample):
+    return sample.server_cpu_seconds / (sample.bytes / 1e9)
+
+
+def order_of_round(names, number):
+    """Nobody always comes after the same one, of however many: a turn further every second round,
+    and every second round goes backwards."""
+    turn = number // 2 % len(names)
+    order = names[turn:] + names[:turn]
+    return order[::-1] if number % 2 else order
+
+
 class Contest:
     """Fetches `remote` (a file, or a tree) from the arena's source with each peer in turn.
 
@@ -71,9 +87,7 @@ class Contest:
             for number in range(rounds):
                 if number > 0 and self.context.is_late():
                     break
-                names = list(self.entries)
-                turn = number % len(names)  # nobody always comes after the same one
-                for name in names[turn:] + names[:turn]:
+                for name in order_of_round(list(self.entries), number):
                     self._one_run(name, self.entries[name])
         finally:
             for entry in self.entries.values():
@@ -85,6 +99,7 @@ class Contest:
             entry.samples.append(None)
             return
         try:
+            measure.warm_memory(min(WARM_SHARE * self.size, WARM_BYTES_MAX))
             limit = isinstance(entry.peer, peers.Iperf3)
             entry.samples.append(self._limit(entry.peer) if limit else self._fetch(entry.peer))
         except (LabError, OSError, KeyError, ValueError) as error:

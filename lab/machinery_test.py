@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Tests the lab itself: that it cleans up, and that it notices what it is there to notice.
 
+    machinery_test.py PATH-OF-COUNT-MEMORY
+
 Needs root; ends with 77 without. Contestants are fakes that are wrong on purpose."""
 
 import argparse
@@ -26,16 +28,18 @@ import links  # noqa: E402
 import measure  # noqa: E402
 import page  # noqa: E402
 import peers  # noqa: E402
+import processes  # noqa: E402
 import readme  # noqa: E402
 import report  # noqa: E402
 from arena import arena  # noqa: E402
-from contest import Contest, rate  # noqa: E402
+from contest import Contest, order_of_round, rate  # noqa: E402
 from processes import LabError, run  # noqa: E402
 from rows.base import Outcome, Row, judged  # noqa: E402
 from statistics_of import paired  # noqa: E402
 
 MIB = 1 << 20
 HERE = os.path.dirname(os.path.abspath(__file__))
+COUNT_MEMORY = ""
 
 
 def context():
@@ -169,6 +173,55 @@ class Measuring(unittest.TestCase):
             path = f"{directory}/calls"
             run([*measure.strace(path), "dd", "if=/dev/zero", "of=/dev/null", "bs=1k", "count=300"])
             self.assertGreaterEqual(measure.count_calls(path)["write"], 300)
+
+
+    def test_a_serving_process_s_cpu_is_its_own_and_its_children_s(self):
+        burn = "import time\nwhile time.process_time() < 0.4: pass\ntime.sleep(60)"
+        process = processes.start(["sh", "-c", 'python3 -c "$1"; true', "sh", burn])
+        try:
+            processes.wait_until(lambda: measure.process_cpu_seconds(process.pid) >= 0.3, "burning",
+                                 process)
+        finally:
+            processes.stop(process)
+        self.assertEqual(measure.process_cpu_seconds(process.pid), 0)
+
+    def test_allocations_and_copies_are_counted(self):
+        program = ("import ctypes, sys\n"
+                   "c = ctypes.CDLL(None)\n"
+                   "c.malloc.restype = ctypes.c_void_p\n"
+                   "memory = [ctypes.create_string_buffer(1000) for _ in range(2)]\n"
+                   "for _ in range(int(sys.argv[1])):\n"
+                   "    for copy in (c.memcpy, c.memmove): copy(*memory, 1000)\n"
+                   "    for copy in (c.__memcpy_chk, c.__memmove_chk): copy(*memory, 1000, 1000)\n"
+                   "    c.free(ctypes.c_void_p(c.malloc(10)))\n")
+        counts = []
+        for times in (1, 1001):
+            with tempfile.TemporaryDirectory() as directory:
+                path = f"{directory}/counts"
+                run(["python3", "-c", program, times],
+                    env={**os.environ, "LD_PRELOAD": COUNT_MEMORY, "WORMHOLE_LAB_MEMORY": path})
+                with open(path) as text:
+                    counts.append([int(word) for word in text.read().split()])
+        allocated, copied = (longer - shorter for shorter, longer in zip(*counts))
+        self.assertGreaterEqual(allocated, 1000)
+        self.assertGreaterEqual(copied, 4_000_000)
+        self.assertLess(copied, 5_000_000)
+
+
+class Order(unittest.TestCase):
+    def test_nobody_always_comes_after_the_same_one(self):
+        for count in range(1, 10):
+            names = [str(number) for number in range(count)]
+            follows, firsts = {}, {}
+            for number in range(2 * count):
+                order = order_of_round(names, number)
+                self.assertEqual(sorted(order), names)
+                firsts[order[0]] = firsts.get(order[0], 0) + 1
+                for pair in zip(order, order[1:]):
+                    follows[pair] = follows.get(pair, 0) + 1
+            self.assertEqual(set(firsts.values()), {2})
+            for (one, other), times in follows.items():
+                self.assertEqual(follows.get((other, one)), times)
 
 
 class Contests(unittest.TestCase):
@@ -364,6 +417,9 @@ class Balanced(html.parser.HTMLParser):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    COUNT_MEMORY = os.path.abspath(sys.argv.pop())
     if os.geteuid() != 0:
         print("skipped: needs root for namespaces and mounts")
         sys.exit(77)

@@ -1,5 +1,6 @@
 """One measured run: wall time, CPU of the machine, peak memory of both ends, bytes on the wire."""
 
+import mmap
 import os
 import signal
 import time
@@ -20,6 +21,7 @@ class Sample:
     files: int = 1
     wire_bytes: int = 0  # received by the fetching host
     cpu_seconds: float = 0.0  # both ends, kernel and all
+    server_cpu_seconds: float = 0.0  # the serving process's own
     client_peak_bytes: int = 0
     server_peak_bytes: int = 0
     course: list = field(default_factory=list)  # (seconds, wire bytes so far), on slow links
@@ -28,6 +30,32 @@ class Sample:
     @property
     def rate(self):
         return self.bytes / self.seconds
+
+
+def warm_memory(size):
+    """Touches so much free memory and gives it back. A virtual machine returns freed memory to its
+    host within a second, and taking it again costs two seconds a gigabyte: without this, whoever
+    runs after a slow contestant pays for it."""
+    with open("/proc/meminfo") as text:
+        lines = dict(line.split(":") for line in text)
+    free = int(lines["MemFree"].split()[0]) * 1024
+    size = min(size, free * 3 // 4)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
+    if size > 0:
+        mmap.mmap(-1, size, flags=flags).close()
+
+
+def process_cpu_seconds(pid):
+    """User and system time of a process and all below it."""
+    ticks = 0
+    for one in processes.descendants(pid):
+        try:
+            with open(f"/proc/{one}/stat") as text:
+                fields = text.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS_PER_SECOND
 
 
 def machine_cpu_seconds():
@@ -93,6 +121,7 @@ def timed(client, argv, env=None, server_pid=None, server_log=None, other_cpu=No
     wire_before = client.wire_bytes()
     other_before = other_cpu() if other_cpu else 0.0
     with open(out, "wb") as stdout, open(error, "wb") as stderr:
+        server_before = process_cpu_seconds(server_pid) if server_pid else 0.0
         cpu_before = machine_cpu_seconds()
         began = time.monotonic()
         process = client.start(argv, env=env, stdin=-3, stdout=stdout, stderr=stderr)
@@ -108,6 +137,7 @@ def timed(client, argv, env=None, server_pid=None, server_log=None, other_cpu=No
                 raise LabError(f"{argv[0]}: not finished within {seconds_max} s")
             seconds = time.monotonic() - began
             cpu = machine_cpu_seconds() - cpu_before
+            server_cpu = process_cpu_seconds(server_pid) - server_before if server_pid else 0.0
             own.look()  # a process that has ended but is not waited for has no memory any more
             far.look()
         finally:
@@ -121,7 +151,7 @@ def timed(client, argv, env=None, server_pid=None, server_log=None, other_cpu=No
             tail = " | ".join((text.read() or output).splitlines()[-3:])
         raise LabError(f"{argv[0]}: exit {process.returncode}: {tail[-400:]}")
     return Sample(seconds=seconds, wire_bytes=received, cpu_seconds=cpu,
-                  client_peak_bytes=own.peak, server_peak_bytes=far.peak,
+                  server_cpu_seconds=server_cpu, client_peak_bytes=own.peak, server_peak_bytes=far.peak,
                   extra={"stdout": output})
 
 

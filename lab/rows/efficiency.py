@@ -1,6 +1,7 @@
-"""Memory, system calls and allocations."""
+"""Memory, system calls, allocations and copies."""
 
 import os
+from statistics import median
 
 import data
 import measure
@@ -13,7 +14,8 @@ from rows.base import Outcome, Row, judged, present
 GB, GIB = 10 ** 9, 1 << 30
 FILE = "large.bin"
 BLOCK = 128 << 10
-CHUNK = 2 << 20
+CHUNKS = GIB / (2 << 20)  # in what the longer file is longer by
+LONGER_FILE = (GIB // 2, GIB // 2 + GIB)
 
 
 def memory(context):
@@ -59,41 +61,54 @@ def system_calls(context):
                    notes=notes)
 
 
-def allocations(context):
-    """What a file longer by 1 GiB costs more, of either side: what is allocated once is no matter."""
-    counter = context.build_file("lab/count_allocations.so")
-    if not counter:
-        raise LabError("lab/count_allocations is not built")
-    counts = {"share": [], "get": []}
-    sizes = (GIB // 2, GIB // 2 + GIB)
-    for size in sizes:
-        with arena(context, None, size, disk="tmpfs") as place:
-            data.write_file(f"{place.source}/{FILE}", size, seed=1)
-            place.server.preload = place.client.preload = counter
-            written = {"share": place.server.path("allocations"),
-                       "get": place.client.path("allocations")}
-            place.server.extra_environment = {"WORMHOLE_LAB_ALLOCATIONS": written["share"]}
-            peer = Wormhole()
-            peer.start(place.server, place.source)
-            directory = place.fresh_directory()
-            try:
-                command = peer.fetch(place.client, FILE, directory)
-                measure.timed(place.client, command.argv,
-                              {**command.env, "WORMHOLE_LAB_ALLOCATIONS": written["get"]})
-            finally:
-                peer.stop()
-            if not data.same_file(f"{place.source}/{FILE}", os.path.join(directory, FILE)):
-                raise LabError("the fetched file is not the source")
-            for side, path in written.items():
-                with open(path) as text:
-                    counts[side].append(int(text.read()))
-    chunks = (sizes[1] - sizes[0]) / CHUNK
-    more = {side: max(longer - shorter, 0) / chunks for side, (shorter, longer) in counts.items()}
+def memory_calls(context, counter, size):
+    """{side: (allocations, bytes copied)} of one fetch of a file of `size`."""
+    with arena(context, None, size, disk="tmpfs") as place:
+        data.write_file(f"{place.source}/{FILE}", size, seed=1)
+        place.server.preload = place.client.preload = counter
+        written = {"share": place.server.path("memory"), "get": place.client.path("memory")}
+        place.server.extra_environment = {"WORMHOLE_LAB_MEMORY": written["share"]}
+        peer = Wormhole()
+        peer.start(place.server, place.source)
+        directory = place.fresh_directory()
+        try:
+            command = peer.fetch(place.client, FILE, directory)
+            measure.timed(place.client, command.argv,
+                          {**command.env, "WORMHOLE_LAB_MEMORY": written["get"]})
+        finally:
+            peer.stop()
+        if not data.same_file(f"{place.source}/{FILE}", os.path.join(directory, FILE)):
+            raise LabError("the fetched file is not the source")
+        counts = {}
+        for side, path in written.items():
+            with open(path) as text:
+                counts[side] = tuple(int(word) for word in text.read().split())
+        return counts
+
+
+def longer_file(context):
+    """[(counts for the shorter, for the longer)], one a run; two rows are read from it."""
+    def run():
+        counter = context.build_file("lab/count_memory.so")
+        if not counter:
+            raise LabError("lab/count_memory is not built")
+        return [[memory_calls(context, counter, size) for size in LONGER_FILE]
+                for _ in range(context.runs(full=5, quick=1))]
+    return context.once("longer file", run)
+
+
+def more_for_a_longer_file(context, index, share, what):
+    """What a file longer by 1 GiB costs more, of either side, in `share`s: what is done once is no
+    matter. The median of several runs, as a stream more or less is another number."""
+    pairs = longer_file(context)
+    more = {side: median(max(longer[side][index] - shorter[side][index], 0)
+                         for shorter, longer in pairs) / share for side in ("share", "get")}
     contestants = [{"name": side, "title": f"wormhole {side}", "encrypted": True, "error": "",
                     "values": [value], "samples": []} for side, value in more.items()]
-    return Outcome([max(more.values())], contestants, contestants_unit="allocations / 2 MiB",
-                   notes=[f"{side}: {shorter} in all for 0.5 GiB, {longer} for 1.5 GiB"
-                          for side, (shorter, longer) in counts.items()])
+    return Outcome([max(more.values())], contestants, contestants_unit=f"{what} a chunk",
+                   notes=[f"{side}: {shorter[side][index]} in all for 0.5 GiB, "
+                          f"{longer[side][index]} for 1.5 GiB"
+                          for shorter, longer in pairs for side in more])
 
 
 ROWS = [
@@ -102,7 +117,10 @@ ROWS = [
         lower_is_better=True, measure=memory),
     Row("allocations", "Allocations per chunk of 2 MiB once it runs, the busier side", promise="0",
         aim="0 (<= 0.05)", aim_value=0.05, unit="a chunk", lower_is_better=True, quick=False,
-        measure=allocations),
+        measure=lambda context: more_for_a_longer_file(context, 0, CHUNKS, "allocations")),
+    Row("copies", "RAM copies per chunk in user space (memcpy, memmove), the busier side",
+        promise="0-1", aim="0 (<= 0.01)", aim_value=0.01, unit="a chunk", lower_is_better=True,
+        quick=False, measure=lambda context: more_for_a_longer_file(context, 1, GIB, "copies")),
     Row("syscalls", "System calls per 128 KiB, the busier side", promise="1-2", aim="<= 1.1",
         aim_value=1.1, unit="calls", lower_is_better=True, measure=system_calls),
 ]

@@ -5,9 +5,6 @@ from rows.base import Row
 ROWS = [
     Row("single-100gb", "100 GB file", promise="full line rate", aim="full line rate",
         not_yet="a lab disk that large"),
-    Row("copies", "RAM copies per chunk", promise="0-1",
-        aim="0 in user space; sendfile unencrypted",
-        not_yet="a count of copies"),
     Row("identical", "An identical 1 GB again", promise="< 1 s",
         aim="< 0.1 s in place, < 0.5 s elsewhere, < 64 KiB on the wire",
         not_yet="the chunk index"),

@@ -2,7 +2,7 @@
 
 import data
 from arena import arena
-from contest import Contest, cpu_per_gigabyte_and_side, rate
+from contest import Contest, cpu_per_gigabyte_and_side, rate, server_cpu_per_gigabyte
 from peers import Wormhole
 from rows.base import Row, judged, present
 from statistics_of import paired
@@ -50,7 +50,7 @@ def unshaped(context):
         contestants = ["iperf3", "wormhole", *SSH]
         if not context.quick or context.asked("unshaped"):
             contestants += ["rsync-ssh", *PLAINTEXT, "http"]
-        if not context.quick or context.asked("unshaped-plain"):
+        if not context.quick or context.asked("unshaped-plain", "cpu-plain-sender"):
             contestants += [PlainWormhole(), "gridftp"]
         return hold(context, None, UNSHAPED_SIZES[context.quick], contestants,
                     context.runs(full=9, quick=3))
@@ -65,6 +65,12 @@ def cpu(context):
     return judged(unshaped(context), cpu_per_gigabyte_and_side, "wormhole", (), present,
                   "core-s/GB", ["Half of the whole machine's CPU time during the run, kernel "
                                 "included, as both ends are on it."])
+
+
+def cpu_of_plain_sender(context):
+    return judged(unshaped(context), server_cpu_per_gigabyte, "wormhole-plain", (), present,
+                  "core-s/GB", ["User and system time of the sharing process during the run; on a "
+                                "bare link a part of the receiving kernel's work is done in it."])
 
 
 def lan_row(name, link, promise, aim, floor):
@@ -90,4 +96,7 @@ ROWS = [
         aim="<= 0.6 core-s/GB", aim_value=0.6, unit="core-s/GB and side", lower_is_better=True,
         quick=False,  # means nothing on a machine that does something else as well
         measure=cpu),
+    Row("cpu-plain-sender", "CPU of the sharing process, bare link, unencrypted",
+        aim="<= 0.35 core-s/GB", aim_value=0.35, unit="core-s/GB", lower_is_better=True,
+        quick=False, measure=cpu_of_plain_sender),
 ]
