@@ -41,7 +41,11 @@ struct Listener::State {
         random(random_in),
         offer(offer_in),
         waker(platform::Waker::make()),
-        tls(TlsContext::server()) {}
+        tls(TlsContext::server()),
+        // A session's streams come all at once from where it came from.
+        slots([this](const std::string& ip) {
+          return sessions.has_session_from(ip) ? kStreamsMax : kPendingPerAddressMax;
+        }) {}
 
   platform::ListenSocket socket;
   CodeBook& codes;
@@ -75,6 +79,7 @@ struct Listener::State {
   void admit(platform::Socket accepted);
   void drop(Id id);
   void evict(Id id);
+  void serve_in_turn(Id id);
   void serve(Id id);
   [[nodiscard]] bool serve_linger(Pending& client);
   [[nodiscard]] bool serve_handshake(Id id, Pending& client);
@@ -153,7 +158,6 @@ Result<void> Listener::run() {
   Result<void> result;
   while (result && !state_->stopping) result = state_->turn();
   state_->pending.clear();
-  state_->slots = {};
   return result;
 }
 
@@ -179,6 +183,7 @@ Result<void> Listener::State::turn() {
                                        {.descriptor = socket.descriptor(), .reading = accepting}};
   std::vector<Id> watched;
   for (const auto& [id, client] : pending) {
+    if (!slots.may_speak(id, clock.now())) continue;
     watched.push_back(id);
     watches.push_back(
         {.descriptor = client->socket.descriptor(), .writing = !client->unsent.empty()});
@@ -186,8 +191,8 @@ Result<void> Listener::State::turn() {
   WH_TRY(platform::wait_ready(watches, next_deadline()));
   if (watches[0].ready) waker->clear();
   for (std::size_t at = 0; at < watched.size() && !stopping; ++at) {
-    // One served before may have made another go.
-    if (watches[at + 2].ready && pending.contains(watched[at])) serve(watched[at]);
+    // One served before may have made another go, or have taken the slot.
+    if (watches[at + 2].ready && pending.contains(watched[at])) serve_in_turn(watched[at]);
   }
   if (watches[1].ready && !stopping) return accept_some();
   return {};
@@ -203,13 +208,19 @@ void Listener::State::drop_overdue() {
   for (const auto& [id, client] : pending) {
     if (client->deadline <= now) overdue.push_back(id);
   }
-  for (const Id id : overdue) drop(id);
+  for (const Id id : overdue) {
+    if (slots.may_speak(id, now)) {
+      drop(id);
+    } else {
+      evict(id);  // it waited for us, not we for it
+    }
+  }
 }
 
 std::optional<Duration> Listener::State::next_deadline() const {
   const TimePoint now = clock.now();
-  std::optional<TimePoint> next;
-  if (accept_again > now) next = accept_again;
+  std::optional<TimePoint> next = slots.next_change();
+  if (accept_again > now && (!next || accept_again < *next)) next = accept_again;
   for (const auto& [id, client] : pending) {
     if (!next || client->deadline < *next) next = client->deadline;
   }
@@ -236,12 +247,9 @@ void Listener::State::admit(platform::Socket accepted) {
   const Id id = next_id++;
   auto client =
       std::make_unique<Pending>(*this, std::move(accepted), clock.now() + kHandshakeTimeout);
-  const std::string& ip = client->from.ip;
-  // A session's streams come all at once from where it came from.
-  const std::size_t most = sessions.has_session_from(ip) ? kStreamsMax : kPendingPerAddressMax;
-  if (const auto evicted = slots.admit(id, ip, most)) evict(*evicted);
+  if (const auto evicted = slots.admit(id, client->from.ip)) evict(*evicted);
   pending.emplace(id, std::move(client));
-  serve(id);  // its hello mostly came with it
+  serve_in_turn(id);  // its hello mostly came with it
 }
 
 void Listener::State::drop(Id id) {
@@ -258,6 +266,10 @@ void Listener::State::evict(Id id) {
     static_cast<void>(platform::send_now(found->second->socket, refusal(ReplyStatus::kBusy)));
   }
   drop(id);
+}
+
+void Listener::State::serve_in_turn(Id id) {
+  if (slots.may_speak(id, clock.now())) serve(id);
 }
 
 void Listener::State::serve(Id id) {
@@ -296,7 +308,9 @@ bool Listener::State::serve_handshake(Id id, Pending& client) {
     hand_over(client);
     return false;
   }
-  if (client.handshake.said_hello()) slots.said_hello(id);
+  if (client.handshake.said_hello()) {
+    if (const auto evicted = slots.said_hello(id, clock.now())) evict(*evicted);
+  }
   if (client.handshake.is_known_stream()) {
     if (const auto evicted = slots.move_to_streams(id)) evict(*evicted);
   }

@@ -9,69 +9,118 @@ namespace {
 
 using Id = ListenerSlots::Id;
 
+constexpr TimePoint kStart{std::chrono::hours(1)};
+constexpr std::chrono::milliseconds kInstant{1};
+
 std::string address(std::size_t number) { return "192.0.2." + std::to_string(number); }
 
-TEST(ListenerSlots, OneAddressGetsNoMoreThanItsShare) {
-  ListenerSlots slots;
-  for (Id id = 1; id <= kPendingPerAddressMax; ++id) EXPECT_FALSE(slots.admit(id, address(1)));
-  EXPECT_EQ(slots.admit(100, address(1)), Id{1});
-  EXPECT_EQ(slots.admit(101, address(1)), Id{2});
-  EXPECT_FALSE(slots.admit(102, address(2)));
-  EXPECT_EQ(slots.joining(), kPendingPerAddressMax + 1);
-}
-
-TEST(ListenerSlots, WhoSaidHelloGoesLast) {
-  ListenerSlots slots;
-  for (Id id = 1; id <= kPendingPerAddressMax; ++id) EXPECT_FALSE(slots.admit(id, address(1)));
-  slots.said_hello(1);
-  slots.said_hello(2);
-  EXPECT_EQ(slots.admit(100, address(1)), Id{3});
-  for (Id id = 4; id <= kPendingPerAddressMax; ++id) slots.said_hello(id);
-  slots.said_hello(100);
-  EXPECT_EQ(slots.admit(101, address(1)), Id{1});
-}
-
-TEST(ListenerSlots, WhenAllAreTakenTheFullestAddressMakesRoom) {
-  ListenerSlots slots;
-  Id id = 1;
-  for (; slots.joining() < 3; ++id) EXPECT_FALSE(slots.admit(id, address(200)));
-  for (; slots.joining() < kPendingMax; ++id) EXPECT_FALSE(slots.admit(id, address(id)));
-  EXPECT_EQ(slots.admit(id++, address(201)), Id{1});
-  EXPECT_EQ(slots.admit(id++, address(202)), Id{2});
-  // Now all hold one each: the oldest goes.
-  EXPECT_EQ(slots.admit(id++, address(203)), Id{3});
-  EXPECT_EQ(slots.admit(id++, address(204)), Id{4});
-  EXPECT_EQ(slots.joining(), kPendingMax);
-}
-
-TEST(ListenerSlots, StreamsHaveSlotsOfTheirOwn) {
-  ListenerSlots slots;
-  Id id = 1;
-  for (; slots.streams() < kPendingStreamsMax; ++id) {
-    EXPECT_FALSE(slots.admit(id, address(1)));
-    EXPECT_FALSE(slots.move_to_streams(id));
+class Slots : public ::testing::Test {
+ protected:
+  // Connections of one address that come and say hello at once.
+  void begin_handshakes(Id first, std::size_t count, const std::string& ip,
+                        TimePoint now = kStart) {
+    for (Id id = first; id < first + count; ++id) {
+      ASSERT_FALSE(slots_.admit(id, ip));
+      ASSERT_TRUE(slots_.may_speak(id, now));
+      ASSERT_FALSE(slots_.said_hello(id, now));
+    }
   }
-  EXPECT_EQ(slots.joining(), 0U);
-  EXPECT_FALSE(slots.admit(id, address(1)));
-  EXPECT_EQ(slots.move_to_streams(id), Id{1});
-  EXPECT_FALSE(slots.move_to_streams(id));  // it is there
-  EXPECT_EQ(slots.streams(), kPendingStreamsMax);
+
+  std::size_t most_ = kPendingPerAddressMax;
+  ListenerSlots slots_{[this](const std::string&) { return most_; }};
+};
+
+// A router's machines that all begin in the same instant, and say hello later.
+TEST_F(Slots, ManyOfOneAddressMayWait) {
+  for (Id id = 1; id <= kPendingMax; ++id) {
+    EXPECT_FALSE(slots_.admit(id, address(1)));
+    EXPECT_TRUE(slots_.may_speak(id, kStart));
+  }
+  EXPECT_EQ(slots_.admit(100, address(1)), Id{1});
+  EXPECT_EQ(slots_.waiting(), kPendingMax);
 }
 
-TEST(ListenerSlots, AStandingSessionsAddressMayBringMore) {
-  ListenerSlots slots;
+TEST_F(Slots, WhereTooManyWaitTheFullestAddressMakesRoom) {
   Id id = 1;
-  for (; id <= kPendingMax; ++id) EXPECT_FALSE(slots.admit(id, address(1), kPendingMax));
-  EXPECT_EQ(slots.admit(id, address(1), kPendingMax), Id{1});
+  for (; slots_.waiting() < 3; ++id) EXPECT_FALSE(slots_.admit(id, address(200)));
+  for (; slots_.waiting() < kPendingMax; ++id) EXPECT_FALSE(slots_.admit(id, address(id)));
+  EXPECT_EQ(slots_.admit(id++, address(201)), Id{1});
+  EXPECT_EQ(slots_.admit(id++, address(202)), Id{2});
+  // Now all have one each: the oldest goes.
+  EXPECT_EQ(slots_.admit(id++, address(203)), Id{3});
+  EXPECT_EQ(slots_.admit(id++, address(204)), Id{4});
+  EXPECT_EQ(slots_.waiting(), kPendingMax);
 }
 
-TEST(ListenerSlots, ReleaseMakesRoom) {
-  ListenerSlots slots;
-  for (Id id = 1; id <= kPendingPerAddressMax; ++id) EXPECT_FALSE(slots.admit(id, address(1)));
-  slots.release(4);
-  EXPECT_FALSE(slots.admit(100, address(1)));
-  slots.release(12345);  // was evicted before: nothing
-  EXPECT_EQ(slots.joining(), kPendingPerAddressMax);
+TEST_F(Slots, HandshakesUnderWayAreNotEndedByTheirNeighbours) {
+  begin_handshakes(1, kPendingPerAddressMax, address(1));
+  EXPECT_FALSE(slots_.next_change());
+  EXPECT_FALSE(slots_.admit(20, address(1)));
+  EXPECT_FALSE(slots_.may_speak(20, kStart));
+  EXPECT_EQ(slots_.next_change(), kStart + kUndisturbed);
+  begin_handshakes(30, 1, address(2));  // others need not wait
+  EXPECT_TRUE(slots_.may_speak(1, kStart));
+  slots_.release(5);
+  EXPECT_FALSE(slots_.next_change());
+  EXPECT_TRUE(slots_.may_speak(20, kStart));
+  EXPECT_FALSE(slots_.said_hello(20, kStart));
+  EXPECT_EQ(slots_.waiting(), 0U);
+}
+
+TEST_F(Slots, AHandshakeThatTakesLongGivesWay) {
+  begin_handshakes(1, 1, address(1), kStart + kInstant);
+  begin_handshakes(2, kPendingPerAddressMax - 1, address(1));
+  EXPECT_FALSE(slots_.admit(20, address(1)));
+  EXPECT_FALSE(slots_.may_speak(20, kStart + kUndisturbed - kInstant));
+  EXPECT_TRUE(slots_.may_speak(20, kStart + kUndisturbed));
+  EXPECT_EQ(slots_.said_hello(20, kStart + kUndisturbed), Id{2});  // by its start, not by its number
+  EXPECT_EQ(slots_.joining(), kPendingPerAddressMax);
+}
+
+TEST_F(Slots, WhereTooManyHandshakesAreUnderWayTheFullestAddressMakesRoom) {
+  begin_handshakes(1, kPendingPerAddressMax, address(1));
+  Id id = 20;
+  for (std::size_t from = 2; slots_.joining() < kPendingMax; ++from, ++id) {
+    begin_handshakes(id, 1, address(from));
+  }
+  EXPECT_FALSE(slots_.admit(id, address(200)));
+  EXPECT_TRUE(slots_.may_speak(id, kStart));
+  EXPECT_EQ(slots_.said_hello(id, kStart), Id{1});
+  EXPECT_EQ(slots_.joining(), kPendingMax);
+}
+
+TEST_F(Slots, StreamsHaveSlotsOfTheirOwn) {
+  Id id = 1;
+  for (; slots_.streams() < kPendingStreamsMax; ++id) {
+    begin_handshakes(id, 1, address(1));
+    EXPECT_FALSE(slots_.move_to_streams(id));
+  }
+  EXPECT_EQ(slots_.joining(), 0U);
+  begin_handshakes(id, 1, address(1));
+  EXPECT_EQ(slots_.move_to_streams(id), Id{1});
+  EXPECT_FALSE(slots_.move_to_streams(id));  // it is there
+  EXPECT_EQ(slots_.streams(), kPendingStreamsMax);
+}
+
+TEST_F(Slots, AStandingSessionsAddressMayBringMore) {
+  begin_handshakes(1, kPendingPerAddressMax, address(1));
+  EXPECT_FALSE(slots_.admit(20, address(1)));
+  EXPECT_FALSE(slots_.may_speak(20, kStart));
+  most_ = kPendingMax;
+  EXPECT_TRUE(slots_.may_speak(20, kStart));
+  EXPECT_FALSE(slots_.next_change());
+  begin_handshakes(21, kPendingMax - kPendingPerAddressMax, address(1));
+  EXPECT_FALSE(slots_.may_speak(20, kStart));
+}
+
+TEST_F(Slots, WhoLeftIsForgotten) {
+  begin_handshakes(1, kPendingPerAddressMax, address(1));
+  EXPECT_FALSE(slots_.admit(20, address(1)));
+  slots_.release(20);
+  EXPECT_EQ(slots_.waiting(), 0U);
+  EXPECT_FALSE(slots_.said_hello(20, kStart));
+  EXPECT_EQ(slots_.joining(), kPendingPerAddressMax);
+  slots_.release(12345);  // was evicted before: nothing
 }
 
 }  // namespace

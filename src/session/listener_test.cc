@@ -274,6 +274,58 @@ TEST(Listener, TricklingConnectionsKeepNobodyOut) {
   trickle.join();
 }
 
+// A farm of machines behind one address that all begin in the same instant.
+TEST(Listener, ManyOfOneAddressAtOnceAreAllLetIn) {
+  constexpr std::size_t kAtOnce = 64;
+  LoopbackHost host;
+  std::vector<platform::Socket> sockets;
+  std::vector<std::unique_ptr<ClientHandshake>> clients;
+  for (std::size_t number = 0; number < kAtOnce; ++number) {
+    auto socket = platform::connect_from("127.0.0.1", host.address());
+    ASSERT_TRUE(socket.has_value()) << to_sentence(socket.error());
+    clients.push_back(
+        std::make_unique<ClientHandshake>(joining(kCodeText, testing::kBothSuites, number + 1)));
+    ASSERT_TRUE(socket->send_all(clients.back()->take_output()).has_value());
+    sockets.push_back(std::move(*socket));
+  }
+  std::vector<std::jthread> threads;
+  for (std::size_t number = 0; number < kAtOnce; ++number) {
+    threads.emplace_back([&, number] {
+      const auto joined = testing::drive(sockets[number], *clients[number]);
+      EXPECT_TRUE(joined.has_value()) << number << ": " << to_sentence(joined.error());
+    });
+  }
+  threads.clear();
+  for (std::size_t number = 0; number < kAtOnce; ++number) {
+    EXPECT_TRUE(host.sessions.pop().has_value());
+  }
+}
+
+TEST(Listener, StalledHandshakesGiveWayToTheirNeighbours) {
+  FakeClock clock;
+  LoopbackHost host(code_of(kCodeText), testing::kBothSuites, &clock);
+  std::vector<platform::Socket> stalled;
+  for (std::size_t number = 0; number < kPendingPerAddressMax; ++number) {
+    auto socket = platform::connect_from("127.0.0.4", host.address());
+    ASSERT_TRUE(socket.has_value());
+    ASSERT_TRUE(socket->send_all(joining().take_output()).has_value());
+    ASSERT_EQ(testing::read_up_to(*socket, kReplyBytes).size(), kReplyBytes);
+    stalled.push_back(std::move(*socket));
+  }
+  std::jthread neighbour([&] {
+    auto socket = platform::connect_from("127.0.0.4", host.address());
+    ASSERT_TRUE(socket.has_value());
+    ClientHandshake client = joining();
+    const auto joined = testing::drive(*socket, client);
+    EXPECT_TRUE(joined.has_value()) << to_sentence(joined.error());
+  });
+  clock.advance(kUndisturbed);
+  host.listener().renew_code();  // wakes it; a code the user chose stays
+  neighbour.join();
+  EXPECT_TRUE(host.sessions.pop().has_value());
+  EXPECT_TRUE(testing::read_up_to(stalled.front(), 1).empty());  // dropped for it
+}
+
 // No byte that arrives moves the deadline.
 TEST(Listener, DropsWhoIsNotDoneInTime) {
   FakeClock clock;

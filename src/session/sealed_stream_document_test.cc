@@ -31,19 +31,39 @@ class Example {
   // Header, sealed payload and tag of both frames under a fresh sealer.
   [[nodiscard]] std::pair<std::string, std::string> frames(Suite suite) const {
     const auto sealer = make_sealer(suite, secret(), CipherLibrary::kOpenSsl).value();
-    const Bytes text = as_bytes("Hello, wormhole!");
     const std::string first = frame(*sealer,
-                                    {.payload_bytes = 16,
+                                    {.payload_bytes = static_cast<std::uint32_t>(kText.size()),
                                      .type = wire::FrameType::kData,
                                      .followed = true,
                                      .request = 1,
                                      .file = 2,
                                      .offset = 262144},
-                                    text);
+                                    as_bytes(kText));
     return {first, frame(*sealer, {.payload_bytes = 0, .type = wire::FrameType::kEndStream}, {})};
   }
 
+  // Header, payload in clear, and both tags.
+  [[nodiscard]] std::string plain_frame() const {
+    const auto sealer = make_sealer(Suite::kAes256Gcm, secret(), CipherLibrary::kOpenSsl).value();
+    std::array<std::byte, wire::kFrameHeaderBytes> header;
+    wire::encode({.payload_bytes = static_cast<std::uint32_t>(kText.size()),
+                  .type = wire::FrameType::kPlain,
+                  .followed = true,
+                  .request = 1,
+                  .file = 2,
+                  .offset = 262144},
+                 header);
+    std::array<std::byte, kTagBytes> header_tag;
+    std::array<std::byte, kTagBytes> payload_tag;
+    ByteVector nothing;
+    EXPECT_TRUE(sealer->seal(header, nothing, header_tag));
+    EXPECT_TRUE(sealer->seal(as_bytes(kText), nothing, payload_tag));
+    return to_hex(header) + to_hex(as_bytes(kText)) + to_hex(header_tag) + to_hex(payload_tag);
+  }
+
  private:
+  static constexpr std::string_view kText = "Hello, wormhole!";
+
   static std::string frame(FrameSealer& sealer, const wire::FrameHeader& header, Bytes payload) {
     ByteVector bytes(wire::kFrameHeaderBytes + payload.size() + kTagBytes);
     const MutableBytes all(bytes);
@@ -70,6 +90,7 @@ TEST(FrameDocument, ItsExampleIsWhatTheCodeDoes) {
       {"first header", aes_first.substr(0, 2 * wire::kFrameHeaderBytes)},
       {"first frame", aes_first},
       {"second frame", aes_second},
+      {"plain frame", example.plain_frame()},
       {"first frame, ChaCha20", chacha_first},
       {"second frame, ChaCha20", chacha_second}};
   const auto values = wire::testing::documented_values("docs/formats/frame.md");

@@ -458,9 +458,13 @@ TEST(Transfer, SixtyFourClientsAreServedAtOnceAndNoMore) {
   source.write("large", noise(5 * kMiB, 1));  // worth further streams
   source.write("small", "here");
   Sharing sharing({source.path().string()});
-  std::vector<std::unique_ptr<Joined>> clients;
-  for (std::size_t i = 0; i < kSessionsServedMax; ++i) {
-    clients.push_back(std::make_unique<Joined>(sharing, ClientOptions{.streams = 2}));
+  std::vector<std::unique_ptr<Joined>> clients(kSessionsServedMax);
+  {
+    std::vector<std::jthread> joining;  // all of one address, in the same instant
+    for (auto& client : clients) {
+      joining.emplace_back(
+          [&] { client = std::make_unique<Joined>(sharing, ClientOptions{.streams = 2}); });
+    }
   }
   const TestDirectory destination;
   {
