@@ -41,7 +41,7 @@ function(wormhole_room name)
     target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>
       $<$<CONFIG:Release>:-U_FORTIFY_SOURCE>)
     add_test(NAME unit.${name} COMMAND ${name}_test)
-    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 600)
+    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 1200)
   endif()
   if(WORMHOLE_FUZZ)
     foreach(fuzzer ${fuzzers})

@@ -73,6 +73,9 @@ class Peer {
   [[nodiscard]] session::Connection& connection() { return *connection_; }
 
  private:
+  // A frame whose payload stands in out_block_.
+  bool send(const wire::FrameHeader& header);
+
   BlockPool pool_{2};
   std::unique_ptr<session::Connection> connection_;
   Block block_;      // what was received

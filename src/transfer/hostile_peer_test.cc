@@ -27,11 +27,12 @@ Peer::Peer(std::unique_ptr<session::Connection> connection)
     : connection_(std::move(connection)), block_(pool_.acquire()), out_block_(pool_.acquire()) {}
 
 bool Peer::say(const wire::Message& message, std::uint32_t frame_request) {
-  ByteVector buffer(wire::kMessageMaxBytes);
-  const auto size = wire::encode(message, buffer);
+  // Where it leaves from: a flood would mostly be allocating otherwise.
+  const auto size = wire::encode(message, out_block_.payload());
   WH_CHECK(size.has_value());
-  return frame({.payload_bytes = 0, .type = wire::FrameType::kControl, .request = frame_request},
-               Bytes(buffer).first(*size));
+  return send({.payload_bytes = static_cast<std::uint32_t>(*size),
+               .type = wire::FrameType::kControl,
+               .request = frame_request});
 }
 
 bool Peer::say_bytes(Bytes payload) {
@@ -41,9 +42,13 @@ bool Peer::say_bytes(Bytes payload) {
 bool Peer::frame(wire::FrameHeader header, Bytes payload) {
   header.payload_bytes = static_cast<std::uint32_t>(payload.size());
   std::ranges::copy(payload, out_block_.payload().begin());
+  return send(header);
+}
+
+bool Peer::send(const wire::FrameHeader& header) {
   const bool sent = connection_->writer->send(header, out_block_).has_value();
-  const MutableBytes whole =
-      out_block_.around(wire::kFrameHeaderBytes, payload.size(), wire::tags_bytes(header.type));
+  const MutableBytes whole = out_block_.around(wire::kFrameHeaderBytes, header.payload_bytes,
+                                               wire::tags_bytes(header.type));
   last_frame_.assign(whole.begin(), whole.end());
   return sent;
 }
