@@ -10,7 +10,7 @@ Result<std::unique_ptr<Connection>> make_connection(platform::Socket socket,
   WH_ASSIGN(auto opener, make_opener(established.suite, std::move(established.receiving)));
   auto connection = std::make_unique<Connection>(std::move(socket));
   connection->socket.set_blocking(true);
-  connection->socket.use_congestion_control("bbr");  // where the kernel has it
+  connection->is_loss_based = !connection->socket.use_congestion_control("bbr");
   connection->session_id = established.session_id;
   connection->stream = established.stream;
   connection->ticket = std::move(established.ticket);

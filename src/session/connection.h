@@ -32,12 +32,13 @@ struct Connection {
   std::unique_ptr<SealedWriter> writer;
   SessionId session_id{};
   unsigned stream = 0;                         // 0: the first connection
+  bool is_loss_based = false;                  // what we send slows down with each lost packet
   std::shared_ptr<const StreamTicket> ticket;  // first connection only
   Timeline timeline;                           // dialler only
 };
 
 // Switches a socket from handshake to frames: blocking, and asking for BBR, which keeps its rate
-// where loss is not congestion. kCrypto when a cipher cannot be made.
+// where loss is not congestion (is_loss_based where it cannot be had). kCrypto when a cipher cannot be made.
 [[nodiscard]] Result<std::unique_ptr<Connection>> make_connection(platform::Socket socket,
                                                                   Established established);
 

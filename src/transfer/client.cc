@@ -308,6 +308,7 @@ Result<void> Client::on_hello(const wire::Hello& hello) {
   is_plain_ = hello.unencrypted && options_.unencrypted;
   std::scoped_lock lock(mutex_);
   streams_granted_ = hello.streams_max;
+  host_is_loss_based_ = (hello.features & wire::kFeatureLossBased) != 0;
   return {};
 }
 
@@ -350,7 +351,8 @@ void Client::set_streams(unsigned wanted) {
 
 void Client::run_controller(Duration round_trip) {
   std::unique_lock lock(mutex_);
-  StreamController controller(round_trip, streams_granted_);
+  StreamController controller(round_trip, streams_granted_,
+                              host_is_loss_based_ ? kLossBasedToBegin : kStreamsToBegin);
   while (!closing_ && !failed_.has_value()) {
     if (taker_ != nullptr) {
       set_streams(

@@ -143,6 +143,7 @@ class Client {
   bool closing_ = false;
   bool streams_begun_ = false;
   unsigned streams_granted_ = 0;
+  bool host_is_loss_based_ = false;
 
   std::atomic<unsigned> further_streams_ = 0;  // that stand
   std::atomic<unsigned> streams_at_most_ = 0;

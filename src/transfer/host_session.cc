@@ -135,7 +135,9 @@ Result<void> HostSession::on_message(const wire::Message& message) {
     plain_ = hello->unencrypted && allow_plain_;
     compression_ = (hello->features & wire::kFeatureCompression) != 0;
     // As many as it likes: whether there is room is seen when each comes (Host::on_stream).
-    control_.push(wire::Hello{.streams_max = hello->streams_max, .unencrypted = allow_plain_});
+    control_.push(wire::Hello{.features = first_->is_loss_based ? wire::kFeatureLossBased : 0,
+                              .streams_max = hello->streams_max,
+                              .unencrypted = allow_plain_});
     return {};
   }
   if (!greeted_) return fail(broken("no Hello came first"));

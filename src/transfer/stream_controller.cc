@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
+
 namespace wormhole::transfer {
 namespace {
 
@@ -46,6 +48,10 @@ constexpr Duration kPatience = 10s;
 constexpr unsigned kFirstFactor = 4;
 constexpr unsigned kLaterFactor = 2;
 constexpr unsigned kManyStreams = 16;  // from here on, doubling is a long step
+// A stream never sends less than two segments in a round trip (RFC 5681): too many on a slow path
+// would lose what they send and wait for timers.
+constexpr double kLeastSegments = 2;
+constexpr double kSegmentBytesOnTheWay = 1448;  // Ethernet's
 constexpr Duration kHoldFirst = 10s;
 constexpr Duration kHoldMax = 160s;
 
@@ -59,11 +65,11 @@ Duration window_lasts(Duration round_trip) {
 
 }  // namespace
 
-StreamController::StreamController(Duration round_trip, unsigned streams_max)
+StreamController::StreamController(Duration round_trip, unsigned streams_max, unsigned to_begin)
     : round_trip_(round_trip),
       granted_(streams_max),
       max_(streams_max),
-      wanted_(std::min(kStreamsToBegin, streams_max)),
+      wanted_(std::min(to_begin, streams_max)),
       factor_(kFirstFactor),
       hold_for_(kHoldFirst) {}
 
@@ -149,6 +155,13 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t arrived_bytes,
   return wanted_;
 }
 
+unsigned StreamController::fed_by(double bytes_per_second) const {
+  const double round_trips = 1 / std::chrono::duration<double>(round_trip_).count();
+  return static_cast<unsigned>(
+      std::min(bytes_per_second / (round_trips * kLeastSegments * kSegmentBytesOnTheWay),
+               static_cast<double>(kStreamsMax)));
+}
+
 bool StreamController::is_worth_a_trial(double bytes_per_second, std::uint64_t left_bytes) const {
   if (left_bytes == kUnknown) return true;
   const Duration trial =
@@ -162,6 +175,12 @@ void StreamController::on_rate(double bytes_per_second, std::uint64_t left_bytes
     const bool rising = last_rate_ == 0 || bytes_per_second >= kStillRising * last_rate_;
     baseline_ = std::max(last_rate_, bytes_per_second);
     last_rate_ = bytes_per_second;
+    if (!rising && wanted_ > kStreamsToBegin && fed_by(bytes_per_second) < wanted_) {
+      wanted_ = std::max(fed_by(bytes_per_second), kStreamsToBegin);
+      factor_ = kLaterFactor;
+      hold(now);
+      return;
+    }
     if (!rising && is_worth_a_trial(bytes_per_second, left_bytes)) grow(now);
     return;
   }

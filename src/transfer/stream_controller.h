@@ -23,11 +23,14 @@ inline constexpr std::chrono::milliseconds kLocalRoundTrip{2};
 // stream may send ten segments in its first round trip (RFC 6928), so six fill a path six times as
 // soon as one, and later they cost nothing (docs/measurements.md).
 inline constexpr unsigned kStreamsToBegin = 6;
+// Where the sender slows down with each lost packet: by the time it is measured how many are needed,
+// a file of 50 MB is half over. Were they too many, the first measurement says so.
+inline constexpr unsigned kLossBasedToBegin = 24;
 
 class StreamController {
  public:
-  // `streams_max`: what the host granted.
-  StreamController(Duration round_trip, unsigned streams_max);
+  // `streams_max`: what the host granted. `to_begin`: how many it tries first.
+  StreamController(Duration round_trip, unsigned streams_max, unsigned to_begin = kStreamsToBegin);
 
   static constexpr std::uint64_t kUnknown = UINT64_MAX;
 
@@ -46,6 +49,8 @@ class StreamController {
   void enter(Phase phase, TimePoint now, Duration lasts);
   void await_streams(TimePoint now);
   void on_rate(double bytes_per_second, std::uint64_t left_bytes, TimePoint now);
+  // At that rate, as many as still have something to send in each round trip.
+  [[nodiscard]] unsigned fed_by(double bytes_per_second) const;
   [[nodiscard]] bool is_worth_a_trial(double bytes_per_second, std::uint64_t left_bytes) const;
   void grow(TimePoint now);
   void hold(TimePoint now);

@@ -20,8 +20,9 @@ constexpr double kMegabyte = 1e6;
 // data; streams come up after a dial, and end at once.
 class Path {
  public:
-  explicit Path(std::function<double(unsigned)> rate, unsigned granted = 63)
-      : rate_(std::move(rate)), controller_(kRoundTrip, granted) {}
+  explicit Path(std::function<double(unsigned)> rate, unsigned granted = 63,
+                unsigned to_begin = kStreamsToBegin)
+      : rate_(std::move(rate)), controller_(kRoundTrip, granted, to_begin) {}
 
   // Lets time pass; returns how many streams are wanted after it.
   unsigned run(Duration lasts) {
@@ -129,6 +130,24 @@ TEST(StreamController, TheMostAPathMayHaveIsReachedInSeconds) {
   Path path(shared(0.1 * kMegabyte, 1000 * kMegabyte));
   EXPECT_EQ(path.run(8s), 63U);
   EXPECT_EQ(path.run(600s), 63U);
+}
+
+TEST(StreamController, ALossBasedSenderBeginsWithMany) {
+  Path path(shared(0.33 * kMegabyte, 11.9 * kMegabyte), 63, kLossBasedToBegin);
+  EXPECT_EQ(path.run(500ms), kLossBasedToBegin);
+  EXPECT_GE(path.run(3s), 37U) << "which fill it";
+  Path few(shared(kMegabyte, 100 * kMegabyte), 9, kLossBasedToBegin);
+  EXPECT_EQ(few.run(60s), 9U);
+}
+
+// Two segments a round trip each are 58 KB/s: half of what two dozen streams would send.
+TEST(StreamController, TooManyForASlowPathAreTakenBack) {
+  Path slow(full_at(0.7 * kMegabyte), 63, kLossBasedToBegin);
+  EXPECT_EQ(slow.run(5s), 12U);
+  slow.run(600s);
+  EXPECT_LE(slow.up(), 24U);
+  Path slower(full_at(0.1 * kMegabyte), 63, kLossBasedToBegin);
+  EXPECT_EQ(slower.run(5s), kStreamsToBegin);
 }
 
 TEST(StreamController, WaitsWhileTheRateStillRisesByItself) {

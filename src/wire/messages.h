@@ -28,6 +28,9 @@ inline constexpr std::size_t kReasonMaxBytes = 512;
 
 // Hello.features. The taker takes kCompressed frames.
 inline constexpr std::uint64_t kFeatureCompression = 1;
+// The giver's congestion control takes every lost packet for congestion (RFC 9438), so that many
+// streams carry more than few where packets are lost.
+inline constexpr std::uint64_t kFeatureLossBased = 2;
 
 struct Hello {
   std::uint32_t version = kProtocolVersion;
