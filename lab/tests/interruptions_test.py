@@ -103,9 +103,9 @@ def test_ctrl_c_leaves_no_mess(box, source):
 
 
 def test_ctrl_c_before_anything_came(box, source):
-    with Share(box, source) as share, Gate(share.port, hold_after=0) as gate:
+    with Share(box, source) as share, Gate(share.port, hold_after=0, record=True) as gate:
         running = start_get(box, gate.target, dest(box))
-        wait_until(lambda: gate.connections, "the guest to connect")
+        wait_until(lambda: gate.seen, "the guest to say hello, which nobody answers")
         running.interrupt().expect(INTERRUPTED)
 
 

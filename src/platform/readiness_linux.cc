@@ -3,25 +3,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <vector>
 
 #include "platform/readiness.h"
+#include "platform/retry_linux.h"
 
 namespace wormhole::platform {
 namespace {
 
 bool would_block(int os_errno) { return os_errno == EAGAIN || os_errno == EWOULDBLOCK; }
-
-// Rounded up: waking a little early would spin until the deadline.
-int poll_timeout(const std::optional<Duration>& at_most) {
-  if (!at_most) return -1;
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(*at_most).count();
-  return static_cast<int>(std::clamp<std::int64_t>(ms, 0, INT_MAX));
-}
 
 }  // namespace
 
@@ -32,7 +24,7 @@ Result<void> wait_ready(std::span<Watch> watches, std::optional<Duration> at_mos
     const int events = (watch.reading ? POLLIN : 0) | (watch.writing ? POLLOUT : 0);
     polled.push_back({watch.descriptor, static_cast<short>(events), 0});
   }
-  const int count = ::poll(polled.data(), polled.size(), poll_timeout(at_most));
+  const int count = ::poll(polled.data(), polled.size(), at_most ? poll_timeout(*at_most) : -1);
   // A signal counts as a wake-up with nothing ready: the caller recomputes its time.
   if (count < 0 && errno != EINTR) return fail(os_error(errno, "wait for", "sockets"));
   for (std::size_t at = 0; at < watches.size(); ++at) {

@@ -38,7 +38,8 @@ struct Connection {
 };
 
 // Switches a socket from handshake to frames: blocking, and asking for BBR, which keeps its rate
-// where loss is not congestion (is_loss_based where it cannot be had). kCrypto when a cipher cannot be made.
+// where loss is not congestion (is_loss_based where it cannot be had). kCrypto when a cipher cannot
+// be made.
 [[nodiscard]] Result<std::unique_ptr<Connection>> make_connection(platform::Socket socket,
                                                                   Established established);
 

@@ -47,7 +47,8 @@ class ListenerSlots {
   [[nodiscard]] bool may_speak(Id id, TimePoint now) const;
   // When that may become so although nobody came or went.
   [[nodiscard]] std::optional<TimePoint> next_change() const;
-  // It said hello, and may_speak(): its handshake is under way. Returns the one that must go for it.
+  // It said hello, and may_speak(): its handshake is under way. Returns the one that must go for
+  // it.
   [[nodiscard]] std::optional<Id> said_hello(Id id, TimePoint now);
   // It turned out to be a stream of a standing session. Returns the one that must go for it.
   [[nodiscard]] std::optional<Id> move_to_streams(Id id);

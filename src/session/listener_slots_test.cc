@@ -73,7 +73,8 @@ TEST_F(Slots, AHandshakeThatTakesLongGivesWay) {
   EXPECT_FALSE(slots_.admit(20, address(1)));
   EXPECT_FALSE(slots_.may_speak(20, kStart + kUndisturbed - kInstant));
   EXPECT_TRUE(slots_.may_speak(20, kStart + kUndisturbed));
-  EXPECT_EQ(slots_.said_hello(20, kStart + kUndisturbed), Id{2});  // by its start, not by its number
+  EXPECT_EQ(slots_.said_hello(20, kStart + kUndisturbed),
+            Id{2});  // by its start, not by its number
   EXPECT_EQ(slots_.joining(), kPendingPerAddressMax);
 }
 

@@ -75,7 +75,8 @@ Result<void> SealedWriter::send(const wire::FrameHeader& header, Block& block) {
       block.around(wire::kFrameHeaderBytes, header.payload_bytes, wire::tags_bytes(header.type));
   const auto head = frame.first<wire::kFrameHeaderBytes>();
   wire::encode(header, head);
-  if (Result<void> sealed = seal(*sealer_, header, head, frame.subspan(wire::kFrameHeaderBytes)); !sealed) {
+  if (Result<void> sealed = seal(*sealer_, header, head, frame.subspan(wire::kFrameHeaderBytes));
+      !sealed) {
     return die(std::move(sealed).error());
   }
   if (Result<void> sent = socket_.send_all(frame); !sent) return die(std::move(sent).error());

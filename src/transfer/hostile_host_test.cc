@@ -356,7 +356,8 @@ class DamagingRelay {
     while (!victim) victim = std::move(listening_.accept()).value();
     victim->set_blocking(true);
     const platform::Socket onward =
-        platform::Socket::connect({host}, std::chrono::steady_clock::now() + std::chrono::minutes(5))
+        platform::Socket::connect({host},
+                                  std::chrono::steady_clock::now() + std::chrono::minutes(5))
             .value();
     std::jthread back([&] { pass(*victim, onward, [](MutableBytes) {}); });
     pass(onward, *victim, [this](MutableBytes data) { damage(data); });

@@ -14,15 +14,15 @@
 namespace wormhole::wire {
 
 enum class FrameType : std::uint8_t {
-  kDamaged = 0,     // never on the wire: what a reader makes of a kPlain frame whose payload arrived
-                    // otherwise than it was sent; its header is authentic, its payload wiped
-  kControl = 1,     // payload: one control message (wire/messages.h)
-  kData = 2,        // payload: bytes of (request, file) at offset
-  kPack = 3,        // payload: records of small files (wire/pack.h)
-  kHole = 4,        // payload: u64 length; a range of zeros of (request, file) at offset
-  kPlain = 5,       // as kData, the payload authenticated but not encrypted. Only in a session
-                    // where both ends asked for it.
-  kEndStream = 7,   // payload: empty; the last frame on a stream: after it FIN is expected
+  kDamaged = 0,    // never on the wire: what a reader makes of a kPlain frame whose payload arrived
+                   // otherwise than it was sent; its header is authentic, its payload wiped
+  kControl = 1,    // payload: one control message (wire/messages.h)
+  kData = 2,       // payload: bytes of (request, file) at offset
+  kPack = 3,       // payload: records of small files (wire/pack.h)
+  kHole = 4,       // payload: u64 length; a range of zeros of (request, file) at offset
+  kPlain = 5,      // as kData, the payload authenticated but not encrypted. Only in a session
+                   // where both ends asked for it.
+  kEndStream = 7,  // payload: empty; the last frame on a stream: after it FIN is expected
   kCompressed = 8,  // payload: a kData or kPack frame's, compressed (wire/compressed.h). Only to a
                     // taker that announced kFeatureCompression.
 };
