@@ -4,6 +4,7 @@
  * default cannot be set in a network namespace; connections inherit their listener's choice. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -21,7 +22,9 @@ static int real_setsockopt(int fd, int level, int name, const void* value, sockl
 
 int setsockopt(int fd, int level, int name, const void* value, socklen_t bytes) {
   if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
-    return real_setsockopt(fd, level, name, kCubic, strlen(kCubic));
+    if (bytes == strlen(kCubic) && memcmp(value, kCubic, bytes) == 0) return 0;
+    errno = EPERM; /* as a kernel does for what it does not allow */
+    return -1;
   }
   return real_setsockopt(fd, level, name, value, bytes);
 }
