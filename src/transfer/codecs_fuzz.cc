@@ -1,6 +1,7 @@
 #include "transfer/codecs_fuzz.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/check.h"
 #include "transfer/codecs.h"
@@ -10,9 +11,12 @@ namespace wormhole::transfer {
 void fuzz_codecs(Bytes input) {
   static BlockPool pool(1);
   static Codecs codecs(1);
+  // Whole blocks are set and compared by memcpy and memcmp: byte by byte took ten times as long as
+  // what is tested.
+  static const ByteVector canary(kBlockBytes, std::byte{0x5a});
   if (input.size() > kBlockBytes) return;
   Block expanding = pool.acquire();
-  std::ranges::fill(expanding.payload(), std::byte{0x5a});
+  std::memcpy(expanding.payload().data(), canary.data(), canary.size());
   std::ranges::copy(input, expanding.payload().begin());
   const auto header = codecs.expand(expanding, static_cast<std::uint32_t>(input.size()));
   if (!header.has_value()) {
@@ -22,8 +26,8 @@ void fuzz_codecs(Bytes input) {
   }
   WH_CHECK(header->plain_bytes > 0 && header->plain_bytes <= kBlockBytes);
   const std::size_t touched = std::max<std::size_t>(header->plain_bytes, input.size());
-  WH_CHECK(std::ranges::all_of(expanding.payload().subspan(touched),
-                               [](std::byte one) { return one == std::byte{0x5a}; }));
+  WH_CHECK(
+      std::memcmp(expanding.payload().data() + touched, canary.data(), kBlockBytes - touched) == 0);
   // What it says compresses again, or does not, and comes back the same.
   const Bytes plain = Bytes(expanding.payload()).first(header->plain_bytes);
   const ByteVector before(plain.begin(), plain.end());
