@@ -7,6 +7,7 @@ the first touch of memory or of a disk's blocks costs up to five times as much a
 import contextlib
 import os
 
+import measure
 from processes import LabError, run
 
 GIB = 1 << 30
@@ -64,9 +65,7 @@ def xfs(directory, name, size, warm=0):
 @contextlib.contextmanager
 def tmpfs(directory, name, size, warm=0):
     """Memory as a disk; never more than what is free, or the machine itself would starve."""
-    with open("/proc/meminfo") as text:
-        lines = dict(line.split(":") for line in text)
-    available = int(lines["MemAvailable"].split()[0]) * 1024
+    available = measure.memory_bytes("MemAvailable")
     if size > available * 3 // 4:
         raise LabError(f"a tmpfs of {size // GIB} GiB with {available // GIB} GiB available")
     mount = os.path.join(directory, name)

@@ -32,14 +32,18 @@ class Sample:
         return self.bytes / self.seconds
 
 
+def memory_bytes(field):
+    """A field of /proc/meminfo."""
+    with open("/proc/meminfo") as text:
+        lines = dict(line.split(":") for line in text)
+    return int(lines[field].split()[0]) * 1024
+
+
 def warm_memory(size):
     """Touches so much free memory and gives it back. A virtual machine returns freed memory to its
     host within a second, and taking it again costs two seconds a gigabyte: without this, whoever
     runs after a slow contestant pays for it."""
-    with open("/proc/meminfo") as text:
-        lines = dict(line.split(":") for line in text)
-    free = int(lines["MemFree"].split()[0]) * 1024
-    size = min(size, free * 3 // 4)
+    size = min(size, memory_bytes("MemFree") * 3 // 4)
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
     if size > 0:
         mmap.mmap(-1, size, flags=flags).close()
@@ -151,8 +155,8 @@ def timed(client, argv, env=None, server_pid=None, server_log=None, other_cpu=No
             tail = " | ".join((text.read() or output).splitlines()[-3:])
         raise LabError(f"{argv[0]}: exit {process.returncode}: {tail[-400:]}")
     return Sample(seconds=seconds, wire_bytes=received, cpu_seconds=cpu,
-                  server_cpu_seconds=server_cpu, client_peak_bytes=own.peak, server_peak_bytes=far.peak,
-                  extra={"stdout": output})
+                  server_cpu_seconds=server_cpu, client_peak_bytes=own.peak,
+                  server_peak_bytes=far.peak, extra={"stdout": output})
 
 
 def strace(path):

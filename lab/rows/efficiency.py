@@ -35,22 +35,28 @@ def memory(context):
     return judged(contest, peak, "wormhole", (), present, "MB", notes)
 
 
+def fetch_once(place, peer, prefix=(), environment=None):
+    """One checked fetch of FILE, for rows that count what its two processes do."""
+    peer.start(place.server, place.source)
+    directory = place.fresh_directory()
+    try:
+        command = peer.fetch(place.client, FILE, directory)
+        measure.timed(place.client, [*prefix, *command.argv],
+                      {**command.env, **(environment or {})})
+    finally:
+        peer.stop()
+    if not data.same_file(f"{place.source}/{FILE}", os.path.join(directory, FILE)):
+        raise LabError("the fetched file is not the source")
+
+
 def system_calls(context):
     """The busier end's system calls per 128 KiB of payload, all threads, start and end included."""
     size = GIB
     with arena(context, None, size, disk="tmpfs") as place:
         data.write_file(f"{place.source}/{FILE}", size, seed=1)
         counts = {"share": place.server.path("calls"), "get": place.client.path("calls")}
-        peer = Wormhole(server_strace=counts["share"])
-        peer.start(place.server, place.source)
-        directory = place.fresh_directory()
-        try:
-            command = peer.fetch(place.client, FILE, directory)
-            measure.timed(place.client, measure.strace(counts["get"]) + command.argv, command.env)
-        finally:
-            peer.stop()
-        if not data.same_file(f"{place.source}/{FILE}", os.path.join(directory, FILE)):
-            raise LabError("the fetched file is not the source")
+        fetch_once(place, Wormhole(server_strace=counts["share"]),
+                   prefix=measure.strace(counts["get"]))
         calls = {side: measure.count_calls(path) for side, path in counts.items()}
     ratios = {side: sum(names.values()) / (size / BLOCK) for side, names in calls.items()}
     contestants = [{"name": side, "title": f"wormhole {side}", "encrypted": True, "error": "",
@@ -68,17 +74,7 @@ def memory_calls(context, counter, size):
         place.server.preload = place.client.preload = counter
         written = {"share": place.server.path("memory"), "get": place.client.path("memory")}
         place.server.extra_environment = {"WORMHOLE_LAB_MEMORY": written["share"]}
-        peer = Wormhole()
-        peer.start(place.server, place.source)
-        directory = place.fresh_directory()
-        try:
-            command = peer.fetch(place.client, FILE, directory)
-            measure.timed(place.client, command.argv,
-                          {**command.env, "WORMHOLE_LAB_MEMORY": written["get"]})
-        finally:
-            peer.stop()
-        if not data.same_file(f"{place.source}/{FILE}", os.path.join(directory, FILE)):
-            raise LabError("the fetched file is not the source")
+        fetch_once(place, Wormhole(), environment={"WORMHOLE_LAB_MEMORY": written["get"]})
         counts = {}
         for side, path in written.items():
             with open(path) as text:

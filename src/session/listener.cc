@@ -178,12 +178,13 @@ void Listener::stop_joining() { state_->joining_stopped = true; }
 Result<void> Listener::State::turn() {
   renew_if_asked();
   drop_overdue();
-  const bool accepting = clock.now() >= accept_again;
+  const TimePoint now = clock.now();
+  const bool accepting = now >= accept_again;
   std::vector<platform::Watch> watches{{.descriptor = waker->descriptor()},
                                        {.descriptor = socket.descriptor(), .reading = accepting}};
   std::vector<Id> watched;
   for (const auto& [id, client] : pending) {
-    if (!slots.may_speak(id, clock.now())) continue;
+    if (!slots.may_speak(id, now)) continue;
     watched.push_back(id);
     watches.push_back(
         {.descriptor = client->socket.descriptor(), .writing = !client->unsent.empty()});

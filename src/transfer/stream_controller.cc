@@ -175,8 +175,9 @@ void StreamController::on_rate(double bytes_per_second, std::uint64_t left_bytes
     const bool rising = last_rate_ == 0 || bytes_per_second >= kStillRising * last_rate_;
     baseline_ = std::max(last_rate_, bytes_per_second);
     last_rate_ = bytes_per_second;
-    if (!rising && wanted_ > kStreamsToBegin && fed_by(bytes_per_second) < wanted_) {
-      wanted_ = std::max(fed_by(bytes_per_second), kStreamsToBegin);
+    const unsigned useful = std::max(fed_by(bytes_per_second), kStreamsToBegin);
+    if (!rising && useful < wanted_) {
+      wanted_ = useful;
       factor_ = kLaterFactor;
       hold(now);
       return;
