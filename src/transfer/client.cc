@@ -351,8 +351,9 @@ void Client::set_streams(unsigned wanted) {
 
 void Client::run_controller(Duration round_trip) {
   std::unique_lock lock(mutex_);
-  StreamController controller(round_trip, streams_granted_,
-                              host_is_loss_based_ ? kLossBasedToBegin : kStreamsToBegin);
+  StreamController controller(
+      round_trip, streams_granted_,
+      host_is_loss_based_ ? Congestion::kLossBased : Congestion::kModelBased);
   while (!closing_ && !failed_.has_value()) {
     if (taker_ != nullptr) {
       set_streams(

@@ -65,11 +65,13 @@ Duration window_lasts(Duration round_trip) {
 
 }  // namespace
 
-StreamController::StreamController(Duration round_trip, unsigned streams_max, unsigned to_begin)
+StreamController::StreamController(Duration round_trip, unsigned streams_max, Congestion congestion)
     : round_trip_(round_trip),
       granted_(streams_max),
+      congestion_(congestion),
       max_(streams_max),
-      wanted_(std::min(to_begin, streams_max)),
+      wanted_(std::min(congestion == Congestion::kLossBased ? kLossBasedToBegin : kStreamsToBegin,
+                       streams_max)),
       factor_(kFirstFactor),
       hold_for_(kHoldFirst) {}
 
@@ -171,11 +173,11 @@ bool StreamController::is_worth_a_trial(double bytes_per_second, std::uint64_t l
 }
 
 void StreamController::on_rate(double bytes_per_second, std::uint64_t left_bytes, TimePoint now) {
+  const unsigned useful = std::max(fed_by(bytes_per_second), kStreamsToBegin);
   if (before_growth_ == 0) {
     const bool rising = last_rate_ == 0 || bytes_per_second >= kStillRising * last_rate_;
     baseline_ = std::max(last_rate_, bytes_per_second);
     last_rate_ = bytes_per_second;
-    const unsigned useful = std::max(fed_by(bytes_per_second), kStreamsToBegin);
     if (!rising && useful < wanted_) {
       wanted_ = useful;
       factor_ = kLaterFactor;
@@ -204,8 +206,9 @@ void StreamController::on_rate(double bytes_per_second, std::uint64_t left_bytes
   }
   is_second_look_ = false;
   if (now < patient_until_) return;
+  const unsigned kept = congestion_ == Congestion::kLossBased ? useful : 0;
   retired_ = wanted_;
-  wanted_ = before_growth_;
+  wanted_ = std::clamp(kept, before_growth_, wanted_);
   factor_ = kLaterFactor;
   hold(now);
 }

@@ -4,7 +4,8 @@
 // congestion, or where the receive window is smaller than the path holds; several share that
 // fate and add up. So: begin with a few, measure what arrives, try more, and keep them only
 // if more arrives. What did not help is given back, and tried again later, ever more rarely, as
-// paths change.
+// paths change. Where the sender slows down with each lost packet, it is kept as far as the path
+// feeds it: before its first loss a stream is faster than it will be, so none seems to help.
 //
 // Not thread-safe: one owner.
 #pragma once
@@ -27,10 +28,15 @@ inline constexpr unsigned kStreamsToBegin = 6;
 // needed, a file of 50 MB is half over. Were they too many, the first measurement says so.
 inline constexpr unsigned kLossBasedToBegin = 24;
 
+// Of the sender's kernel: what makes it send less. kModelBased (BBR): a path that is full.
+// kLossBased (CUBIC, Reno): a lost packet.
+enum class Congestion : std::uint8_t { kModelBased, kLossBased };
+
 class StreamController {
  public:
-  // `streams_max`: what the host granted. `to_begin`: how many it tries first.
-  StreamController(Duration round_trip, unsigned streams_max, unsigned to_begin = kStreamsToBegin);
+  // `streams_max`: what the host granted.
+  StreamController(Duration round_trip, unsigned streams_max,
+                   Congestion congestion = Congestion::kModelBased);
 
   static constexpr std::uint64_t kUnknown = UINT64_MAX;
 
@@ -58,6 +64,7 @@ class StreamController {
 
   const Duration round_trip_;
   const unsigned granted_;
+  const Congestion congestion_;
   unsigned max_;  // what is to be had just now
   unsigned wanted_;
   unsigned before_growth_ = 0;  // 0: nothing is being tried

@@ -21,8 +21,8 @@ constexpr double kMegabyte = 1e6;
 class Path {
  public:
   explicit Path(std::function<double(unsigned)> rate, unsigned granted = 63,
-                unsigned to_begin = kStreamsToBegin)
-      : rate_(std::move(rate)), controller_(kRoundTrip, granted, to_begin) {}
+                Congestion congestion = Congestion::kModelBased)
+      : rate_(std::move(rate)), controller_(kRoundTrip, granted, congestion) {}
 
   // Lets time pass; returns how many streams are wanted after it.
   unsigned run(Duration lasts) {
@@ -133,21 +133,40 @@ TEST(StreamController, TheMostAPathMayHaveIsReachedInSeconds) {
 }
 
 TEST(StreamController, ALossBasedSenderBeginsWithMany) {
-  Path path(shared(0.33 * kMegabyte, 11.9 * kMegabyte), 63, kLossBasedToBegin);
+  Path path(shared(0.33 * kMegabyte, 11.9 * kMegabyte), 63, Congestion::kLossBased);
   EXPECT_EQ(path.run(500ms), kLossBasedToBegin);
   EXPECT_GE(path.run(3s), 37U) << "which fill it";
-  Path few(shared(kMegabyte, 100 * kMegabyte), 9, kLossBasedToBegin);
+  Path few(shared(kMegabyte, 100 * kMegabyte), 9, Congestion::kLossBased);
   EXPECT_EQ(few.run(60s), 9U);
+}
+
+// Until each has met its first loss they seem to be enough, whatever is tried besides. What comes
+// after that is worse than a few streams that are idle.
+TEST(StreamController, WhatALossBasedSenderHasTriedItKeeps) {
+  double time = 0;
+  Path path(
+      [&](unsigned streams) {
+        time += 0.1;
+        return std::min(11.9, (time < 4 ? 0.6 : 0.3) * std::max(streams, 1U)) * kMegabyte;
+      },
+      63, Congestion::kLossBased);
+  EXPECT_EQ(path.run(4s), 48U);
+  EXPECT_EQ(path.run(8s), 48U);
+  path.run(60s);
+  EXPECT_EQ(path.up(), 63U);
 }
 
 // Two segments a round trip each are 58 KB/s: half of what two dozen streams would send.
 TEST(StreamController, TooManyForASlowPathAreTakenBack) {
-  Path slow(full_at(0.7 * kMegabyte), 63, kLossBasedToBegin);
+  Path slow(full_at(0.7 * kMegabyte), 63, Congestion::kLossBased);
   EXPECT_EQ(slow.run(5s), 12U);
   slow.run(600s);
   EXPECT_LE(slow.up(), 24U);
-  Path slower(full_at(0.1 * kMegabyte), 63, kLossBasedToBegin);
+  Path slower(full_at(0.1 * kMegabyte), 63, Congestion::kLossBased);
   EXPECT_EQ(slower.run(5s), kStreamsToBegin);
+  // Thirty-four are fed: of forty-eight that were tried, only those are kept.
+  Path fed(full_at(2 * kMegabyte), 63, Congestion::kLossBased);
+  EXPECT_EQ(fed.run(10s), 34U);
 }
 
 TEST(StreamController, WaitsWhileTheRateStillRisesByItself) {
