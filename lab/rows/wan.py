@@ -15,8 +15,9 @@ SETTLED_SECONDS, END_SECONDS = 5, 0.5
 CHANGES = ((0, "rate 100mbit"), (5, "rate 30mbit"), (11, "rate 100mbit"))
 CHANGING_SIZE = 192 * MIB
 FAT_STREAMS = 8  # of iperf3: one alone is held back by its window
-SIZES = (128 * MIB, 48 * MIB)
-CUBIC_SIZE = 256 * MIB  # it takes a few seconds to find how many streams are needed
+SIZES = (128 * MIB, 48 * MIB)  # full, quick
+# The ratio is to the link's nominal rate, and the start is in it: long enough to be about the rest.
+LOSSY_SIZES = (256 * MIB, 48 * MIB)
 PEERS = ("scp", "rsyncd", "smb", "nfs", "gridftp", "http")
 NOTE = ("No tool is told which congestion control to use: the kernel's default applies to all, {}. "
         "iperf3 sends the same number of bytes, so both sides pay for the start.")
@@ -36,12 +37,12 @@ class Iperf3Parallel(Iperf3):
         return super().carry(size, streams)
 
 
-def contest(context, loss, cubic=False):
+def contest(context, loss, sizes, cubic=False):
     """With nothing but cubic one stream carries 0.3 MB/s here: the others would take minutes."""
     with open("/proc/sys/net/ipv4/tcp_congestion_control") as text:
         note = NOTE.format("cubic" if cubic else text.read().strip())
     link = {**LINK, "loss": loss}
-    return hold(context, link, CUBIC_SIZE if cubic else SIZES[context.quick],
+    return hold(context, link, sizes[context.quick],
                 ("wormhole",) if cubic else
                 ("iperf3", "wormhole", *(() if context.quick else PEERS)),
                 context.runs(full=5, quick=2), disk="tmpfs", cubic=cubic), note
@@ -50,7 +51,7 @@ def contest(context, loss, cubic=False):
 def clean_contest(context):
     """One contest, from which two rows are read."""
     def run():
-        result, note = contest(context, "0")
+        result, note = contest(context, "0", SIZES)
         check_the_link(result)
         return result, note
     return context.once("wan-clean", run)
@@ -83,7 +84,7 @@ def changing(context):
 
 
 def lossy(context, cubic=False):
-    result, note = contest(context, "1%", cubic)
+    result, note = contest(context, "1%", LOSSY_SIZES, cubic)
     return judged(result, rate, "wormhole", (),
                   lambda values: [value / LINK_MEGABYTES for value in present(values)],
                   notes=[note, "Each direction loses 1 % of its packets. The ratio is to the "

@@ -200,15 +200,14 @@ void add_frames(std::vector<Abuse>& all) {
 // Something else than the Join of its own number as a stream's first word.
 void add_streams(std::vector<Abuse>& all) {
   const auto add = [&](std::string name, std::string says,
-                       std::function<void(Peer & stream)> script, Code code = Code::kProtocol) {
+                       std::function<void(Peer & stream)> script) {
     all.push_back({"stream_" + std::move(name), std::move(says),
                    [script = std::move(script)](HonestHost& host, Peer& first) {
                      greet(first);
                      const auto stream = host.add_stream(first, 1);
                      script(*stream);
                      first.wait_for_end();
-                   },
-                   code});
+                   }});
   };
   add("joins_as_another", "does not join", [](Peer& stream) { stream.say(wire::Join{2}); });
   add("does_not_join", "does not join", [](Peer& stream) { stream.say(wire::Ping{}); });
@@ -218,7 +217,6 @@ void add_streams(std::vector<Abuse>& all) {
     join.resize(wire::encode(wire::Join{1}, join).value_or(0));
     stream.frame({.payload_bytes = 0, .type = wire::FrameType::kData}, join);
   });
-  add("ends_at_once", "", [](Peer& stream) { stream.hang_up(); }, Code::kLost);
 }
 
 std::vector<Abuse> all_abuses() {
@@ -378,6 +376,17 @@ TEST(HostileStreams, MoreThanGrantedAreClosedAgain) {
   const auto surplus = host.add_stream(*first, kLetIn + 1);
   surplus->say(wire::Join{kLetIn + 1});
   surplus->wait_for_end();
+  ask(*first, /*may_have=*/true);
+  first->say(wire::Bye{});
+  EXPECT_TRUE(host.next_ending().has_value());
+}
+
+TEST(HostileStreams, OneThatEndsBeforeItJoinsIsNoOffence) {
+  const Shared shared;
+  HonestHost host({shared.path()});
+  const auto first = host.join();
+  greet(*first);
+  for (unsigned number = 1; number <= 8; ++number) host.add_stream(*first, number)->hang_up();
   ask(*first, /*may_have=*/true);
   first->say(wire::Bye{});
   EXPECT_TRUE(host.next_ending().has_value());

@@ -13,11 +13,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What no attack may reach, the same for all: so the table is made once.
+const std::string& outside() {
+  static const platform::TestDirectory directory;
+  static const std::string path = [] {
+    directory.write("precious", "precious");
+    return directory.path().string();
+  }();
+  return path;
+}
+
 class Box {
  public:
   Box() {
-    fs::create_directory(box_ / "outside");
-    box_.write("outside/precious", "precious");
     fs::create_directory(box_ / "share");
     box_.write("share/good", "good");
     before_ = others();
@@ -25,7 +33,6 @@ class Box {
   ~Box() { EXPECT_EQ(others(), before_) << "something escaped"; }
 
   [[nodiscard]] std::string destination() const { return (box_ / "dest").string(); }
-  [[nodiscard]] std::string outside() const { return (box_ / "outside").string(); }
   [[nodiscard]] std::string share() const { return (box_ / "share").string(); }
   [[nodiscard]] std::map<std::string, std::string> arrived() const {
     return tree_of(destination());
@@ -43,6 +50,7 @@ class Box {
     std::erase_if(all, [](const auto& item) {
       return item.first == "dest" || item.first.starts_with("dest/");
     });
+    for (auto& [name, content] : tree_of(outside())) all.emplace("outside: " + name, content);
     return all;
   }
 
@@ -62,12 +70,15 @@ void expect_good_get(const Box& box) {
   EXPECT_TRUE(host.next_ending().has_value());
 }
 
-Attack attack_of_name(const std::string& name, const std::string& outside) {
-  auto all = all_attacks(outside);
-  const auto found =
-      std::ranges::find_if(all, [&](const Attack& attack) { return attack.name == name; });
-  EXPECT_NE(found, all.end());
-  return std::move(*found);
+const std::vector<Attack>& table() {
+  static const std::vector<Attack> all = all_attacks(outside());
+  return all;
+}
+
+const Attack& attack_of_name(const std::string& name) {
+  const auto found = std::ranges::find(table(), name, &Attack::name);
+  WH_CHECK(found != table().end());
+  return *found;
 }
 
 void expect_ending(const Attack& attack, const Result<void>& result) {
@@ -88,7 +99,7 @@ class HostileHost : public ::testing::TestWithParam<std::string> {
  protected:
   static void play(bool destination_is_there) {
     const Box box;
-    const Attack attack = attack_of_name(GetParam(), box.outside());
+    const Attack& attack = attack_of_name(GetParam());
     std::map<std::string, std::string> expected = attack.arrives;
     if (destination_is_there) {
       box.have_destination();
@@ -113,7 +124,7 @@ TEST_P(HostileHost, IsSurvivedInADirectoryThatIsThere) { play(true); }
 
 std::vector<std::string> names_of_all() {
   std::vector<std::string> names;
-  for (const Attack& attack : all_attacks("/")) names.push_back(attack.name);
+  for (const Attack& attack : table()) names.push_back(attack.name);
   return names;
 }
 
@@ -226,7 +237,7 @@ TEST(HostileRoot, ALinkOfOneGetIsNotFollowedByTheNext) {
       answer([&](Talk& talk) {
         if (!fs::is_symlink(box.destination() + "/d")) {
           talk.begin_well();
-          talk.entries(2, {link(0, "d", box.outside())});
+          talk.entries(2, {link(0, "d", outside())});
           talk.end_well(3);
           return;
         }
@@ -244,7 +255,7 @@ TEST(HostileRoot, ALinkOfOneGetIsNotFollowedByTheNext) {
     EXPECT_TRUE(again.get(box.destination(), "", overwrite).has_value());
     EXPECT_EQ(again.failed().size(), 3u);  // "d" and both below it
     EXPECT_EQ(box.arrived(), (std::map<std::string, std::string>{{"ok", std::string(kOkContent)},
-                                                                 {"d", "-> " + box.outside()}}));
+                                                                 {"d", "-> " + outside()}}));
   }
 }
 
