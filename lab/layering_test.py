@@ -32,6 +32,7 @@ OWNERS = {
     "sodium": {"session"},
     "intel-ipsec-mb": {"session"},
     "blake3": {"store"},
+    "xxhash": {"store"},
     "lmdb": {"store"},
     "zstd": {"transfer"},
     "lz4": {"transfer"},

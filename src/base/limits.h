@@ -59,8 +59,14 @@ inline constexpr std::size_t kBlocksMax =
 // on both sides: about 300 bytes each, so 5 MB.
 inline constexpr std::uint32_t kOpenEntriesMax = 16 * 1024;
 
+// Shorter files are fetched anew when a run was interrupted: what they cost is less than what it
+// takes to remember how far each came.
+inline constexpr std::uint64_t kResumableMinBytes = 16 * kMiB;
+
 // Partly received large files at once at a taker: bounds descriptors and range tables.
-inline constexpr std::size_t kOpenPartialsMax = 2 * kStreamsMax;
+inline constexpr std::size_t kOpenPartialsMax = 3 * kStreamsMax;
+// Those among them that an earlier run began; what it left of more files is fetched anew.
+inline constexpr std::size_t kResumedMax = kStreamsMax;
 
 // A silent established peer is given up after this long without one byte.
 inline constexpr std::chrono::seconds kIdleTimeout{60};

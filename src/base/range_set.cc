@@ -1,6 +1,7 @@
 #include "base/range_set.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 
 #include "base/check.h"
@@ -52,6 +53,34 @@ bool RangeSet::contains(std::uint64_t offset, std::uint64_t length) const {
   if (length == 0) return true;
   const auto after = ends_.upper_bound(offset);
   return after != ends_.begin() && std::prev(after)->second >= offset + length;
+}
+
+std::vector<RangeSet::Range> RangeSet::all() const {
+  std::vector<Range> ranges;
+  ranges.reserve(ends_.size());
+  for (const auto& [start, end] : ends_) ranges.push_back({start, end - start});
+  return ranges;
+}
+
+std::vector<RangeSet::Range> RangeSet::missing(std::uint64_t end) const {
+  std::vector<Range> gaps;
+  std::uint64_t covered = 0;
+  for (const auto& [start, range_end] : ends_) {
+    if (start >= end) break;
+    if (start > covered) gaps.push_back({covered, start - covered});
+    covered = range_end;
+  }
+  if (covered < end) gaps.push_back({covered, end - covered});
+  return gaps;
+}
+
+void RangeSet::keep_longest(std::size_t ranges) {
+  if (ends_.size() <= ranges) return;
+  std::vector<Range> by_length = all();
+  std::ranges::sort(by_length, std::ranges::greater(), &Range::length);
+  for (std::size_t i = ranges; i < by_length.size(); ++i) {
+    remove(by_length[i].offset, by_length[i].length);
+  }
 }
 
 }  // namespace wormhole

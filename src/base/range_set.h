@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <vector>
 
 namespace wormhole {
 
@@ -27,6 +28,18 @@ class RangeSet {
   [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
   [[nodiscard]] std::size_t ranges() const { return ends_.size(); }
   [[nodiscard]] bool contains(std::uint64_t offset, std::uint64_t length) const;
+
+  struct Range {
+    std::uint64_t offset;
+    std::uint64_t length;
+    friend bool operator==(const Range&, const Range&) = default;
+  };
+  // In order.
+  [[nodiscard]] std::vector<Range> all() const;
+  // What of [0, end) is not in the set, in order.
+  [[nodiscard]] std::vector<Range> missing(std::uint64_t end) const;
+  // Only the so many longest ranges stay.
+  void keep_longest(std::size_t ranges);
 
  private:
   std::map<std::uint64_t, std::uint64_t> ends_;  // start -> end, disjoint and not adjacent

@@ -24,6 +24,33 @@ TEST(RangeSet, MergesWithBothNeighbours) {
   EXPECT_EQ(set.total_bytes(), 30u);
 }
 
+TEST(RangeSet, TellsWhatIsThereAndWhatIsMissing) {
+  using Ranges = std::vector<RangeSet::Range>;
+  RangeSet set(10);
+  EXPECT_EQ(set.all(), Ranges{});
+  EXPECT_EQ(set.missing(10), (Ranges{{0, 10}}));
+  EXPECT_EQ(set.missing(0), Ranges{});
+  ASSERT_EQ(set.add(5, 5), Added::kOk);
+  ASSERT_EQ(set.add(20, 10), Added::kOk);
+  EXPECT_EQ(set.all(), (Ranges{{5, 5}, {20, 10}}));
+  EXPECT_EQ(set.missing(40), (Ranges{{0, 5}, {10, 10}, {30, 10}}));
+  EXPECT_EQ(set.missing(30), (Ranges{{0, 5}, {10, 10}}));
+  EXPECT_EQ(set.missing(25), (Ranges{{0, 5}, {10, 10}}));
+  EXPECT_EQ(set.missing(15), (Ranges{{0, 5}, {10, 5}}));
+}
+
+TEST(RangeSet, KeepsItsLongestRanges) {
+  RangeSet set(10);
+  for (const std::uint64_t length : {3U, 9U, 1U, 7U}) {
+    ASSERT_EQ(set.add(length * 100, length), Added::kOk);
+  }
+  set.keep_longest(5);
+  EXPECT_EQ(set.ranges(), 4U);
+  set.keep_longest(2);
+  EXPECT_EQ(set.all(), (std::vector<RangeSet::Range>{{700, 7}, {900, 9}}));
+  EXPECT_EQ(set.total_bytes(), 16U);
+}
+
 TEST(RangeSet, RefusesOverlapAndStaysAsItWas) {
   RangeSet set(10);
   ASSERT_EQ(set.add(100, 100), Added::kOk);

@@ -75,7 +75,7 @@ class GetReport final : public transfer::TakerEvents {
 };
 
 ProgressSnapshot snapshot(const transfer::TakenCounters& counters, std::string current) {
-  return {.bytes_done = counters.bytes + counters.skipped_bytes,
+  return {.bytes_done = counters.bytes + counters.skipped_bytes + counters.resumed_bytes,
           .bytes_known = counters.announced_bytes,
           .all_known = counters.all_announced,
           .files_done = counters.files + counters.skipped_files,
@@ -103,6 +103,8 @@ void print_summary(Output& output, const transfer::TakenCounters& counters,
                  {"links", counters.links.load()},
                  {"skipped", counters.skipped_files.load()},
                  {"skipped_bytes", counters.skipped_bytes.load()},
+                 {"resumed_bytes", counters.resumed_bytes.load()},
+                 {"kept_bytes", counters.kept_bytes.load()},
                  {"specials", counters.specials.load()},
                  {"failed", counters.failed.load()},
                  {"wire_bytes", outcome.wire_bytes},
@@ -125,10 +127,17 @@ void print_summary(Output& output, const transfer::TakenCounters& counters,
   if (counters.skipped_files > 0) {
     line += fmt::format("; {} already there", human_count(counters.skipped_files));
   }
+  if (counters.resumed_bytes > 0) {
+    line += fmt::format("; {} from an earlier run", human_bytes(counters.resumed_bytes));
+  }
   if (counters.failed > 0) line += fmt::format("; {} failed", human_count(counters.failed));
   line += fmt::format("; in '{}'", escape(outcome.root));
   if (!outcome.encrypted) line += " (unencrypted)";
   output.result(line);
+  if (counters.kept_bytes > 0) {
+    output.say(fmt::format("{} of unfinished files are kept: run the same command again to go on",
+                           human_bytes(counters.kept_bytes)));
+  }
 }
 
 }  // namespace

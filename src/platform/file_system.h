@@ -98,6 +98,7 @@ class File {
 };
 
 enum class Replace : bool { kNo, kYes };
+enum class Contents : bool { kDrop, kKeep };
 
 class DirectoryReader;
 
@@ -122,10 +123,12 @@ class Directory {
   [[nodiscard]] Result<void> make_symlink(std::string_view name, std::string_view target) const;
   [[nodiscard]] Result<void> set_symlink_modified(std::string_view name, Timestamp modified) const;
 
-  // A partial: a regular file for writing, mode 0600, empty, locked (flock) until closed. One
-  // left by an earlier run is taken over if it is a regular file of ours with one link, else
-  // kUnsafeName (planted). kExists with advice when another process holds the lock.
-  [[nodiscard]] Result<File> open_partial(std::string_view name) const;
+  // A partial: a regular file for reading and writing, mode 0600, empty unless its contents are to
+  // be kept, locked (flock) until closed. One left by an earlier run is taken over if it is a
+  // regular file of ours with one link, else kUnsafeName (planted). kExists with advice when
+  // another process holds the lock.
+  [[nodiscard]] Result<File> open_partial(std::string_view name,
+                                          Contents contents = Contents::kDrop) const;
   // Gives `partial` its final name. kExists unless `replace`. With kYes a directory is still
   // never replaced.
   [[nodiscard]] Result<void> publish(std::string_view partial, std::string_view name,

@@ -102,9 +102,10 @@ Result<void> lock(int fd, std::string_view name) {
   return fail(std::move(error));
 }
 
-// Empty and mode 0600; a fresh one is so already, which saves two calls on each small file.
-Result<void> empty_out(int fd, const struct stat& status, std::string_view name) {
-  if ((status.st_size != 0 || status.st_blocks != 0) &&
+// Mode 0600, and empty if it is to be; a fresh one is so already, which saves two calls on each
+// small file.
+Result<void> prepare(int fd, const struct stat& status, Contents contents, std::string_view name) {
+  if (contents == Contents::kDrop && (status.st_size != 0 || status.st_blocks != 0) &&
       retry([&] { return ::ftruncate(fd, 0); }) != 0) {
     return fail(os_error(errno, "empty", name));
   }
@@ -116,7 +117,7 @@ Result<void> empty_out(int fd, const struct stat& status, std::string_view name)
 
 }  // namespace
 
-Result<File> Directory::open_partial(std::string_view name) const {
+Result<File> Directory::open_partial(std::string_view name, Contents contents) const {
   WH_TRY(check_name(name));
   const NameBuffer buffer(name);
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
@@ -146,7 +147,7 @@ Result<File> Directory::open_partial(std::string_view name) const {
       if (const char* why = why_planted(ours)) return planted(name, why);
       ::fcntl(opened.fd.get(), F_SETFL, 0);  // O_NONBLOCK was for what it might have been
     }
-    WH_TRY(empty_out(opened.fd.get(), ours, name));
+    WH_TRY(prepare(opened.fd.get(), ours, contents, name));
     return File(std::move(opened.fd));
   }
   return planted(name, "it is replaced again and again");

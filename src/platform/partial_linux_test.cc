@@ -185,5 +185,37 @@ TEST(OpenPartial, AHolderIsAloneThoughOthersRemoveAndRecreate) {
   EXPECT_GT(held.load(), 0);
 }
 
+TEST(Partial, ItsContentsAreKeptWhereThatIsAskedFor) {
+  const TestDirectory temp;
+  temp.write("p", "what came");
+  fs::permissions(temp / "p", fs::perms::owner_read);
+  const Directory dir = temp.open();
+  {
+    const auto file = dir.open_partial("p", Contents::kKeep);
+    ASSERT_TRUE(file.has_value()) << to_sentence(file.error());
+    EXPECT_EQ(file->status()->mode, 0600U);
+    ByteVector read(9);
+    EXPECT_EQ(file->read_at(read, 0).value_or(0), 9U);
+    EXPECT_EQ(as_text(read), "what came");
+    EXPECT_EQ(dir.open_partial("p", Contents::kKeep).error().code, Code::kExists) << "locked";
+  }
+  ASSERT_TRUE(dir.open_partial("p").has_value());
+  EXPECT_EQ(temp.read("p"), "");
+}
+
+TEST(Partial, NothingPlantedIsKeptEither) {
+  const TestDirectory temp;
+  temp.write("mine", "precious");
+  fs::create_symlink("mine", temp / "link");
+  fs::create_hard_link(temp / "mine", temp / "second");
+  fs::create_directory(temp / "directory");
+  for (const char* name : {"link", "second", "directory"}) {
+    const auto file = temp.open().open_partial(name, Contents::kKeep);
+    ASSERT_FALSE(file.has_value()) << name;
+    EXPECT_EQ(file.error().code, Code::kUnsafeName) << name;
+  }
+  EXPECT_EQ(temp.read("mine"), "precious");
+}
+
 }  // namespace
 }  // namespace wormhole::platform

@@ -55,6 +55,10 @@ struct Usage {
 [[nodiscard]] unsigned processor_count();    // that this process may run on
 [[nodiscard]] std::uint64_t memory_bytes();  // of the machine
 
+// Something that this machine and user have and no other: machine-id(5), or where there is none
+// what the kernel drew at boot. Not to be shown to anyone: hash it with a purpose.
+[[nodiscard]] std::string machine_and_user();
+
 [[nodiscard]] bool is_terminal(int descriptor);
 [[nodiscard]] unsigned terminal_columns(int descriptor);  // 80 when unknown
 // Asks on the controlling terminal without echo, also when stdin and stdout are pipes; the

@@ -88,6 +88,15 @@ std::uint64_t memory_bytes() {
          static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::string machine_and_user() {
+  std::string id;
+  for (const char* path : {"/etc/machine-id", "/proc/sys/kernel/random/boot_id"}) {
+    std::ifstream file(path);
+    if (std::getline(file, id) && !id.empty()) break;
+  }
+  return id + "," + std::to_string(::geteuid());
+}
+
 unsigned processor_count() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/document_testing.h"
 #include "session/handshake_testing.h"
-#include "wire/document_testing.h"
 
 namespace wormhole::session {
 namespace {
@@ -91,7 +91,7 @@ TEST(HandshakeFormat, TheDocumentsExampleHolds) {
   ASSERT_TRUE(psk.has_value());
   const Head stream_hello = encode(HelloHead{.kind = HelloKind::kStream});
 
-  auto values = wire::testing::documented_values("docs/formats/handshake.md");
+  auto values = wormhole::testing::documented_values("docs/formats/handshake.md");
   EXPECT_EQ(values["ci"], to_hex(channel_identifier(code.channel())));
   EXPECT_EQ(values["hello"], to_hex(hello));
   EXPECT_EQ(values["reply"], to_hex(reply));

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "base/block.h"
+#include "base/document_testing.h"
 #include "session/frame_cipher.h"
 #include "session/frame_cipher_keys.h"
-#include "wire/document_testing.h"
 #include "wire/frame_header.h"
 
 namespace wormhole::session {
@@ -93,7 +93,7 @@ TEST(FrameDocument, ItsExampleIsWhatTheCodeDoes) {
       {"plain frame", example.plain_frame()},
       {"first frame, ChaCha20", chacha_first},
       {"second frame, ChaCha20", chacha_second}};
-  const auto values = wire::testing::documented_values("docs/formats/frame.md");
+  const auto values = wormhole::testing::documented_values("docs/formats/frame.md");
   for (const auto& [name, hex] : expected) {
     const auto found = values.find(name);
     ASSERT_NE(found, values.end()) << name << " = " << hex;
@@ -106,7 +106,7 @@ TEST(FrameDocument, ItsNoncesAreWhatTheCodeDoes) {
   FrameKeys keys(example.secret(), {});
   AeadKey key;
   ASSERT_TRUE(keys.replace(key));
-  const auto values = wire::testing::documented_values("docs/formats/frame.md");
+  const auto values = wormhole::testing::documented_values("docs/formats/frame.md");
   for (const char* name : {"nonce of frame 0", "nonce of frame 1"}) {
     const std::string nonce = to_hex(keys.next_nonce(0));
     ASSERT_TRUE(values.contains(name)) << name << " = " << nonce;

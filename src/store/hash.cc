@@ -10,22 +10,35 @@ namespace {
 constexpr std::string_view kPartialPrefix = ".wormhole-";
 constexpr std::size_t kPartialHashBytes = 16;
 
-Hash hash_now(Bytes data) {
-  blake3_hasher hasher;
-  blake3_hasher_init(&hasher);
+Hash finish(blake3_hasher& hasher, Bytes data) {
   blake3_hasher_update(&hasher, data.data(), data.size());
   Hash out;
   blake3_hasher_finalize(&hasher, reinterpret_cast<std::uint8_t*>(out.data()), out.size());
   return out;
 }
 
+Hash hash_now(Bytes data) {
+  blake3_hasher hasher;
+  blake3_hasher_init(&hasher);
+  return finish(hasher, data);
+}
+
+// The library (1.3.1) looks at the CPU in its first call and keeps what it found in a plain
+// global: one thread does that while the others wait.
+void look_at_the_cpu() { [[maybe_unused]] static const Hash first = hash_now({}); }
+
 }  // namespace
 
 Hash hash(Bytes data) {
-  // The library (1.3.1) looks at the CPU in its first call and keeps what it found in a plain
-  // global: one thread does that while the others wait.
-  [[maybe_unused]] static const Hash first = hash_now({});
+  look_at_the_cpu();
   return hash_now(data);
+}
+
+Hash keyed_hash(const Hash& key, Bytes data) {
+  look_at_the_cpu();
+  blake3_hasher hasher;
+  blake3_hasher_init_keyed(&hasher, reinterpret_cast<const std::uint8_t*>(key.data()));
+  return finish(hasher, data);
 }
 
 std::string partial_name(std::string_view final_name) {

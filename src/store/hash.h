@@ -12,6 +12,8 @@ namespace wormhole::store {
 using Hash = std::array<std::byte, 32>;
 
 [[nodiscard]] Hash hash(Bytes data);
+// The keyed mode: a MAC.
+[[nodiscard]] Hash keyed_hash(const Hash& key, Bytes data);
 
 // The name of the partial that becomes `final_name`, beside it: ".wormhole-" and 32 hex digits
 // of the final name's hash, so that any final name (255 bytes too) has one that fits.

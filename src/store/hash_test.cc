@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -23,6 +24,16 @@ TEST(Hash, TheFirstOnesMayBeConcurrent) {
     threads.emplace_back([] { EXPECT_NE(hash(counting(2000)), Hash{}); });
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+// The same vectors: the key is their 32 ASCII bytes.
+TEST(Hash, KnownAnswersWithAKey) {
+  Hash key;
+  std::ranges::copy(as_bytes("whats the Elvish word for friend"), key.begin());
+  EXPECT_EQ(to_hex(keyed_hash(key, counting(0))),
+            "92b2b75604ed3c761f9d6f62392c8a9227ad0ea3f09573e783f1498a4ed60d26");
+  EXPECT_EQ(to_hex(keyed_hash(key, counting(1))),
+            "6d7878dfff2f485635d39013278ae14f1454b8c0a3a2d34bc1ab38228a80c95b");
 }
 
 TEST(Hash, KnownAnswers) {

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "store/hash.h"
+
 namespace wormhole::transfer {
 namespace {
 
@@ -52,7 +54,13 @@ bool may_have(const Destination& destination, const std::string& requested_name)
   const std::string path = destination.path.value_or(requested_name);
   std::error_code error;
   const fs::file_status status = fs::symlink_status(path, error);
-  if (!fs::exists(status)) return false;
+  if (!fs::exists(status)) {
+    // A single file that an earlier run began.
+    const fs::path as_path(path);
+    const std::string name = as_path.filename().string();
+    return !name.empty() &&
+           fs::exists(fs::symlink_status(as_path.parent_path() / store::partial_name(name), error));
+  }
   return !(is_directory(path) && fs::is_empty(path, error) && !error);
 }
 

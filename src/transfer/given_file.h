@@ -32,6 +32,7 @@ struct GivenFile {
 
   // The taker asked for it (guarded by the giver's mutex).
   bool wanted = false;
+  bool wanted_in_part = false;
 
   // Once set, no stream sends more of it: it failed here or was dropped by the taker.
   std::atomic<bool> stopped = false;

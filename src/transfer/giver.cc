@@ -40,6 +40,7 @@ class Giver::Walk final : public WalkSink {
     std::unique_lock lock(giver_.mutex_);
     Request* request = wait_for_credit(lock);
     if (request == nullptr) return std::nullopt;
+    if (found.has_value()) entry.version = giver_.versions_.of(found->status);
     // The end of a directory is no entry that anyone finishes: it costs no credit.
     if (entry.type != wire::EntryType::kDirectoryEnd) --request->credit;
     const std::uint64_t id = request->next_entry++;
@@ -233,6 +234,53 @@ Result<void> Giver::on_want(const wire::Want& want) {
   return {};
 }
 
+Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
+  {
+    std::scoped_lock lock(mutex_);
+    Request* request = find(want.request);
+    if (request == nullptr) return {};  // ended meanwhile
+    const auto found = request->announced.find(want.file);
+    if (found == request->announced.end()) {
+      refuse_late(want.request, want.file);
+      return {};
+    }
+    const GivenFilePtr& file = found->second;
+    const std::uint64_t size = file->status.size_bytes;
+    if (!request->on_want_only || (file->wanted && !file->wanted_in_part)) {
+      return fail(broken("WantRanges", "a file that is sent whole"));
+    }
+    const RangeSet::Range& last = want.ranges.back();  // they are in order
+    if (last.offset >= size || last.length > size - last.offset) {
+      return fail(broken("WantRanges", "a range outside the file"));
+    }
+    if (work_.given_back() + want.ranges.size() > kOpenEntriesMax) {
+      return fail(broken("WantRanges", "more than an interrupted run leaves"));
+    }
+    if (!file->wanted) {
+      file->wanted = file->wanted_in_part = true;
+      std::uint64_t wanted_bytes = 0;
+      for (const auto& range : want.ranges) wanted_bytes += range.length;
+      file->sent_bytes = size - wanted_bytes;  // the rest is there
+    }
+    // From the back: the last given back leaves first.
+    for (auto range = want.ranges.rbegin(); range != want.ranges.rend(); ++range) {
+      work_.give_back({file, range->offset, range->length, nullptr});
+    }
+  }
+  work_ready_.notify_all();
+  control_.poke();
+  return {};
+}
+
+// It was forgotten as done with.
+void Giver::refuse_late(std::uint32_t request, std::uint64_t file) {
+  control_.push(wire::Failed{.request = request,
+                             .has_file = true,
+                             .file = file,
+                             .code = wire::FailureCode::kLimit,
+                             .reason = "asked for once more too late"});
+}
+
 Result<void> Giver::on_credit(const wire::Credit& credit) {
   std::scoped_lock lock(mutex_);
   Request* request = find(credit.request);
@@ -257,11 +305,7 @@ Result<void> Giver::on_again(const wire::Again& again) {
     if (request == nullptr) return {};  // ended meanwhile
     const auto found = request->announced.find(again.file);
     if (found == request->announced.end()) {
-      control_.push(wire::Failed{.request = again.request,
-                                 .has_file = true,
-                                 .file = again.file,
-                                 .code = wire::FailureCode::kLimit,
-                                 .reason = "asked for once more too late"});
+      refuse_late(again.request, again.file);
       return {};
     }
     const GivenFilePtr& file = found->second;

@@ -22,6 +22,7 @@
 #include "transfer/control_writer.h"
 #include "transfer/data_sender.h"
 #include "transfer/shares.h"
+#include "transfer/source_versions.h"
 #include "transfer/stream_paces.h"
 #include "transfer/work_queue.h"
 #include "wire/messages.h"
@@ -43,6 +44,7 @@ class Giver {
   [[nodiscard]] Result<void> on_get(const wire::Get& get);
   [[nodiscard]] Result<void> on_list(const wire::List& list);
   [[nodiscard]] Result<void> on_want(const wire::Want& want);
+  [[nodiscard]] Result<void> on_want_ranges(const wire::WantRanges& want);
   [[nodiscard]] Result<void> on_credit(const wire::Credit& credit);
   [[nodiscard]] Result<void> on_again(const wire::Again& again);
   // The taker gave up one file (Failed in its direction), or is done with a whole request.
@@ -85,11 +87,13 @@ class Giver {
 
   Result<void> add_request(Request request);
   Request* find(std::uint32_t id);
+  void refuse_late(std::uint32_t request, std::uint64_t file);
   void run_walker();
 
   const Shares& shares_;
   ControlWriter& control_;
   const std::uint64_t cached_file_max_bytes_;
+  const SourceVersions versions_;
   GivenCounters counters_;
 
   mutable std::mutex mutex_;

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <optional>
 #include <thread>
+#include <vector>
 
+#include "base/limits.h"
 #include "platform/test_directory.h"
 #include "transfer/connection_pair.h"
 
@@ -32,6 +35,94 @@ TEST(Giver, AFileMayBeWantedAsSoonAsItIsAnnounced) {
   EXPECT_TRUE(wanted.has_value()) << to_sentence(wanted.error());
   EXPECT_TRUE(giver.next_now(kBlockBytes, 1).has_value()) << "its data can leave";
   control.close();
+}
+
+// A giver of one file of four blocks, which was announced and not wanted yet.
+class GiverOfRanges : public ::testing::Test {
+ protected:
+  GiverOfRanges() {
+    directory_.write("one.bin", std::string(4 * kBlockBytes, 'x'));
+    shares_.emplace(Shares::open({directory_ / "one.bin"}).value());
+    giver_.emplace(*shares_, control_);
+  }
+  ~GiverOfRanges() override { control_.close(); }
+
+  void announce(bool may_have) {
+    ASSERT_TRUE(giver_->on_get({1, "", may_have, 8}).has_value());
+    while (!giver_->on_want({.request = 1, .files = {}, .decided = 1}).has_value()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  Result<void> want(std::vector<RangeSet::Range> ranges, std::uint64_t file = 0) {
+    return giver_->on_want_ranges({1, file, std::move(ranges)});
+  }
+  // What leaves, piece by piece.
+  std::vector<RangeSet::Range> given() {
+    std::vector<RangeSet::Range> pieces;
+    while (const auto work = giver_->next_now(kBlockBytes, 1)) {
+      const auto& segment = std::get<SegmentWork>(*work);
+      if (!pieces.empty() && pieces.back().offset + pieces.back().length == segment.offset) {
+        pieces.back().length += segment.length;
+      } else {
+        pieces.push_back({segment.offset, segment.length});
+      }
+    }
+    return pieces;
+  }
+
+  const platform::TestDirectory directory_;
+  testing::ConnectionPair pair_;
+  BlockPool pool_{2};
+  ControlWriter control_{*pair_.near().writer, pool_};
+  std::optional<Shares> shares_;
+  std::optional<Giver> giver_;
+};
+
+TEST_F(GiverOfRanges, OnlyWhatIsAskedForLeavesInOrder) {
+  announce(/*may_have=*/true);
+  const std::vector<RangeSet::Range> ranges = {{10, 20}, {kBlockBytes, kBlockBytes + 5}};
+  ASSERT_TRUE(want(ranges).has_value());
+  EXPECT_EQ(given(), ranges);
+  ASSERT_TRUE(want({{0, 10}}).has_value()) << "what turned out to be damaged";
+  EXPECT_EQ(given(), (std::vector<RangeSet::Range>{{0, 10}}));
+}
+
+TEST_F(GiverOfRanges, WhatIsOutsideOrSentWholeIsRefused) {
+  announce(/*may_have=*/true);
+  for (const auto& range : std::vector<RangeSet::Range>{
+           {4 * kBlockBytes, 1}, {4 * kBlockBytes - 1, 2}, {0, 4 * kBlockBytes + 1}}) {
+    const auto refused = want({range});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, Code::kProtocol);
+  }
+  EXPECT_EQ(given(), std::vector<RangeSet::Range>{});
+  ASSERT_TRUE(giver_->on_want({.request = 1, .files = {0}, .decided = 1}).has_value());
+  EXPECT_EQ(want({{0, 1}}).error().code, Code::kProtocol);
+  EXPECT_EQ(giver_->on_want({.request = 1, .files = {0}, .decided = 1}).error().code,
+            Code::kProtocol);
+}
+
+TEST_F(GiverOfRanges, WhoHasNothingAsksForNoRanges) {
+  ASSERT_TRUE(giver_->on_get({1, "", /*may_have=*/false, 8}).has_value());
+  // Unasked, once it is announced.
+  while (!giver_->next_now(kBlockBytes, 1).has_value()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(want({{0, 1}}).error().code, Code::kProtocol);
+}
+
+TEST_F(GiverOfRanges, MoreRangesThanAnInterruptedRunLeavesAreRefused) {
+  announce(/*may_have=*/true);
+  std::vector<RangeSet::Range> many;
+  for (std::uint64_t i = 0; i < wire::kRangesPerMessageMax; ++i) many.push_back({i, 1});
+  Result<void> result;
+  std::size_t ranges = 0;
+  for (; result.has_value() && ranges < 2 * kOpenEntriesMax; ranges += many.size()) {
+    result = want(many);
+  }
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, Code::kProtocol);
+  EXPECT_LE(ranges, kOpenEntriesMax + many.size());
 }
 
 }  // namespace

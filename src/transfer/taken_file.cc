@@ -1,5 +1,6 @@
 #include "transfer/taken_file.h"
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "store/hash.h"
 
@@ -66,6 +67,57 @@ Result<TakenFile::FilePtr> TakenFile::open_partial(DirectoryTree& tree) {
   return partial_;
 }
 
+Result<bool> TakenFile::resume(DirectoryTree& tree) {
+  if (!is_resumable()) return false;
+  const std::string name = store::partial_name(entry_.name);
+  WH_ASSIGN(const auto directory, tree.open(directory_));
+  const auto there = directory->status_of(name);
+  if (!there.has_value() || there->size_bytes <= store::journal_offset(entry_.size)) return false;
+  WH_ASSIGN(auto opened, directory->open_partial(name, platform::Contents::kKeep));
+  auto file = std::make_shared<const platform::File>(std::move(opened));
+  WH_ASSIGN(resumed_, ResumedPartial::open(file, source(), uncached_));
+  if (resumed_ == nullptr || resumed_->held().total_bytes() == 0) {
+    resumed_.reset();
+    return false;
+  }
+  std::scoped_lock lock(mutex_);
+  partial_ = std::move(file);
+  for (const auto& range : resumed_->held().all()) {
+    WH_CHECK(claimed_.add(range.offset, range.length) == RangeSet::Added::kOk);
+  }
+  journal_.emplace(source(), resumed_->records());
+  return true;
+}
+
+std::vector<RangeSet::Range> TakenFile::missing() const {
+  std::scoped_lock lock(mutex_);
+  return claimed_.missing(entry_.size);
+}
+
+TakenFile::Checked TakenFile::check_some(MutableBytes buffer) {
+  const auto next = resumed_->check_next(buffer);
+  if (next.has_value() && next->is_intact) {
+    intact_bytes_ += next->range.length;
+    return {.intact_bytes = static_cast<std::int64_t>(next->range.length),
+            .complete = written(next->range.length)};
+  }
+  if (next.has_value() &&
+      damaged_.add(next->range.offset, next->range.length) == RangeSet::Added::kOk) {
+    return {};
+  }
+  Checked end{.over = true, .damaged = damaged_.all()};
+  if (next.has_value()) {
+    // Damaged all over: the whole of it comes anew, in few ranges.
+    end.damaged = resumed_->held().all();
+    end.intact_bytes = -static_cast<std::int64_t>(intact_bytes_);
+    written_bytes_ -= intact_bytes_;
+  }
+  std::scoped_lock lock(mutex_);
+  for (const auto& range : end.damaged) claimed_.remove(range.offset, range.length);
+  resumed_.reset();
+  return end;
+}
+
 Result<bool> TakenFile::write(DirectoryTree& tree, Bytes data, std::uint64_t offset) {
   FilePtr file;
   {
@@ -74,7 +126,23 @@ Result<bool> TakenFile::write(DirectoryTree& tree, Bytes data, std::uint64_t off
   }
   if (file == nullptr) return false;
   WH_TRY(uncached_ ? file->write_uncached_at(data, offset) : file->write_at(data, offset));
+  if (is_resumable()) note(*file, data, offset);
   return written(data.size());
+}
+
+void TakenFile::note(const platform::File& file, Bytes data, std::uint64_t offset) {
+  const store::JournalRecord record{.offset = offset,
+                                    .length = static_cast<std::uint32_t>(data.size()),
+                                    .checksum = store::checksum(data, offset)};
+  std::scoped_lock lock(mutex_);
+  if (!abandoned_ && journal_->add(record)) write_journal(file);
+}
+
+void TakenFile::write_journal(const platform::File& file) {
+  const auto portion = journal_->take();
+  // What it would have said is fetched once more: no reason to stop. (A full disk says so to the
+  // data as well.)
+  if (!portion.bytes.empty()) static_cast<void>(file.write_at(portion.bytes, portion.offset));
 }
 
 Result<bool> TakenFile::skip(DirectoryTree& tree, std::uint64_t length) {
@@ -87,6 +155,7 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
   std::scoped_lock lock(mutex_);
   WH_ASSIGN(const auto file, open_partial(tree));  // an empty file has had no range
   if (file == nullptr) return {};
+  if (journal_.has_value() && journal_->is_begun()) WH_TRY(file->truncate(entry_.size));
   if (entry_.size > kPackedFileMaxBytes) WH_TRY(file->flush());
   WH_TRY(file->set_mode(received_mode(entry_.mode)));
   WH_TRY(file->set_modified(modified_of(entry_)));
@@ -132,6 +201,22 @@ void TakenFile::abandon(DirectoryTree& tree) {
     static_cast<void>((*directory)->remove_file(store::partial_name(entry_.name)));
   }
   partial_.reset();
+}
+
+std::uint64_t TakenFile::suspend(DirectoryTree& tree) {
+  {
+    std::scoped_lock lock(mutex_);
+    if (partial_ == nullptr) return 0;
+    if (journal_.has_value()) write_journal(*partial_);
+    if (journal_.has_value() && journal_->is_begun()) {
+      abandoned_ = true;
+      partial_.reset();
+      resumed_.reset();
+      return claimed_.total_bytes();
+    }
+  }
+  abandon(tree);
+  return 0;
 }
 
 }  // namespace wormhole::transfer

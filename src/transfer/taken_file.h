@@ -8,10 +8,14 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "base/limits.h"
 #include "base/range_set.h"
 #include "platform/file_system.h"
+#include "store/partial_journal.h"
 #include "transfer/directory_tree.h"
+#include "transfer/resumed_partial.h"
 #include "wire/messages.h"
 
 namespace wormhole::transfer {
@@ -19,6 +23,10 @@ namespace wormhole::transfer {
 // Separate ranges of one file at once: every stream has one segment in hand, plus as many that
 // were given back half sent.
 inline constexpr std::size_t kRangesMax = 16 * kStreamsMax;
+
+// What an earlier run left is fetched anew as a whole when more separate ranges of it than this are
+// damaged. Together with what is under way they must stay below the limit above.
+inline constexpr std::size_t kDamagedRangesMax = kRangesMax / 4;
 
 // How a finished file is put in place.
 struct PublishRules {
@@ -37,13 +45,29 @@ class TakenFile {
         parent_(parent),
         directory_(std::move(directory)),
         entry_(std::move(entry)),
-        uncached_(uncached) {}
+        uncached_(uncached) {
+    if (is_resumable()) journal_.emplace(source(), 0);
+  }
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::uint64_t parent() const { return parent_; }
   [[nodiscard]] std::uint64_t size() const { return entry_.size; }
   [[nodiscard]] bool is_sparse() const { return entry_.sparse; }
   [[nodiscard]] std::string path() const { return DirectoryTree::path_of(directory_, entry_.name); }
+
+  // Goes on with what an earlier run left of the same version, if anything: true, and missing()
+  // says what is to be asked for. Before any range is claimed.
+  [[nodiscard]] Result<bool> resume(DirectoryTree& tree);
+  [[nodiscard]] std::vector<RangeSet::Range> missing() const;
+  // After resume() was true, by one thread: compares a part of what was left with its journal.
+  // `buffer`: a block.
+  struct Checked {
+    std::int64_t intact_bytes = 0;              // so many more are there (or, all in all, fewer)
+    bool complete = false;                      // it was the last range: this thread publishes
+    bool over = false;                          // nothing is left to compare
+    std::vector<RangeSet::Range> damaged = {};  // when over: to be asked for as well
+  };
+  [[nodiscard]] Checked check_some(MutableBytes buffer);
 
   // Reserves a range before it is written. kProtocol when it is outside the file or was there
   // before: then nothing of it may be written.
@@ -62,12 +86,23 @@ class TakenFile {
   [[nodiscard]] Result<void> publish(DirectoryTree& tree, const PublishRules& rules);
   // Removes the partial, unless it was published. Any thread, also while others write.
   void abandon(DirectoryTree& tree);
+  // The same when nobody writes or compares any more, but what another run can go on with stays;
+  // returns how many bytes that are.
+  std::uint64_t suspend(DirectoryTree& tree);
 
-  // Data has begun to arrive (guarded by the tree builder's mutex).
+  // Data has begun to arrive; an earlier run began it (guarded by the tree builder's mutex).
   bool begun = false;
+  bool was_resumed = false;
 
  private:
   using FilePtr = std::shared_ptr<const platform::File>;
+  [[nodiscard]] bool is_resumable() const {
+    return entry_.version != 0 && entry_.size >= kResumableMinBytes;
+  }
+  [[nodiscard]] store::SourceVersion source() const { return {entry_.size, entry_.version}; }
+  // What has been written is noted in the journal.
+  void note(const platform::File& file, Bytes data, std::uint64_t offset);
+  void write_journal(const platform::File& file);  // with the mutex held
   // Null when the file was abandoned: what still arrives is thrown away.
   Result<FilePtr> open_partial(DirectoryTree& tree);
   Result<void> put_in_place(const platform::Directory& directory, const PublishRules& rules);
@@ -79,9 +114,14 @@ class TakenFile {
   const wire::Entry entry_;
   const bool uncached_;
 
-  std::mutex mutex_;  // claims, the partial's making, publishing and end
+  mutable std::mutex mutex_;  // claims, the partial's making, publishing and end
   RangeSet claimed_{kRangesMax};
   RangeSet repeated_{kRangesMax};
+  std::optional<store::JournalWriter> journal_;
+  // The checking thread's, once resume() has returned.
+  std::unique_ptr<ResumedPartial> resumed_;
+  RangeSet damaged_{kDamagedRangesMax};
+  std::uint64_t intact_bytes_ = 0;
   FilePtr partial_;  // writers hold a reference of their own
   bool abandoned_ = false;
   std::atomic<std::uint64_t> written_bytes_ = 0;

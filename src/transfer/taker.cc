@@ -27,14 +27,24 @@ Taker::Taker(std::uint32_t request, const TakeOptions& options, TakerEvents& eve
       clock_(clock),
       may_have_(options.may_have) {}
 
+Taker::~Taker() { stop_checks(); }
+
 Result<void> Taker::on_message(const wire::Message& message) {
   if (const auto* entries = std::get_if<wire::Entries>(&message)) {
     if (entries->request != request_) return fail(broken("entries of no request"));
-    wire::Want want{.request = request_, .files = {}, .decided = 0};
-    WH_TRY(tree_.on_entries(*entries, want.files));
+    TreeBuilder::Wanted wanted;
+    WH_TRY(tree_.on_entries(*entries, wanted));
     if (may_have_) {
-      want.decided = entries->first_id + entries->entries.size();
-      control_.push(std::move(want));
+      // Before the word that nothing else of these is wanted.
+      for (wire::WantRanges& part : wanted.parts) {
+        part.request = request_;
+        control_.push(std::move(part));
+      }
+      control_.push(wire::Want{request_, std::move(wanted.whole),
+                               entries->first_id + entries->entries.size()});
+    }
+    if (!checks_.joinable() && tree_.has_unchecked()) {
+      checks_ = std::thread([this] { run_checks(); });
     }
   } else if (const auto* listed = std::get_if<wire::Listed>(&message)) {
     if (listed->request != request_) return fail(broken("a list of no request"));
@@ -157,6 +167,34 @@ void Taker::after_progress() {
   over_.notify_all();
 }
 
+void Taker::run_checks() {
+  ByteVector buffer(kBlockBytes);
+  while (const TakenFilePtr file = tree_.next_unchecked()) {
+    std::vector<RangeSet::Range> damaged;
+    while (!is_over()) {
+      const auto goes_on = tree_.check_some(file, buffer, damaged);
+      if (!goes_on.has_value()) return fail_with(goes_on.error());
+      after_progress();
+      if (!*goes_on) break;
+    }
+    if (!damaged.empty()) {
+      control_.push(wire::WantRanges{request_, file->id(), std::move(damaged)});
+    }
+  }
+}
+
+void Taker::stop_checks() {
+  tree_.wake_all();
+  if (checks_.joinable()) checks_.join();
+}
+
+void Taker::abandon() {
+  stop_checks();
+  // Of a host that breaks the protocol nothing is kept.
+  std::scoped_lock lock(mutex_);
+  tree_.abandon(/*keeps_partials=*/error_.has_value() && error_->code != Code::kProtocol);
+}
+
 Result<void> Taker::wait() {
   std::unique_lock lock(mutex_);
   over_.wait(lock, [&] { return complete_ || error_.has_value(); });
@@ -181,7 +219,7 @@ bool Taker::is_over() const {
 // Files that failed count as still to come: an estimate that is too large harms nobody.
 std::optional<std::uint64_t> Taker::left_bytes() const {
   if (!counters_.all_announced) return std::nullopt;
-  const std::uint64_t done = counters_.bytes + counters_.skipped_bytes;
+  const std::uint64_t done = counters_.bytes + counters_.skipped_bytes + counters_.resumed_bytes;
   return counters_.announced_bytes - std::min(counters_.announced_bytes.load(), done);
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include "base/block.h"
 #include "base/clock.h"
@@ -26,6 +27,9 @@ class Taker {
  public:
   Taker(std::uint32_t request, const TakeOptions& options, TakerEvents& events,
         TakenCounters& counters, ControlWriter& control, const Clock& clock);
+  ~Taker();
+  Taker(const Taker&) = delete;
+  Taker& operator=(const Taker&) = delete;
 
   // A message of this request, from the first connection. True when it was the taker's.
   [[nodiscard]] Result<void> on_message(const wire::Message& message);
@@ -39,8 +43,8 @@ class Taker {
   // Ends the request from outside (a stream failed, the user stopped it). The first error wins.
   void fail_with(Error error);
   [[nodiscard]] bool is_over() const;
-  // After all streams have stopped: removes what is half there.
-  void abandon() { tree_.abandon(); }
+  // After all streams have stopped: removes what is half there, or keeps it for the next run.
+  void abandon();
 
   // Compressed data is accepted only if this end asked for it.
   void allow_compressed(Codecs& codecs);
@@ -58,6 +62,9 @@ class Taker {
   // The frame that a compressed one stands for, its payload in the block.
   Result<wire::FrameHeader> expand(wire::FrameHeader header, Block& block);
   void after_progress();
+  // Compares what earlier runs left while the rest is under way.
+  void run_checks();
+  void stop_checks();
 
   const std::uint32_t request_;
   TreeBuilder tree_;
@@ -74,6 +81,7 @@ class Taker {
   std::condition_variable over_;
   bool complete_ = false;
   std::optional<Error> error_;
+  std::thread checks_;  // from the first file on that an earlier run began
 };
 
 }  // namespace wormhole::transfer

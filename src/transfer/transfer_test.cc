@@ -355,7 +355,7 @@ TEST_F(TransferOneTest, AFileThatChangesWhileItIsGivenIsReportedAndNotPutInPlace
   }
 }
 
-TEST_F(TransferOneTest, CancellingLeavesNothingHalfAndEndsWithInterrupted) {
+TEST_F(TransferOneTest, CancellingLeavesNothingUnderAFinalNameAndEndsWithInterrupted) {
   fs::create_directories(there_ / "src");
   there_.write("src/large", noise(kSegmentBytes, 5));
   Sharing sharing({there_ / "src"});
@@ -364,10 +364,33 @@ TEST_F(TransferOneTest, CancellingLeavesNothingHalfAndEndsWithInterrupted) {
   const auto got = joined.get("", there_ / "dest", false);
   ASSERT_FALSE(got.has_value());
   EXPECT_EQ(got.error().code, Code::kInterrupted);
-  EXPECT_TRUE(fs::is_empty(there_ / "dest"));
+  EXPECT_FALSE(fs::exists(there_ / "dest/large"));
   const auto after = joined.get("", there_ / "dest", false);
   ASSERT_FALSE(after.has_value());
   EXPECT_EQ(after.error().code, Code::kInterrupted);
+}
+
+TEST_F(TransferOneTest, WhatAnInterruptedRunLeftIsNotFetchedAgain) {
+  fs::create_directories(there_ / "src");
+  there_.write("src/large", noise(kSegmentBytes, 5));
+  Sharing sharing({there_ / "src"});
+  std::uint64_t kept = 0;
+  {
+    // Of a part of it, on purpose: where Ctrl-C comes is luck.
+    Joined joined(sharing, {.streams = 2});
+    joined.events.on_each = [&](const std::string& /*path*/) {
+      while (joined.counters->bytes < kSegmentBytes / 2) std::this_thread::yield();
+      joined.client.cancel();
+    };
+    const auto got = joined.get("", there_ / "dest", false);
+    if (!got.has_value()) kept = joined.counters->kept_bytes;
+  }
+  Joined joined(sharing, {.streams = 2});
+  ASSERT_TRUE(joined.get("", there_ / "dest", true).has_value());
+  EXPECT_EQ(tree_of(there_ / "dest"), tree_of(there_ / "src"));
+  if (kept == 0) return;  // all of it had come before it was cancelled
+  EXPECT_GE(joined.counters->resumed_bytes, kSegmentBytes / 2 - 4 * kBlockBytes);
+  EXPECT_EQ(joined.counters->resumed_bytes + joined.counters->bytes, kSegmentBytes);
 }
 
 TEST_F(TransferOneTest, AHostThatStopsIsALostSession) {
@@ -384,7 +407,7 @@ TEST_F(TransferOneTest, AHostThatStopsIsALostSession) {
   // All of it may have been under way already.
   if (!got.has_value()) {
     EXPECT_EQ(got.error().code, Code::kLost);
-    EXPECT_TRUE(fs::is_empty(there_ / "dest"));
+    EXPECT_FALSE(fs::exists(there_ / "dest/large"));
   } else {
     EXPECT_EQ(fs::file_size(there_ / "dest/large"), kSegmentBytes);
   }

@@ -61,8 +61,7 @@ TreeBuilder::~TreeBuilder() = default;
 
 // --- announcements (the thread of the first connection) ----------------------------------------
 
-Result<void> TreeBuilder::on_entries(const wire::Entries& entries,
-                                     std::vector<std::uint64_t>& wanted) {
+Result<void> TreeBuilder::on_entries(const wire::Entries& entries, Wanted& wanted) {
   {
     std::scoped_lock lock(mutex_);
     if (listed_ || entries.first_id != next_entry_) {
@@ -81,8 +80,7 @@ Result<void> TreeBuilder::on_entries(const wire::Entries& entries,
   return {};
 }
 
-Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry,
-                                   std::vector<std::uint64_t>& wanted) {
+Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry, Wanted& wanted) {
   if (entry.type == EntryType::kDirectoryEnd) return on_directory_end(entry.parent);
   if (id == 0) return on_root(entry, wanted);
 
@@ -130,7 +128,7 @@ Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry,
   return fail(broken("unknown entry"));
 }
 
-Result<void> TreeBuilder::on_root(const wire::Entry& entry, std::vector<std::uint64_t>& wanted) {
+Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
   if (entry.parent != wire::kNoEntry) return fail(broken("the host sent no root"));
   if (!options_.requested_name.empty() && entry.name != options_.requested_name) {
     return fail({.code = Code::kProtocol,
@@ -307,7 +305,7 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& 
 }
 
 Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
-                                     OpenDirectory& parent, std::vector<std::uint64_t>& wanted) {
+                                     OpenDirectory& parent, Wanted& wanted) {
   ++counters_.announced_files;
   counters_.announced_bytes += entry.size;
   const std::string path = DirectoryTree::path_of(parent.node, entry.name);
@@ -339,8 +337,32 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
     files_.emplace(id, file);
   }
   if (entry.size == 0) return absorb(file, publish(file));
-  if (options_.may_have) wanted.push_back(id);
+  if (!options_.may_have) return {};
+  const auto resumed = resume(file, wanted);
+  if (!resumed.has_value()) return absorb(file, fail(resumed.error()));
+  if (!*resumed) wanted.whole.push_back(id);
   return {};
+}
+
+Result<bool> TreeBuilder::resume(const TakenFilePtr& file, Wanted& wanted) {
+  {
+    std::scoped_lock lock(mutex_);
+    if (resumed_ >= kResumedMax) return false;
+  }
+  WH_ASSIGN(const bool resumed, file->resume(*tree_));
+  if (!resumed) return false;
+  auto missing = file->missing();
+  if (!missing.empty()) wanted.parts.push_back({0, file->id(), std::move(missing)});
+  {
+    std::scoped_lock lock(mutex_);
+    file->begun = file->was_resumed = true;
+    ++partials_;
+    ++resumed_;
+    unchecked_.push_back(file);
+  }
+  unchecked_ready_.notify_one();
+  events_.on_file(file->path());
+  return true;
 }
 
 Result<TreeBuilder::Present> TreeBuilder::compare(const wire::Entry& entry,
@@ -439,6 +461,31 @@ Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   return {};
 }
 
+// --- what an earlier run left (a thread of its own) --------------------------------------------
+
+bool TreeBuilder::has_unchecked() const {
+  std::scoped_lock lock(mutex_);
+  return !unchecked_.empty();
+}
+
+TakenFilePtr TreeBuilder::next_unchecked() {
+  std::unique_lock lock(mutex_);
+  unchecked_ready_.wait(lock, [&] { return woken_ || !unchecked_.empty(); });
+  if (woken_) return nullptr;
+  TakenFilePtr next = std::move(unchecked_.front());
+  unchecked_.pop_front();
+  return next;
+}
+
+Result<bool> TreeBuilder::check_some(const TakenFilePtr& file, MutableBytes buffer,
+                                     std::vector<RangeSet::Range>& damaged) {
+  TakenFile::Checked checked = file->check_some(buffer);
+  counters_.resumed_bytes += static_cast<std::uint64_t>(checked.intact_bytes);
+  damaged = std::move(checked.damaged);
+  if (checked.complete) WH_TRY(absorb(file, publish(file)));
+  return !checked.over;
+}
+
 // --- failures ----------------------------------------------------------------------------------
 
 Result<void> TreeBuilder::absorb(const TakenFilePtr& file, Result<void> result) {
@@ -506,6 +553,7 @@ bool TreeBuilder::forget(const TakenFilePtr& file) {
   std::scoped_lock lock(mutex_);
   if (files_.erase(file->id()) == 0) return false;
   if (file->begun) --partials_;
+  if (file->was_resumed) --resumed_;
   return true;
 }
 
@@ -593,12 +641,20 @@ void TreeBuilder::wake_all() {
   std::scoped_lock lock(mutex_);
   woken_ = true;
   announced_.notify_all();
+  unchecked_ready_.notify_all();
 }
 
-void TreeBuilder::abandon() {
+void TreeBuilder::abandon(bool keeps_partials) {
   std::scoped_lock lock(mutex_);
-  for (auto& [id, file] : files_) file->abandon(*tree_);
+  for (auto& [id, file] : files_) {
+    if (keeps_partials) {
+      counters_.kept_bytes += file->suspend(*tree_);
+    } else {
+      file->abandon(*tree_);
+    }
+  }
   files_.clear();
+  unchecked_.clear();
 }
 
 }  // namespace wormhole::transfer

@@ -51,9 +51,12 @@ class TreeBuilder {
   TreeBuilder(const TreeBuilder&) = delete;
   TreeBuilder& operator=(const TreeBuilder&) = delete;
 
-  // Ids whose data is to be asked for are appended to `wanted` (with may_have).
-  [[nodiscard]] Result<void> on_entries(const wire::Entries& entries,
-                                        std::vector<std::uint64_t>& wanted);
+  // With may_have: what is to be asked for is appended to `wanted`.
+  struct Wanted {
+    std::vector<std::uint64_t> whole;     // ids
+    std::vector<wire::WantRanges> parts;  // without a request: files that an earlier run began
+  };
+  [[nodiscard]] Result<void> on_entries(const wire::Entries& entries, Wanted& wanted);
   [[nodiscard]] Result<void> on_listed(std::uint64_t entries);
   // The giver gave up a file, or could not announce one. Any stream.
   [[nodiscard]] Result<void> on_failed(const wire::Failed& failed, bool may_wait);
@@ -68,6 +71,14 @@ class TreeBuilder {
   // One file goes wrong here: reported, its partial removed, further data thrown away.
   void give_up(const TakenFilePtr& file, const Error& error);
 
+  // A file that an earlier run began and nobody has compared with its journal yet; waits for one.
+  // Null after wake_all(). By one thread, which then calls check_some() until that is false.
+  [[nodiscard]] TakenFilePtr next_unchecked();
+  // `buffer`: a block. What turns out to be damaged is put into `damaged` at the end.
+  [[nodiscard]] Result<bool> check_some(const TakenFilePtr& file, MutableBytes buffer,
+                                        std::vector<RangeSet::Range>& damaged);
+  [[nodiscard]] bool has_unchecked() const;
+
   // Entries finished since the last call: credit to return.
   [[nodiscard]] std::uint32_t take_finished();
   // Files given up since the last call that the giver should stop sending.
@@ -77,8 +88,9 @@ class TreeBuilder {
   [[nodiscard]] bool is_complete() const;
   // Where the root went; empty before it came.
   [[nodiscard]] std::string shown_root() const;
-  // Wakes waiting streams and removes what is half there. No data call may be running.
-  void abandon();
+  // Removes what is half there, but for what another run can go on with if `keeps_partials`. No
+  // data call may be running.
+  void abandon(bool keeps_partials);
   void wake_all();
 
  private:
@@ -99,9 +111,8 @@ class TreeBuilder {
 
   // Waits (if it may) until the entry is announced; kProtocol when it never can be.
   Result<void> wait_for_entry(std::unique_lock<std::mutex>& lock, std::uint64_t id, bool may_wait);
-  Result<void> on_entry(std::uint64_t id, const wire::Entry& entry,
-                        std::vector<std::uint64_t>& wanted);
-  Result<void> on_root(const wire::Entry& entry, std::vector<std::uint64_t>& wanted);
+  Result<void> on_entry(std::uint64_t id, const wire::Entry& entry, Wanted& wanted);
+  Result<void> on_root(const wire::Entry& entry, Wanted& wanted);
   Result<void> on_directory(std::uint64_t id, const wire::Entry& entry, OpenDirectory& parent);
   // An entry that is not taken: reported. A directory stays known, for what is announced in it.
   Result<void> refuse(std::uint64_t id, const wire::Entry& entry, const OpenDirectory& parent,
@@ -109,7 +120,9 @@ class TreeBuilder {
   Result<void> on_directory_end(std::uint64_t directory);
   Result<void> on_symlink(const wire::Entry& entry, OpenDirectory& parent);
   Result<void> on_regular(std::uint64_t id, const wire::Entry& entry, OpenDirectory& parent,
-                          std::vector<std::uint64_t>& wanted);
+                          Wanted& wanted);
+  // True when an earlier run left something of the file: then `wanted` has what is missing.
+  Result<bool> resume(const TakenFilePtr& file, Wanted& wanted);
   enum class Present { kMissing, kEqual, kDifferent };
   // With --fsync an equal file is on disk when this returns: an earlier run may not have waited.
   Result<Present> compare(const wire::Entry& entry, const NodePtr& directory);
@@ -155,6 +168,9 @@ class TreeBuilder {
   // (device, inode): to see colliding names.
   std::set<std::pair<std::uint64_t, std::uint64_t>> made_directories_;
   std::size_t partials_ = 0;
+  std::size_t resumed_ = 0;  // of them
+  std::deque<TakenFilePtr> unchecked_;
+  std::condition_variable unchecked_ready_;
   std::uint32_t finished_ = 0;
 };
 

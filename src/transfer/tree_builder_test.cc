@@ -117,7 +117,7 @@ class TreeBuilderTest : public ::testing::Test {
   Events events_;
   TakenCounters counters_;
   std::optional<TreeBuilder> tree_;
-  std::vector<std::uint64_t> wanted_;
+  TreeBuilder::Wanted wanted_;
   std::uint64_t next_ = 0;
 };
 
@@ -148,7 +148,7 @@ TEST_F(TreeBuilderTest, BuildsWhatIsAnnounced) {
   EXPECT_TRUE(counters_.all_announced);
   EXPECT_TRUE(events_.failed.empty());
   EXPECT_EQ(events_.files, (std::map<std::string, int>{{"a", 1}, {"empty", 1}, {"d/b", 1}}));
-  EXPECT_TRUE(wanted_.empty());
+  EXPECT_TRUE(wanted_.whole.empty());
 }
 
 TEST_F(TreeBuilderTest, EveryEntryButEndsReturnsOneCreditWhenItIsDoneWith) {
@@ -181,7 +181,7 @@ TEST_F(TreeBuilderTest, CreditsAreCountedForWhatFailsToo) {
   announce({root(), file("in_the_way", 0), link("this_too", 0, "x"), directory("no_directory", 0),
             file("below", 3), directory("deeper", 3), file("f", 5), end(5), end(3), file("gone", 0),
             end(0)});
-  EXPECT_EQ(wanted_, std::vector<std::uint64_t>{9});
+  EXPECT_EQ(wanted_.whole, std::vector<std::uint64_t>{9});
   ASSERT_TRUE(tree_->on_failed({.request = 1, .has_file = true, .file = 9}, false).has_value());
   listed();
   EXPECT_TRUE(tree_->is_complete());
@@ -191,7 +191,7 @@ TEST_F(TreeBuilderTest, CreditsAreCountedForWhatFailsToo) {
 TEST_F(TreeBuilderTest, AFileWhereADirectoryIsNeededFailsWithAllThatIsBelow) {
   for (const bool may_have : {false, true}) {
     events_.failed.clear();
-    wanted_.clear();
+    wanted_.whole.clear();
     next_ = 0;
     counters_.failed = 0;
     fs::create_directories(at(""));
@@ -206,7 +206,8 @@ TEST_F(TreeBuilderTest, AFileWhereADirectoryIsNeededFailsWithAllThatIsBelow) {
     if (!may_have) data(5, "bbb");
     data(10, "ccc");
     EXPECT_TRUE(tree_->is_complete());
-    EXPECT_EQ(wanted_, may_have ? std::vector<std::uint64_t>{10} : std::vector<std::uint64_t>{});
+    EXPECT_EQ(wanted_.whole,
+              may_have ? std::vector<std::uint64_t>{10} : std::vector<std::uint64_t>{});
     EXPECT_EQ(read("d"), "mine");
     EXPECT_EQ(read("fine/c"), "ccc");
     EXPECT_EQ(events_.failed.size(), 6U);
@@ -252,7 +253,7 @@ TEST_F(TreeBuilderTest, ReadOnlyDirectoriesThatAreThereAreOpenedUp) {
   begin(/*may_have=*/true);
   announce({root(), directory("r", 0, 0500), file("a", 1), end(1), end(0)});
   listed();
-  EXPECT_EQ(wanted_, std::vector<std::uint64_t>{2});
+  EXPECT_EQ(wanted_.whole, std::vector<std::uint64_t>{2});
   data(2, "aaa");
   EXPECT_TRUE(tree_->is_complete());
   EXPECT_EQ(read("r/a"), "aaa");
@@ -273,7 +274,7 @@ TEST_F(TreeBuilderTest, WantsWhatIsMissingSkipsWhatIsEqualRefusesWhatDiffers) {
   announce({root(), file("equal", 0, 3), file("longer", 0, 4), file("touched", 0, 3),
             file("missing", 0, 3), file("empty", 0, 0), file("new_empty", 0, 0), end(0)});
   listed();
-  EXPECT_EQ(wanted_, std::vector<std::uint64_t>{4});
+  EXPECT_EQ(wanted_.whole, std::vector<std::uint64_t>{4});
   EXPECT_EQ(counters_.skipped_files, 1U);
   EXPECT_EQ(counters_.skipped_bytes, 3U);
   EXPECT_EQ(counters_.failed, 3U);
@@ -305,7 +306,7 @@ TEST_F(TreeBuilderTest, OverwritingWantsWhatDiffersToo) {
   announce({root(), file("differs", 0, 3), link("links", 0, "to"), link("l", 0, "new"),
             link("m", 0, "same"), end(0)});
   listed();
-  EXPECT_EQ(wanted_, std::vector<std::uint64_t>{1});
+  EXPECT_EQ(wanted_.whole, std::vector<std::uint64_t>{1});
   data(1, "new");
   EXPECT_TRUE(tree_->is_complete());
   EXPECT_TRUE(events_.failed.empty());
@@ -366,7 +367,7 @@ TEST_F(TreeBuilderTest, HostsThatAnnounceNonsenseAreLeft) {
     next_ = 0;
     begin();
     expect_protocol(try_announce(entries));
-    tree_->abandon();
+    tree_->abandon(/*keeps_partials=*/false);
   }
   for (const char* name : {"", "..", ".", "a/b", "/x"}) {
     next_ = 0;
@@ -413,7 +414,7 @@ TEST_F(TreeBuilderTest, DataComesOnceAndOnlyForWhatIsExpected) {
   expect_protocol(try_data(4, "abc", 4));
   expect_protocol(tree_->on_hole(tree_->find(4, false).value(), 4, 1));
   expect_protocol(tree_->on_hole(tree_->find(4, false).value(), 5, UINT64_MAX));
-  tree_->abandon();
+  tree_->abandon(/*keeps_partials=*/false);
 }
 
 TEST_F(TreeBuilderTest, OpenPartialsAreBounded) {
@@ -422,7 +423,7 @@ TEST_F(TreeBuilderTest, OpenPartialsAreBounded) {
   for (std::size_t i = 1; i <= kOpenPartialsMax + 1; ++i) announce({file(std::to_string(i), 0)});
   for (std::size_t i = 1; i <= kOpenPartialsMax; ++i) data(i, "a");
   expect_protocol(try_data(kOpenPartialsMax + 1, "a"));
-  tree_->abandon();
+  tree_->abandon(/*keeps_partials=*/false);
   EXPECT_TRUE(fs::is_empty(at("")));
 }
 
@@ -511,7 +512,7 @@ TEST_F(TreeBuilderTest, AbandoningLeavesOnlyWhatIsWhole) {
   announce({root(), file("whole", 0), file("half", 0, 6), file("none", 0), end(0)});
   data(1, "abc");
   data(2, "abc");
-  tree_->abandon();
+  tree_->abandon(/*keeps_partials=*/false);
   EXPECT_EQ(read("whole"), "abc");
   EXPECT_EQ(std::distance(fs::directory_iterator(at("")), fs::directory_iterator()), 1);
 }
@@ -524,7 +525,7 @@ TEST_F(TreeBuilderTest, HiddenNamesAreRefusedWhereTheUserStands) {
             end(2), directory("fine", 0), file(".hidden", 5), end(5), end(0)});
   listed();
   fs::current_path(before);
-  EXPECT_EQ(wanted_, std::vector<std::uint64_t>{6});
+  EXPECT_EQ(wanted_.whole, std::vector<std::uint64_t>{6});
   EXPECT_FALSE(fs::exists(there_ / ".ssh"));
   EXPECT_EQ(events_.failed.at(".bashrc"), Code::kUnsafeName);
   EXPECT_EQ(events_.failed.at(".ssh"), Code::kUnsafeName);

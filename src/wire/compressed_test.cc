@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "wire/document_testing.h"
+#include "base/document_testing.h"
 
 namespace wormhole::wire {
 namespace {

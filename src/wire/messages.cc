@@ -71,7 +71,7 @@ auto put(FlatBufferBuilder& b, const Entries& m) {
     const auto target = put_bytes(b, e.target);
     entries.push_back(fb::CreateEntry(b, static_cast<fb::EntryType>(e.type), e.parent, name, e.size,
                                       e.mode, e.mtime_seconds, e.mtime_nanoseconds, target,
-                                      e.sparse));
+                                      e.sparse, e.version));
   }
   const auto vector = b.CreateVector(entries);
   return Body{fb::Body::Entries, fb::CreateEntries(b, m.request, m.first_id, vector)};
@@ -105,6 +105,13 @@ auto put(FlatBufferBuilder& b, const Cancel& m) {
 }
 auto put(FlatBufferBuilder& b, const Ping&) { return Body{fb::Body::Ping, fb::CreatePing(b)}; }
 auto put(FlatBufferBuilder& b, const Bye&) { return Body{fb::Body::Bye, fb::CreateBye(b)}; }
+auto put(FlatBufferBuilder& b, const WantRanges& m) {
+  std::vector<fb::Range> ranges;
+  ranges.reserve(m.ranges.size());
+  for (const RangeSet::Range& range : m.ranges) ranges.emplace_back(range.offset, range.length);
+  const auto vector = b.CreateVectorOfStructs(ranges);
+  return Body{fb::Body::WantRanges, fb::CreateWantRanges(b, m.request, m.file, vector)};
+}
 
 // --- decode: one function a message ------------------------------------------------------------
 
@@ -172,6 +179,7 @@ Result<Entry> take_entry(const fb::Entry& e) {
   entry.mtime_seconds = e.mtime_seconds();
   entry.mtime_nanoseconds = e.mtime_nanoseconds();
   entry.sparse = e.sparse();
+  entry.version = e.version();
   return entry;
 }
 
@@ -225,6 +233,26 @@ Result<Message> take(const fb::Again& m) {
 Result<Message> take(const fb::Cancel& m) { return Cancel{m.request()}; }
 Result<Message> take(const fb::Ping&) { return Ping{}; }
 Result<Message> take(const fb::Bye&) { return Bye{}; }
+Result<Message> take(const fb::WantRanges& m) {
+  const auto* ranges = m.ranges();
+  if (ranges == nullptr || ranges->size() == 0) return fail(broken("WantRanges", "is empty"));
+  if (ranges->size() > kRangesPerMessageMax) return fail(broken("WantRanges", "too many"));
+  WantRanges out{m.request(), m.file(), std::vector<RangeSet::Range>(ranges->size())};
+  std::uint64_t behind = 0;  // the range before
+  const std::uint8_t* at = ranges->Data();
+  for (RangeSet::Range& range : out.ranges) {
+    // Copied as bytes, as in Want.
+    std::memcpy(&range.offset, at, sizeof range.offset);
+    std::memcpy(&range.length, at + sizeof range.offset, sizeof range.length);
+    at += sizeof(fb::Range);
+    if (range.offset < behind || range.offset > kFileMaxBytes || range.length == 0 ||
+        range.length > kFileMaxBytes - range.offset) {
+      return fail(broken("WantRanges", "range out of bounds or order"));
+    }
+    behind = range.offset + range.length;
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -267,6 +295,7 @@ Result<Message> decode(Bytes payload) {
     WH_CASE(Entries);
     WH_CASE(Listed);
     WH_CASE(Want);
+    WH_CASE(WantRanges);
     WH_CASE(Credit);
     WH_CASE(Failed);
     WH_CASE(Refused);
@@ -284,7 +313,7 @@ Result<Message> decode(Bytes payload) {
 std::string_view message_name(const Message& message) {
   static constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
       "Hello",  "Join",   "EndStream", "Get",   "List",   "Entries", "Listed", "Want",
-      "Credit", "Failed", "Refused",   "Again", "Cancel", "Ping",    "Bye"};
+      "Credit", "Failed", "Refused",   "Again", "Cancel", "Ping",    "Bye",    "WantRanges"};
   return kNames[message.index()];
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "base/range_set.h"
 #include "base/result.h"
 
 namespace wormhole::wire {
@@ -24,6 +25,7 @@ inline constexpr std::size_t kMessageMaxBytes = 128 * kKiB;
 inline constexpr std::size_t kEntriesBatchBytes = 32 * kKiB;  // flush a batch at this estimate
 inline constexpr std::size_t kEntriesPerMessageMax = 1024;
 inline constexpr std::size_t kWantsPerMessageMax = kEntriesPerMessageMax;
+inline constexpr std::size_t kRangesPerMessageMax = 1024;
 inline constexpr std::size_t kReasonMaxBytes = 512;
 
 // Hello.features. The taker takes kCompressed frames.
@@ -74,6 +76,9 @@ struct Entry {
   std::uint32_t mtime_nanoseconds = 0;
   std::string target;
   bool sparse = false;
+  // Of a regular file: another one whenever its bytes or its inode's times are others, the same
+  // after both ends have started anew. 0: the giver has no such word.
+  std::uint64_t version = 0;
 
   // What it takes in a message, roughly.
   [[nodiscard]] std::size_t encoded_bytes() const { return 96 + name.size() + target.size(); }
@@ -135,8 +140,14 @@ struct Cancel {
 struct Ping {};
 struct Bye {};
 
+struct WantRanges {
+  std::uint32_t request = 0;
+  std::uint64_t file = 0;
+  std::vector<RangeSet::Range> ranges;
+};
+
 using Message = std::variant<Hello, Join, EndStream, Get, List, Entries, Listed, Want, Credit,
-                             Failed, Refused, Again, Cancel, Ping, Bye>;
+                             Failed, Refused, Again, Cancel, Ping, Bye, WantRanges>;
 
 // Writes the message to the front of `out`; returns its bytes. kLimit when it does not fit.
 [[nodiscard]] Result<std::size_t> encode(const Message& message, MutableBytes out);

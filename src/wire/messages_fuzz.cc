@@ -39,6 +39,15 @@ struct KeepsLimits {
   void operator()(const Again& m) const {
     WH_CHECK(m.length > 0 && m.length <= kBlockBytes && m.offset <= kFileMaxBytes);
   }
+  void operator()(const WantRanges& m) const {
+    WH_CHECK(!m.ranges.empty() && m.ranges.size() <= kRangesPerMessageMax);
+    std::uint64_t behind = 0;
+    for (const RangeSet::Range& range : m.ranges) {
+      WH_CHECK(range.length > 0 && range.offset >= behind);
+      behind = range.offset + range.length;
+      WH_CHECK(behind <= kFileMaxBytes);
+    }
+  }
   void operator()(const auto& /*no limits*/) const {}
 
  private:

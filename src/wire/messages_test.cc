@@ -10,7 +10,7 @@
 
 #include "base/block.h"
 #include "base/corpus_testing.h"
-#include "wire/document_testing.h"
+#include "base/document_testing.h"
 #include "wire/messages_fuzz.h"
 
 namespace wormhole::wire {
@@ -25,7 +25,7 @@ auto fields(const Get& m) { return std::tie(m.request, m.path, m.may_have, m.cre
 auto fields(const List& m) { return std::tie(m.request, m.path, m.recursive, m.credit); }
 auto fields(const Entry& e) {
   return std::tie(e.type, e.parent, e.name, e.size, e.mode, e.mtime_seconds, e.mtime_nanoseconds,
-                  e.target, e.sparse);
+                  e.target, e.sparse, e.version);
 }
 auto fields(const Listed& m) { return std::tie(m.request, m.entries); }
 auto fields(const Want& m) { return std::tie(m.request, m.files, m.decided); }
@@ -38,6 +38,7 @@ auto fields(const Again& m) { return std::tie(m.request, m.file, m.offset, m.len
 auto fields(const Cancel& m) { return std::tie(m.request); }
 auto fields(const Ping& /*m*/) { return std::tuple<>(); }
 auto fields(const Bye& /*m*/) { return std::tuple<>(); }
+auto fields(const WantRanges& m) { return std::tie(m.request, m.file, m.ranges); }
 
 template <typename T>
 bool same(const T& a, const T& b) {
@@ -87,6 +88,7 @@ std::vector<Message> samples() {
   file.mtime_seconds = -0x123456789a;
   file.mtime_nanoseconds = 999'999'999;
   file.sparse = true;
+  file.version = 0x8877665544332211;
   Entry link = file;
   link.type = EntryType::kSymlink;
   link.target = "../" + kBytes;
@@ -109,7 +111,8 @@ std::vector<Message> samples() {
           Again{13, 14, 15, 16},
           Cancel{17},
           Ping{},
-          Bye{}};
+          Bye{},
+          WantRanges{18, 19, {{0, 1}, {1, 20}, {kFileMaxBytes - 21, 21}}}};
 }
 
 TEST(Messages, EveryFieldOfEveryMessageComesBack) {
@@ -183,6 +186,12 @@ std::vector<Limit> entry_limits() {
           {"no entries", Entries{1, 0, {Entry{}}}, Entries{1, 0, {}}}};
 }
 
+std::vector<RangeSet::Range> consecutive(std::uint64_t count) {
+  std::vector<RangeSet::Range> ranges;
+  for (std::uint64_t i = 0; i < count; ++i) ranges.push_back({i, 1});
+  return ranges;
+}
+
 std::vector<Limit> other_limits() {
   const auto code = [](int n) { return static_cast<FailureCode>(n); };
   const auto failed = [](std::string name, FailureCode failure, std::string reason) {
@@ -209,6 +218,15 @@ std::vector<Limit> other_limits() {
       {"Credit none", Credit{1, 1}, Credit{1, 0}},
       {"Want files", Want{1, std::vector<std::uint64_t>(kWantsPerMessageMax), 0},
        Want{1, std::vector<std::uint64_t>(kWantsPerMessageMax + 1), 0}},
+      {"WantRanges ranges", WantRanges{1, 1, consecutive(kRangesPerMessageMax)},
+       WantRanges{1, 1, consecutive(kRangesPerMessageMax + 1)}},
+      {"WantRanges none", WantRanges{1, 1, {{0, 1}}}, WantRanges{1, 1, {}}},
+      {"WantRanges no length", WantRanges{1, 1, {{5, 1}}}, WantRanges{1, 1, {{5, 0}}}},
+      {"WantRanges order", WantRanges{1, 1, {{0, 5}, {5, 5}}}, WantRanges{1, 1, {{0, 5}, {4, 5}}}},
+      {"WantRanges end", WantRanges{1, 1, {{kFileMaxBytes - 1, 1}}},
+       WantRanges{1, 1, {{kFileMaxBytes - 1, 2}}}},
+      {"WantRanges offset", WantRanges{1, 1, {{1, 1}}}, WantRanges{1, 1, {{UINT64_MAX, 1}}}},
+      {"WantRanges length", WantRanges{1, 1, {{1, 1}}}, WantRanges{1, 1, {{1, UINT64_MAX}}}},
       {"Failed name", failed(name, io, ""), failed(name + "n", io, "")},
       {"Failed reason", failed("", io, reason), failed("", io, reason + "r")},
       {"Failed code", failed("", code(5), ""), failed("", code(6), "")},
@@ -339,7 +357,7 @@ TEST(Messages, NamesAreThoseOfTheSchema) {
   for (const Message& message : samples()) names += std::string(message_name(message)) + " ";
   EXPECT_EQ(names,
             "Hello Join EndStream Get List Entries Listed Want Credit Failed Refused Again Cancel "
-            "Ping Bye ");
+            "Ping Bye WantRanges ");
 }
 
 // --- docs/formats/messages.md ------------------------------------------------------------------
@@ -400,6 +418,7 @@ TEST(Messages, TheDocumentsLimits) {
       {"message", kMessageMaxBytes},
       {"entries in one Entries", kEntriesPerMessageMax},
       {"files in one Want", kWantsPerMessageMax},
+      {"ranges in one WantRanges", kRangesPerMessageMax},
       {"name", kNameMaxBytes},
       {"path", kPathMaxBytes},
       {"symlink target", kSymlinkTargetMaxBytes},

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/corpus_testing.h"
-#include "wire/document_testing.h"
+#include "base/document_testing.h"
 #include "wire/pack_fuzz.h"
 
 namespace wormhole::wire {

@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-namespace wormhole::wire::testing {
+namespace wormhole::testing {
 
 // The indented lines "name = hex" of a document; an indented line that only holds hex goes on
 // with the last name. Spaces within the hex are dropped.
@@ -34,4 +34,4 @@ inline std::map<std::string, std::string> documented_values(const std::string& p
   return values;
 }
 
-}  // namespace wormhole::wire::testing
+}  // namespace wormhole::testing

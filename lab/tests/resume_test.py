@@ -1,0 +1,275 @@
+"""The same command again after an interruption: only what is missing crosses the link, and what the
+interruption damaged is mended."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+import trees
+from gate import Gate
+from runner import (DEADLINE_SECONDS, INTERRUPTED, LOCAL_IO, PARTIAL, SUCCESS, Share, get,
+                    start_get, wait_until)
+
+MB = 1_000_000
+SIZE = 96 * MB
+# What a kill may cost beside the eighth that was not noted yet: what is under way, and a block.
+SLACK = 4 * MB
+# Frames' headers and tags, and control.
+OVERHEAD = 1 * MB
+
+
+@pytest.fixture
+def source(box):
+    path = os.path.join(box, "source")
+    trees.write(os.path.join(path, "large"), random.Random(1).randbytes(SIZE))
+    return path
+
+
+@pytest.fixture
+def dest(box):
+    return os.path.join(box, "dest")
+
+
+def arrived(dest):
+    """Bytes of the partial that stand on the disk."""
+    try:
+        return sum(os.stat(path).st_blocks * 512 for path in trees.partials(dest))
+    except OSError:
+        return 0
+
+
+def interrupt_at(box, share, dest, share_of_it, how):
+    """Fetches so much of it, and ends it by how(running, gate)."""
+    at = int(share_of_it * SIZE)
+    with Gate(share.port, hold_after=at) as gate:
+        running = start_get(box, gate.target, dest)
+        gate.wait_held(DEADLINE_SECONDS)
+        wait_until(lambda: arrived(dest) >= at - SLACK, f"{at} bytes to be written")
+        how(running, gate)
+    return at
+
+
+def kill_guest(running, _gate):
+    running.kill()
+
+
+def ctrl_c(running, _gate):
+    done = running.interrupt().expect(INTERRUPTED)
+    assert done.summary["kept_bytes"] > 0
+
+
+def cut(running, gate):
+    gate.cut()
+    gate.release()
+    assert running.finish().status not in (SUCCESS, -signal.SIGSEGV, -signal.SIGABRT)
+
+
+def expect_resumed(done, least):
+    done.expect(SUCCESS)
+    resumed = done.summary["resumed_bytes"]
+    assert resumed >= least, f"only {resumed} of {least}"
+    assert done.summary["bytes"] == SIZE - resumed
+    assert done.summary["wire_bytes"] <= SIZE - resumed + OVERHEAD
+
+
+@pytest.mark.parametrize("part", [0.01, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("how", [kill_guest, ctrl_c, cut], ids=lambda how: how.__name__)
+def test_the_same_command_goes_on(box, source, dest, how, part):
+    with Share(box, source) as share:
+        at = interrupt_at(box, share, dest, part, how)
+        # Nothing is lost in order; a kill costs what was not noted yet.
+        least = at * 7 // 8 if how is kill_guest else at
+        done = get(box, share.target, dest)
+    expect_resumed(done, max(0, least - SLACK))
+    trees.assert_same(source, dest)
+    assert not trees.partials(dest)
+
+
+def test_it_goes_on_after_the_host_was_killed(box, source, dest):
+    def kill_host(running, gate):
+        share.kill()
+        gate.release()
+        assert running.finish().status != SUCCESS
+
+    with Share(box, source) as share:
+        at = interrupt_at(box, share, dest, 0.9, kill_host)
+    with Share(box, source) as share:
+        expect_resumed(get(box, share.target, dest), at - SLACK)
+    trees.assert_same(source, dest)
+
+
+def test_again_and_again(box, source, dest):
+    chance = random.Random(4)
+    with Share(box, source) as share:
+        for _ in range(6):
+            with Gate(share.port, hold_after=chance.randrange(1, SIZE // 6)) as gate:
+                running = start_get(box, gate.target, dest)
+                wait_until(lambda: gate.held.is_set() or running.process.poll() is not None,
+                           "the guest to be held")
+                if running.process.poll() is None:
+                    chance.choice([kill_guest, cut])(running, gate)
+                else:
+                    running.finish()
+        get(box, share.target, dest).expect(SUCCESS)
+    trees.assert_same(source, dest)
+    assert not trees.partials(dest)
+
+
+def test_a_single_file_under_another_name(box, source):
+    dest = os.path.join(box, "there", "copy")
+    with Share(box, source) as share:
+        with Gate(share.port, hold_after=SIZE // 2) as gate:
+            running = start_get(box, gate.target + "/large", dest)
+            gate.wait_held(DEADLINE_SECONDS)
+            wait_until(lambda: arrived(os.path.dirname(dest)) >= SIZE // 2 - SLACK, "half of it")
+            ctrl_c(running, gate)
+        assert not os.path.exists(dest)
+        expect_resumed(get(box, share.target + "/large", dest), SIZE // 2 - SLACK)
+    assert trees.read(dest) == trees.read(os.path.join(source, "large"))
+
+
+def same_size_and_time(path):
+    status = os.stat(path)
+    with open(path, "r+b") as file:
+        file.seek(3)
+        file.write(b"another beginning")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+CHANGES = {
+    "in place, of the same size and time": same_size_and_time,
+    "longer": lambda path: open(path, "ab").write(b"more"),
+    "shorter": lambda path: os.truncate(path, SIZE - 5 * MB),
+    "too short to go on with": lambda path: os.truncate(path, 1000),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_a_source_that_changed_meanwhile_comes_whole(box, source, dest, change):
+    with Share(box, source) as share:
+        interrupt_at(box, share, dest, 0.5, ctrl_c)
+        time.sleep(0.02)  # the kernel's clock of file times ticks every 10 ms at worst
+        CHANGES[change](os.path.join(source, "large"))
+        done = get(box, share.target, dest).expect(SUCCESS)
+    assert done.summary["resumed_bytes"] == 0
+    trees.assert_same(source, dest)
+    assert not trees.partials(dest)
+
+
+def test_another_hosts_file_is_never_mixed_with_it(box, source, dest):
+    """It has the same name, size and time."""
+    path = os.path.join(source, "large")
+    other = os.path.join(box, "other", "source")
+    trees.write(os.path.join(other, "large"), random.Random(2).randbytes(SIZE),
+                mtime_ns=os.stat(path).st_mtime_ns)
+    with Share(box, source) as share:
+        interrupt_at(box, share, dest, 0.5, ctrl_c)
+    with Share(box, other) as share:
+        assert get(box, share.target, dest).expect(SUCCESS).summary["resumed_bytes"] == 0
+    assert trees.read(os.path.join(dest, "large")) == trees.read(os.path.join(other, "large"))
+
+
+def test_a_stale_partial_never_replaces_a_newer_file(box, source, dest):
+    with Share(box, source) as share:
+        interrupt_at(box, share, dest, 0.9, ctrl_c)
+        mine = os.path.join(dest, "large")
+        trees.write(mine, b"made meanwhile")
+        done = get(box, share.target, dest).expect(PARTIAL)
+        assert list(done.failed().values()) == ["exists"]
+        assert trees.read(mine) == b"made meanwhile"
+        expect_resumed(get(box, share.target, dest, "--overwrite"), int(0.9 * SIZE) - SLACK)
+    trees.assert_same(source, dest)
+
+
+@pytest.mark.parametrize("damage", ["zeros", "noise", "no journal", "half a journal"])
+def test_what_was_damaged_meanwhile_is_mended(box, source, dest, damage):
+    with Share(box, source) as share:
+        interrupt_at(box, share, dest, 0.9, ctrl_c)
+        partial, = trees.partials(dest)
+        with open(partial, "r+b") as file:
+            if damage == "zeros":
+                file.seek(10 * MB)
+                file.write(bytes(8 * MB))
+            elif damage == "noise":
+                chance = random.Random(5)
+                for _ in range(40):
+                    file.seek(chance.randrange(SIZE))
+                    file.write(chance.randbytes(3))
+            else:
+                journal = os.fstat(file.fileno()).st_size - SIZE
+                file.truncate(SIZE + (0 if damage == "no journal" else journal // 2))
+        done = get(box, share.target, dest).expect(SUCCESS)
+    assert done.summary["resumed_bytes"] + done.summary["bytes"] == SIZE
+    if damage == "no journal":
+        assert done.summary["resumed_bytes"] == 0
+    else:
+        assert 0 < done.summary["resumed_bytes"] < int(0.9 * SIZE)
+    trees.assert_same(source, dest)
+
+
+def test_a_full_disk_that_was_made_larger(box, source, small_disk):
+    disk = small_disk("64m")
+    dest = os.path.join(disk, "dest")
+    with Share(box, source) as share:
+        done = get(box, share.target, dest).expect(LOCAL_IO)
+        assert done.summary["kept_bytes"] > 0
+        trees.assert_nothing_half(source, dest)
+        small_disk("200m")
+        expect_resumed(get(box, share.target, dest), 50 * MB)
+    trees.assert_same(source, dest)
+
+
+@pytest.fixture
+def xfs(root, box):
+    """A function that mounts a disk which loses power at power_cut()."""
+    image, path = os.path.join(box, "disk"), os.path.join(box, "xfs")
+    os.mkdir(path)
+    with open(image, "wb") as file:
+        file.truncate(512 << 20)
+    try:
+        subprocess.run(["mkfs.xfs", "-q", image], check=True)
+        subprocess.run(["mount", "-o", "loop", image, path], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"needs XFS on a loop device: {error}")
+
+    def power_cut():
+        subprocess.run(["xfs_io", "-x", "-c", "shutdown", path], check=True)
+        subprocess.run(["umount", path], check=True)
+        subprocess.run(["mount", "-o", "loop", image, path], check=True)
+
+    yield path, power_cut
+    subprocess.run(["umount", path], check=True)
+
+
+@pytest.mark.parametrize("synced", [False, True])
+def test_after_a_power_cut(box, source, xfs, synced):
+    """Nothing was flushed, or something in between: what is gone is fetched, the rest is not."""
+    path, power_cut = xfs
+    dest = os.path.join(path, "dest")
+    os.mkdir(dest)
+    os.sync()
+    with Share(box, source) as share:
+        with Gate(share.port, hold_after=SIZE // 2) as gate:
+            running = start_get(box, gate.target, dest)
+            gate.wait_held(DEADLINE_SECONDS)
+            wait_until(lambda: arrived(dest) >= SIZE // 2 - SLACK, "half of it")
+            if synced:
+                subprocess.run(["sync", "-f", dest], check=True)
+            gate.release()
+            wait_until(lambda: arrived(dest) >= SIZE * 3 // 4 or running.process.poll() is not None,
+                       "more to come after the flush")
+            running.kill()
+        power_cut()
+        for name in os.listdir(dest):
+            assert name.startswith(".wormhole-") or not synced, "whole before the cut?"
+        # A finished file that the cut took the bytes of looks equal: --checksum is still to come.
+        for name in os.listdir(dest):
+            if not name.startswith(".wormhole-"):
+                os.unlink(os.path.join(dest, name))
+        done = get(box, share.target, dest).expect(SUCCESS)
+    if synced:
+        assert done.summary["resumed_bytes"] > SIZE // 4
+    trees.assert_same(source, dest)

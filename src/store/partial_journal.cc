@@ -1,0 +1,98 @@
+#include "store/partial_journal.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace wormhole::store {
+namespace {
+
+constexpr std::string_view kMagic = "\211WHPART\n";
+constexpr std::uint32_t kFormat = 1;
+constexpr std::uint64_t kAlignment = 4096;
+
+// What a crash may cost beside what was under way: an eighth of what is there, and never more than
+// this many blocks (32 MiB). With a write for each block, a tenth of all calls would be ours.
+constexpr std::size_t kWaitingMax = 128;
+constexpr std::size_t kWaitingLeast = 4;
+constexpr std::uint64_t kPartOfWritten = 8;
+
+static_assert(kMagic.size() == 8);
+static_assert(kJournalHeaderBytes == kMagic.size() + 4 + 4 + 8 + 8);
+static_assert(kJournalRecordBytes == 8 + 4 + 4 + sizeof(Checksum));
+static_assert(kFileMaxBytes <= UINT64_MAX / 2);
+
+}  // namespace
+
+Checksum checksum(Bytes data, std::uint64_t offset) {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits_withSeed(data.data(), data.size(), offset));
+  Checksum out;
+  static_assert(sizeof canonical.digest == sizeof out);
+  std::memcpy(out.data(), canonical.digest, out.size());
+  return out;
+}
+
+std::uint64_t journal_offset(std::uint64_t file_bytes) {
+  return (file_bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+std::optional<SourceVersion> parse_journal_header(Bytes header) {
+  WH_CHECK(header.size() == kJournalHeaderBytes);
+  if (as_text(header.first(kMagic.size())) != kMagic) return std::nullopt;
+  const std::byte* fields = header.data() + kMagic.size();
+  if (load_le<std::uint32_t>(fields) != kFormat) return std::nullopt;
+  if (load_le<std::uint32_t>(fields + 4) != 0) return std::nullopt;
+  return SourceVersion{.size_bytes = load_le<std::uint64_t>(fields + 8),
+                       .version = load_le<std::uint64_t>(fields + 16)};
+}
+
+std::optional<JournalRecord> parse_journal_record(Bytes record, std::uint64_t file_bytes) {
+  WH_CHECK(record.size() == kJournalRecordBytes);
+  JournalRecord out{.offset = load_le<std::uint64_t>(record.data()),
+                    .length = load_le<std::uint32_t>(record.data() + 8)};
+  if (load_le<std::uint32_t>(record.data() + 12) != 0) return std::nullopt;
+  if (out.length == 0 || out.length > kJournalRangeMaxBytes) return std::nullopt;
+  if (out.offset >= file_bytes || out.length > file_bytes - out.offset) return std::nullopt;
+  std::ranges::copy(record.last(out.checksum.size()), out.checksum.begin());
+  return out;
+}
+
+JournalWriter::JournalWriter(const SourceVersion& source, std::uint64_t records)
+    : source_(source), records_(records) {
+  bytes_.reserve(kJournalHeaderBytes + kWaitingMax * kJournalRecordBytes);
+}
+
+bool JournalWriter::add(const JournalRecord& record) {
+  if (waiting_ == 0) bytes_.clear();
+  if (records_ == 0 && waiting_ == 0) {
+    bytes_.resize(kJournalHeaderBytes);
+    std::ranges::copy(as_bytes(kMagic), bytes_.begin());
+    std::byte* fields = bytes_.data() + kMagic.size();
+    store_le(fields, kFormat);
+    store_le(fields + 8, source_.size_bytes);
+    store_le(fields + 16, source_.version);
+  }
+  const std::size_t at = bytes_.size();
+  bytes_.resize(at + kJournalRecordBytes);
+  store_le(bytes_.data() + at, record.offset);
+  store_le(bytes_.data() + at + 8, record.length);
+  std::ranges::copy(record.checksum, bytes_.begin() + static_cast<std::ptrdiff_t>(at + 16));
+  ++waiting_;
+  return waiting_ >=
+         std::clamp<std::uint64_t>(records_ / kPartOfWritten, kWaitingLeast, kWaitingMax);
+}
+
+JournalWriter::Portion JournalWriter::take() {
+  if (waiting_ == 0) return {.offset = 0, .bytes = {}};
+  const std::uint64_t at =
+      journal_offset(source_.size_bytes) +
+      (records_ == 0 ? 0 : kJournalHeaderBytes + records_ * kJournalRecordBytes);
+  records_ += waiting_;
+  waiting_ = 0;
+  return {.offset = at, .bytes = bytes_};
+}
+
+}  // namespace wormhole::store

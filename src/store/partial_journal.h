@@ -1,0 +1,76 @@
+// The journal of a partial: which ranges of a file have been written, so that the next run asks
+// only for the others. It stands in the partial itself, behind the data, and is cut off when the
+// file gets its final name. Format: docs/formats/partial.md.
+//
+// Sans-I/O. JournalWriter: one thread at a time; the rest is stateless. A journal is a claim about
+// bytes on a disk that may have lost some since: nothing is reused before its checksum fits.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+namespace wormhole::store {
+
+// What a partial is a part of. `version` is the giver's word for exactly these bytes.
+struct SourceVersion {
+  std::uint64_t size_bytes = 0;
+  std::uint64_t version = 0;
+
+  friend bool operator==(const SourceVersion&, const SourceVersion&) = default;
+};
+
+inline constexpr std::size_t kJournalHeaderBytes = 32;
+inline constexpr std::size_t kJournalRecordBytes = 32;
+// A record is of one block at most.
+inline constexpr std::uint64_t kJournalRangeMaxBytes = kBlockBytes;
+
+// XXH3, 128 bits, of a range's bytes and place: it finds what a crash has damaged. No defence
+// against anyone: who can write here can write the data as well.
+using Checksum = std::array<std::byte, 16>;
+[[nodiscard]] Checksum checksum(Bytes data, std::uint64_t offset);
+
+struct JournalRecord {
+  std::uint64_t offset = 0;
+  std::uint32_t length = 0;
+  Checksum checksum{};
+};
+
+// Where the journal of a file of that size begins.
+[[nodiscard]] std::uint64_t journal_offset(std::uint64_t file_bytes);
+// The source that a journal beginning with these bytes is about; nullopt when it is none.
+// Precondition: kJournalHeaderBytes.
+[[nodiscard]] std::optional<SourceVersion> parse_journal_header(Bytes header);
+// nullopt for what is no range of such a file. Precondition: kJournalRecordBytes.
+[[nodiscard]] std::optional<JournalRecord> parse_journal_record(Bytes record,
+                                                                std::uint64_t file_bytes);
+
+// Gathers records, and says when and where they are to be written.
+class JournalWriter {
+ public:
+  // `records`: so many whole ones of an earlier run stand there already.
+  JournalWriter(const SourceVersion& source, std::uint64_t records);
+
+  // True when enough are gathered: then take() is due.
+  [[nodiscard]] bool add(const JournalRecord& record);
+
+  struct Portion {
+    std::uint64_t offset;  // in the partial
+    Bytes bytes;           // valid until the next add(); empty: nothing is waiting
+  };
+  [[nodiscard]] Portion take();
+  // Something of a journal stands in the partial.
+  [[nodiscard]] bool is_begun() const { return records_ > 0; }
+
+ private:
+  const SourceVersion source_;
+  std::uint64_t records_;  // written or taken
+  std::size_t waiting_ = 0;
+  ByteVector bytes_;  // the header, if it is to come first, and what waits
+};
+
+}  // namespace wormhole::store

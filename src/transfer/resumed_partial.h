@@ -1,0 +1,71 @@
+// A partial that an earlier run left: which ranges its journal names, and whether each is still
+// what was written.
+//
+// open() reads the journal once and touches no data, so that what is missing can be asked for at
+// once. check_next() then goes through the ranges one by one while that is under way: nothing
+// counts as there before its checksum fits. From the newest record to the oldest, so that what
+// was fetched anew supersedes what a crash had damaged. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/range_set.h"
+#include "platform/file_system.h"
+#include "store/partial_journal.h"
+
+namespace wormhole::transfer {
+
+class ResumedPartial {
+ public:
+  // Separate ranges that are gone on with; what else there is comes anew. An interrupted run leaves
+  // one for each stream.
+  static constexpr std::size_t kRangesMax = kStreamsMax;
+
+  // Null when the file has no journal, or one of another source. `uncached`: what is read of it
+  // does not stay in memory.
+  [[nodiscard]] static Result<std::unique_ptr<ResumedPartial>> open(
+      std::shared_ptr<const platform::File> file, const store::SourceVersion& source,
+      bool uncached);
+
+  // What the journal names, before anything of it is checked.
+  [[nodiscard]] const RangeSet& held() const { return held_; }
+  // Whole records of the journal.
+  [[nodiscard]] std::uint64_t records() const { return records_; }
+  [[nodiscard]] std::shared_ptr<const platform::File> file() const { return file_; }
+
+  struct Checked {
+    RangeSet::Range range;
+    bool is_intact;
+  };
+  // The next range of held() that no call has returned yet; nullopt when all were. `buffer`: at
+  // least store::kJournalRangeMaxBytes. What cannot be read is not intact.
+  [[nodiscard]] std::optional<Checked> check_next(MutableBytes buffer);
+
+ private:
+  ResumedPartial(std::shared_ptr<const platform::File> file, const store::SourceVersion& source,
+                 bool uncached, std::uint64_t records)
+      : file_(std::move(file)),
+        source_(source),
+        uncached_(uncached),
+        records_(records),
+        portion_end_(records) {}
+  // The records before the last ones that were read; false at the journal's beginning.
+  [[nodiscard]] bool read_portion();
+  // The newest record that was not returned yet.
+  [[nodiscard]] std::optional<store::JournalRecord> previous();
+
+  const std::shared_ptr<const platform::File> file_;
+  const store::SourceVersion source_;
+  const bool uncached_;
+  const std::uint64_t records_;
+  RangeSet held_{kRangesMax};
+  RangeSet unchecked_{kRangesMax};
+  ByteVector portion_;         // whole records, from number portion_end_ - n to portion_end_
+  std::uint64_t portion_end_;  // records before it are still to be read
+  std::size_t left_in_portion_ = 0;
+};
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,226 @@
+// An interrupted file is gone on with: TakenFile and ResumedPartial together, on a real disk.
+#include "transfer/resumed_partial.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "base/limits.h"
+#include "platform/test_directory.h"
+#include "store/hash.h"
+#include "transfer/taken_file.h"
+
+namespace wormhole::transfer {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kSize = kResumableMinBytes + 12'345;
+constexpr std::uint64_t kVersion = 77;
+constexpr PublishRules kNow{.started = {INT64_MAX, 0}};
+
+std::string content() {
+  std::mt19937_64 generator(5);
+  std::string bytes(kSize, '\0');
+  for (std::size_t i = 0; i + 8 <= kSize; i += 8) {
+    const std::uint64_t value = generator();
+    std::memcpy(&bytes[i], &value, 8);
+  }
+  return bytes;
+}
+
+class ResumedPartialTest : public ::testing::Test {
+ protected:
+  TakenFilePtr file_of(std::uint64_t version = kVersion, std::uint64_t size = kSize) {
+    wire::Entry entry;
+    entry.name = "f";
+    entry.size = size;
+    entry.mode = 0644;
+    entry.mtime_seconds = 1'234'567'890;
+    entry.version = version;
+    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false);
+  }
+  // Writes a range, in blocks. Whether that was the last.
+  bool put(TakenFile& file, std::uint64_t offset, std::uint64_t length) {
+    bool complete = false;
+    for (const std::uint64_t end = offset + length; offset < end;) {
+      const std::uint64_t part = std::min<std::uint64_t>(kBlockBytes, end - offset);
+      EXPECT_TRUE(file.claim(offset, part).has_value());
+      const auto written = file.write(tree_, as_bytes(content_).subspan(offset, part), offset);
+      EXPECT_TRUE(written.has_value());
+      complete = written.value_or(false);
+      offset += part;
+    }
+    return complete;
+  }
+  // An earlier run that got so far.
+  void interrupted(std::initializer_list<RangeSet::Range> ranges) {
+    const auto file = file_of();
+    EXPECT_TRUE(file->resume(tree_).has_value());
+    for (const auto& [offset, length] : ranges) put(*file, offset, length);
+    EXPECT_GT(file->suspend(tree_), 0U);
+  }
+  struct Result {
+    std::int64_t intact = 0;
+    bool complete = false;
+    std::vector<RangeSet::Range> damaged;
+  };
+  static Result check_all(TakenFile& file) {
+    Result result;
+    ByteVector buffer(kBlockBytes);
+    while (true) {
+      auto step = file.check_some(buffer);
+      result.intact += step.intact_bytes;
+      result.complete |= step.complete;
+      if (!step.over) continue;
+      result.damaged = std::move(step.damaged);
+      return result;
+    }
+  }
+  [[nodiscard]] fs::path partial() const { return there_ / store::partial_name("f"); }
+  void overwrite(std::uint64_t offset, std::string_view bytes) const {
+    std::fstream file(partial(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(offset));
+    file << bytes;
+  }
+  void expect_published(TakenFile& file) {
+    ASSERT_TRUE(file.publish(tree_, kNow).has_value());
+    EXPECT_EQ(there_.read("f"), content_) << "and nothing behind it";
+    EXPECT_FALSE(fs::exists(partial()));
+  }
+
+  const std::string content_ = content();
+  const platform::TestDirectory there_;
+  DirectoryTree tree_{there_.open()};
+};
+
+using Ranges = std::vector<RangeSet::Range>;
+constexpr std::uint64_t kMega = 1 << 20;
+
+TEST_F(ResumedPartialTest, OnlyWhatIsMissingIsAskedFor) {
+  interrupted({{0, 5 * kMega}, {8 * kMega, 2 * kMega}});
+  EXPECT_GT(fs::file_size(partial()), kSize) << "its journal stands behind the data";
+  const auto file = file_of();
+  ASSERT_TRUE(file->resume(tree_).value());
+  EXPECT_EQ(file->missing(), (Ranges{{5 * kMega, 3 * kMega}, {10 * kMega, kSize - 10 * kMega}}));
+  EXPECT_FALSE(file->claim(kMega, 1).has_value()) << "what is there may not come again";
+  EXPECT_FALSE(put(*file, 5 * kMega, 3 * kMega));
+  EXPECT_FALSE(put(*file, 10 * kMega, kSize - 10 * kMega)) << "nothing was compared yet";
+  const Result result = check_all(*file);
+  EXPECT_TRUE(result.complete);
+  EXPECT_EQ(result.intact, 7 * kMega);
+  EXPECT_TRUE(result.damaged.empty());
+  expect_published(*file);
+}
+
+TEST_F(ResumedPartialTest, AnyNumberOfTimes) {
+  interrupted({{0, kMega}});
+  interrupted({{2 * kMega, kMega}});
+  interrupted({{kMega, kMega}, {kSize - 100, 100}});
+  const auto file = file_of();
+  ASSERT_TRUE(file->resume(tree_).value());
+  EXPECT_EQ(file->missing(), (Ranges{{3 * kMega, kSize - 100 - 3 * kMega}}));
+  EXPECT_EQ(check_all(*file).intact, 3 * kMega + 100);
+  EXPECT_TRUE(put(*file, 3 * kMega, kSize - 100 - 3 * kMega));
+  expect_published(*file);
+}
+
+TEST_F(ResumedPartialTest, WhatACrashDamagedComesAgain) {
+  interrupted({{0, 8 * kMega}});
+  overwrite(3 * kMega + 5, "damage");
+  overwrite(5 * kMega, std::string(kBlockBytes, '\0'));
+  const auto file = file_of();
+  ASSERT_TRUE(file->resume(tree_).value());
+  put(*file, 8 * kMega, kSize - 8 * kMega);
+  const Result result = check_all(*file);
+  EXPECT_FALSE(result.complete);
+  EXPECT_EQ(result.damaged, (Ranges{{3 * kMega, kBlockBytes}, {5 * kMega, kBlockBytes}}));
+  EXPECT_EQ(file->missing(), result.damaged);
+  EXPECT_FALSE(put(*file, 3 * kMega, kBlockBytes));
+  // Interrupted once more: the later record of a range is right.
+  EXPECT_GT(file->suspend(tree_), 0U);
+  const auto next = file_of();
+  ASSERT_TRUE(next->resume(tree_).value());
+  const Result then = check_all(*next);
+  EXPECT_EQ(then.damaged, (Ranges{{5 * kMega, kBlockBytes}}));
+  EXPECT_TRUE(put(*next, 5 * kMega, kBlockBytes));
+  expect_published(*next);
+}
+
+TEST_F(ResumedPartialTest, WhatIsDamagedAllOverComesAnewInFewRanges) {
+  // Records of 4 KiB: more of them than separate ranges may be damaged.
+  const auto first = file_of();
+  for (std::uint64_t at = 0; at < 8 * kMega; at += 4096) {
+    ASSERT_TRUE(first->claim(at, 4096).has_value());
+    ASSERT_TRUE(first->write(tree_, as_bytes(content_).subspan(at, 4096), at).has_value());
+  }
+  first->suspend(tree_);
+  for (std::uint64_t at = 0; at < 8 * kMega; at += 8192) overwrite(at, "damage");
+  const auto file = file_of();
+  ASSERT_TRUE(file->resume(tree_).value());
+  const Result result = check_all(*file);
+  EXPECT_EQ(result.damaged, (Ranges{{0, 8 * kMega}}));
+  EXPECT_EQ(result.intact, 0);
+  EXPECT_FALSE(put(*file, 0, 8 * kMega));
+  EXPECT_TRUE(put(*file, 8 * kMega, kSize - 8 * kMega));
+  expect_published(*file);
+}
+
+TEST_F(ResumedPartialTest, AnotherVersionComesWhole) {
+  interrupted({{0, 8 * kMega}});
+  const auto file = file_of(kVersion + 1);
+  EXPECT_FALSE(file->resume(tree_).value());
+  EXPECT_FALSE(put(*file, 8 * kMega, kSize - 8 * kMega));
+  EXPECT_TRUE(put(*file, 0, 8 * kMega));
+  expect_published(*file);
+}
+
+TEST_F(ResumedPartialTest, AnotherSizeComesWhole) {
+  interrupted({{0, 8 * kMega}});
+  EXPECT_FALSE(file_of(kVersion, kSize - 4096)->resume(tree_).value());
+  EXPECT_FALSE(file_of(kVersion, kSize + 4096)->resume(tree_).value());
+}
+
+TEST_F(ResumedPartialTest, ATornOrDamagedJournalCostsNoMoreThanItSays) {
+  interrupted({{0, 8 * kMega}});
+  const std::uint64_t whole = fs::file_size(partial());
+  fs::resize_file(partial(), whole - 5);  // in its last record
+  const auto file = file_of();
+  ASSERT_TRUE(file->resume(tree_).value());
+  EXPECT_EQ(file->missing(), (Ranges{{8 * kMega - kBlockBytes, kSize - 8 * kMega + kBlockBytes}}));
+  file->suspend(tree_);
+
+  overwrite(store::journal_offset(kSize) + store::kJournalHeaderBytes, std::string(32, '\0'));
+  const auto next = file_of();
+  ASSERT_TRUE(next->resume(tree_).value());
+  EXPECT_EQ(next->missing().front(), (RangeSet::Range{0, kBlockBytes}));
+  next->suspend(tree_);
+
+  overwrite(store::journal_offset(kSize), "no header");
+  EXPECT_FALSE(file_of()->resume(tree_).value());
+}
+
+TEST_F(ResumedPartialTest, AJournalThatChangesMeanwhileCountsForNothing) {
+  interrupted({{0, 8 * kMega}});
+  const auto file = file_of();
+  ASSERT_TRUE(file->resume(tree_).value());
+  overwrite(store::journal_offset(kSize) + store::kJournalHeaderBytes, std::string(32 * 32, '\0'));
+  EXPECT_EQ(check_all(*file).damaged, (Ranges{{0, 8 * kMega}}));
+}
+
+TEST_F(ResumedPartialTest, WhatCannotBeGoneOnWithIsRemoved) {
+  const auto without_version = file_of(/*version=*/0);
+  put(*without_version, 0, kMega);
+  EXPECT_EQ(without_version->suspend(tree_), 0U);
+  EXPECT_FALSE(fs::exists(partial()));
+  const auto failed = file_of();
+  put(*failed, 0, 8 * kMega);
+  failed->abandon(tree_);
+  EXPECT_FALSE(fs::exists(partial()));
+  EXPECT_FALSE(file_of()->resume(tree_).value());
+}
+
+}  // namespace
+}  // namespace wormhole::transfer

@@ -1,0 +1,32 @@
+#include "transfer/source_versions.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/limits.h"
+#include "platform/process.h"
+
+namespace wormhole::transfer {
+namespace {
+
+constexpr std::string_view kKeyLabel = "wormhole source version 1, ";
+
+}  // namespace
+
+SourceVersions::SourceVersions()
+    : key_(store::hash(as_bytes(std::string(kKeyLabel) + platform::machine_and_user()))) {}
+
+std::uint64_t SourceVersions::of(const platform::FileStatus& status) const {
+  if (status.size_bytes < kResumableMinBytes) return 0;
+  // Not the device: its number may be another after the next boot.
+  const std::array<std::uint64_t, 6> fields = {status.inode,
+                                               status.size_bytes,
+                                               static_cast<std::uint64_t>(status.modified.seconds),
+                                               status.modified.nanoseconds,
+                                               static_cast<std::uint64_t>(status.changed.seconds),
+                                               status.changed.nanoseconds};
+  const store::Hash named = store::keyed_hash(key_, std::as_bytes(std::span(fields)));
+  return std::max<std::uint64_t>(load_le<std::uint64_t>(named.data()), 1);
+}
+
+}  // namespace wormhole::transfer
