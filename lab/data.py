@@ -143,6 +143,12 @@ def same_file(one, other):
                 return True
 
 
+def copy_beginning(source, copy, size):
+    with open(source, "rb") as whole, open(copy, "wb") as part:
+        while size > 0:
+            size -= part.write(whole.read(min(size, 1 << 20)))
+
+
 def walk(directory):
     """Relative path -> lstat of everything below. Files may come and go meanwhile."""
     found = {}

@@ -32,7 +32,7 @@ OWNERS = {
     "sodium": {"session"},
     "intel-ipsec-mb": {"session"},
     "blake3": {"store"},
-    "xxhash": {"store"},
+    "xxh": {"store"},
     "lmdb": {"store"},
     "zstd": {"transfer"},
     "lz4": {"transfer"},

@@ -10,9 +10,6 @@ ROWS = [
         not_yet="the chunk index"),
     Row("dedup", "Identical files across sessions", promise="> 99 %",
         aim="100 %, renamed, moved, copied, restarted", not_yet="the chunk index"),
-    Row("resume", "Interrupted at 90 %", promise="10 x rsync",
-        aim=">= 10 x rsync, missing tenth only",
-        not_yet="continuing a partial file (the chunk index)"),
     Row("insert", "One byte inserted at the front of 1 GB", aim="< 8 MiB on the wire",
         not_yet="the chunk index"),
 ]

@@ -99,6 +99,12 @@ class Gate:
     def release(self):
         self._released.set()
 
+    def close_to_new_ones(self):
+        """Nobody listens here any more."""
+        if self._listener.fileno() != -1:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+
     def cut(self):
         """Every connection breaks now; new ones are relayed as before."""
         with self._lock:
@@ -110,8 +116,7 @@ class Gate:
     def __exit__(self, *_exception):
         with self._lock:
             self._closing = True
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self.close_to_new_ones()
         self._released.set()
         self._end(*self._pairs)
         for thread in self._threads:

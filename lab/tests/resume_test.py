@@ -3,15 +3,14 @@ interruption damaged is mended."""
 
 import os
 import random
-import signal
 import subprocess
 import time
 
 import pytest
 import trees
 from gate import Gate
-from runner import (DEADLINE_SECONDS, INTERRUPTED, LOCAL_IO, PARTIAL, SUCCESS, Share, get,
-                    start_get, wait_until)
+from runner import (DEADLINE_SECONDS, INTERRUPTED, LOCAL_IO, NO_CONNECTION, PARTIAL, SUCCESS,
+                    Share, get, start_get, wait_until)
 
 MB = 1_000_000
 SIZE = 96 * MB
@@ -62,9 +61,21 @@ def ctrl_c(running, _gate):
 
 
 def cut(running, gate):
+    gate.close_to_new_ones()
     gate.cut()
     gate.release()
-    assert running.finish().status not in (SUCCESS, -signal.SIGSEGV, -signal.SIGABRT)
+    assert running.finish().expect(NO_CONNECTION).summary["kept_bytes"] > 0
+
+
+def ctrl_c_any(running, _gate):
+    running.interrupt().expect(INTERRUPTED)
+
+
+def cut_any(running, gate):
+    gate.close_to_new_ones()
+    gate.cut()
+    gate.release()
+    running.finish().expect(NO_CONNECTION)
 
 
 def expect_resumed(done, least):
@@ -90,6 +101,7 @@ def test_the_same_command_goes_on(box, source, dest, how, part):
 
 def test_it_goes_on_after_the_host_was_killed(box, source, dest):
     def kill_host(running, gate):
+        gate.close_to_new_ones()
         share.kill()
         gate.release()
         assert running.finish().status != SUCCESS
@@ -101,6 +113,49 @@ def test_it_goes_on_after_the_host_was_killed(box, source, dest):
     trees.assert_same(source, dest)
 
 
+def test_a_lost_link_is_tried_again_in_the_same_run(box, source, dest):
+    trees.write(os.path.join(source, "small"), b"whole by then")
+    with Share(box, source) as share, Gate(share.port, hold_after=SIZE // 2) as gate:
+        running = start_get(box, gate.target, dest)
+        gate.wait_held(DEADLINE_SECONDS)
+        wait_until(lambda: arrived(dest) >= SIZE // 2 - SLACK, "half of it to be written")
+        gate.cut()
+        gate.release()
+        done = running.finish().expect(SUCCESS)
+    retrying, = [event for event in done.events if event["event"] == "retrying"]
+    assert retrying["code"] == "lost" and retrying["seconds"] == 1
+    assert done.summary["files"] == 2 and done.summary["skipped"] == 0
+    assert done.summary["bytes"] <= SIZE + SLACK, "what was there came again"
+    assert done.summary["wire_bytes"] <= SIZE + SLACK + OVERHEAD
+    assert done.summary["resumed_bytes"] == 0, "it was this run's own"
+    trees.assert_same(source, dest)
+
+
+def test_a_link_that_is_lost_again_and_again(box, source, dest):
+    with Share(box, source) as share, Gate(share.port) as gate:
+        running = start_get(box, gate.target, dest, "--streams", "1")
+        for part in range(1, 4):
+            at = part * SIZE // 5
+            wait_until(lambda: gate.to_guest >= at or running.process.poll() is not None,
+                       f"{at} bytes")
+            gate.cut()
+        done = running.finish().expect(SUCCESS)
+    assert done.summary["bytes"] <= SIZE + 4 * SLACK
+    trees.assert_same(source, dest)
+
+
+def test_ctrl_c_while_the_link_is_gone(box, source, dest):
+    with Share(box, source) as share, Gate(share.port, hold_after=SIZE // 2) as gate:
+        running = start_get(box, gate.target, dest)
+        gate.wait_held(DEADLINE_SECONDS)
+        before = gate.connections
+        gate.cut()  # who comes anew is held
+        wait_until(lambda: gate.connections > before, "the guest to come back")
+        done = running.interrupt().expect(INTERRUPTED)
+        assert [event["code"] for event in done.events if event["event"] == "retrying"]
+        gate.release()
+
+
 def test_again_and_again(box, source, dest):
     chance = random.Random(4)
     with Share(box, source) as share:
@@ -110,7 +165,7 @@ def test_again_and_again(box, source, dest):
                 wait_until(lambda: gate.held.is_set() or running.process.poll() is not None,
                            "the guest to be held")
                 if running.process.poll() is None:
-                    chance.choice([kill_guest, cut])(running, gate)
+                    chance.choice([kill_guest, ctrl_c_any, cut_any])(running, gate)
                 else:
                     running.finish()
         get(box, share.target, dest).expect(SUCCESS)

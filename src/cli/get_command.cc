@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "cli/get_progress.h"
 #include "cli/human.h"
 #include "cli/joining.h"
+#include "cli/retries.h"
 #include "transfer/client.h"
 
 namespace wormhole::cli {
@@ -83,6 +85,7 @@ ProgressSnapshot snapshot(const transfer::TakenCounters& counters, std::string c
           .current = std::move(current)};
 }
 
+// What all attempts came to: where a link was lost, the next one went on with what was there.
 struct Outcome {
   Seconds seconds{0};
   std::optional<double> first_byte_ms;
@@ -91,22 +94,64 @@ struct Outcome {
   std::string root;
   bool encrypted = true;
   ExitCode exit = ExitCode::kSuccess;
+
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t resumed_bytes = 0;  // of the first attempt: later ones found what this run left
+  // As the last attempt found them.
+  std::uint64_t directories = 0;
+  std::uint64_t links = 0;
+  std::uint64_t skipped_files = 0;
+  std::uint64_t skipped_bytes = 0;
+  std::uint64_t kept_bytes = 0;
+  std::uint64_t specials = 0;
+  std::uint64_t failed = 0;
+
+  void add(const transfer::TakenCounters& counters, transfer::Client& client, TimePoint begun);
 };
 
-void print_summary(Output& output, const transfer::TakenCounters& counters,
-                   const Outcome& outcome) {
+std::uint64_t less(std::uint64_t value, std::uint64_t other) {
+  return value - std::min(value, other);
+}
+
+void Outcome::add(const transfer::TakenCounters& counters, transfer::Client& client,
+                  TimePoint begun) {
+  const bool is_first = wire_bytes == 0;
+  if (const auto first = client.first_byte(); first.has_value() && !first_byte_ms.has_value()) {
+    first_byte_ms = Seconds(*first - begun).count() * 1000;
+  }
+  wire_bytes += client.wire_bytes();
+  streams = std::max(streams, client.streams());
+  if (!client.shown_root().empty()) root = client.shown_root();
+  encrypted = !client.is_plain();
+  if (is_first) resumed_bytes = counters.resumed_bytes;
+  directories = counters.directories;
+  links = counters.links;
+  // What earlier attempts put in place was not there before.
+  skipped_files = less(counters.skipped_files, files);
+  skipped_bytes = less(counters.skipped_bytes, file_bytes);
+  kept_bytes = counters.kept_bytes;
+  specials = counters.specials;
+  failed = counters.failed;
+  bytes += counters.bytes;
+  files += counters.files;
+  file_bytes += counters.file_bytes;
+}
+
+void print_summary(Output& output, const Outcome& outcome) {
   const platform::Usage usage = platform::usage();
   json object = {{"event", "summary"},
-                 {"bytes", counters.bytes.load()},
-                 {"files", counters.files.load()},
-                 {"directories", counters.directories.load()},
-                 {"links", counters.links.load()},
-                 {"skipped", counters.skipped_files.load()},
-                 {"skipped_bytes", counters.skipped_bytes.load()},
-                 {"resumed_bytes", counters.resumed_bytes.load()},
-                 {"kept_bytes", counters.kept_bytes.load()},
-                 {"specials", counters.specials.load()},
-                 {"failed", counters.failed.load()},
+                 {"bytes", outcome.bytes},
+                 {"files", outcome.files},
+                 {"directories", outcome.directories},
+                 {"links", outcome.links},
+                 {"skipped", outcome.skipped_files},
+                 {"skipped_bytes", outcome.skipped_bytes},
+                 {"resumed_bytes", outcome.resumed_bytes},
+                 {"kept_bytes", outcome.kept_bytes},
+                 {"specials", outcome.specials},
+                 {"failed", outcome.failed},
                  {"wire_bytes", outcome.wire_bytes},
                  {"seconds", outcome.seconds.count()},
                  {"first_byte_ms", nullptr},
@@ -121,106 +166,147 @@ void print_summary(Output& output, const transfer::TakenCounters& counters,
   if (output.is_quiet() || outcome.root.empty()) return;
 
   std::string line =
-      fmt::format("{} {} ({}) in {}, {}", human_count(counters.files),
-                  counters.files == 1 ? "file" : "files", human_bytes(counters.bytes),
-                  human_time(outcome.seconds), human_rate(counters.bytes, outcome.seconds));
-  if (counters.skipped_files > 0) {
-    line += fmt::format("; {} already there", human_count(counters.skipped_files));
+      fmt::format("{} {} ({}) in {}, {}", human_count(outcome.files),
+                  outcome.files == 1 ? "file" : "files", human_bytes(outcome.bytes),
+                  human_time(outcome.seconds), human_rate(outcome.bytes, outcome.seconds));
+  if (outcome.resumed_bytes > 0) {
+    line += fmt::format("; {} from an earlier run", human_bytes(outcome.resumed_bytes));
   }
-  if (counters.resumed_bytes > 0) {
-    line += fmt::format("; {} from an earlier run", human_bytes(counters.resumed_bytes));
+  if (outcome.skipped_files > 0) {
+    line += fmt::format("; {} already there", human_count(outcome.skipped_files));
   }
-  if (counters.failed > 0) line += fmt::format("; {} failed", human_count(counters.failed));
+  if (outcome.failed > 0) line += fmt::format("; {} failed", human_count(outcome.failed));
   line += fmt::format("; in '{}'", escape(outcome.root));
   if (!outcome.encrypted) line += " (unencrypted)";
   output.result(line);
-  if (counters.kept_bytes > 0) {
+  if (outcome.kept_bytes > 0) {
     output.say(fmt::format("{} of unfinished files are kept: run the same command again to go on",
-                           human_bytes(counters.kept_bytes)));
+                           human_bytes(outcome.kept_bytes)));
   }
 }
+
+// One command from its first attempt to its last.
+class Fetch {
+ public:
+  Fetch(const GetArguments& arguments, Environment& environment)
+      : arguments_(arguments), environment_(environment), output_(environment.output) {}
+
+  ExitCode run() {
+    const Result<void> result = fetch();
+    if (arguments_.unencrypted && result.has_value() && outcome_.encrypted) {
+      output_.say("the host does not allow unencrypted data: it came encrypted");
+    }
+    if (!result.has_value()) {
+      output_.error(result.error());
+      outcome_.exit = exit_code_for(result.error().code);
+    } else if (outcome_.failed > 0) {
+      outcome_.exit = ExitCode::kPartial;
+    }
+    print_summary(output_, outcome_);
+    return outcome_.exit;
+  }
+
+ private:
+  Result<void> fetch() {
+    WH_ASSIGN(const auto target, parse_target(arguments_.join.target));
+    if (arguments_.destination.has_value() && arguments_.destination->empty()) {
+      return fail({.code = Code::kUsage,
+                   .operation = "fetch",
+                   .detail = "the destination is empty",
+                   .advice = "leave it out, or name one"});
+    }
+    const auto make_client = [&] {
+      return std::make_unique<transfer::Client>(
+          clock_, random_, pool_,
+          transfer::ClientOptions{.streams = further_streams(arguments_),
+                                  .finds_streams = !arguments_.streams.has_value(),
+                                  .unencrypted = arguments_.unencrypted,
+                                  .compression = arguments_.compression});
+    };
+    WH_ASSIGN(auto joined, join(arguments_.join, target, environment_, make_client));
+    transfer::TakeOptions take{
+        .destination = {arguments_.destination},
+        .overwrite = arguments_.overwrite,
+        .sync = arguments_.sync,
+        .may_have = false,
+        .cached_file_max_bytes = platform::memory_bytes() / kCachedPartOfMemory};
+    take.may_have = transfer::may_have(take.destination, target.last_part());
+
+    begun_ = joined.client->timeline().started;
+    Result<void> result = attempt(*joined.client, target.path, take);
+    Retries retries(clock_);
+    Result<void> last = result;  // of an attempt, or of coming back
+    while (!last.has_value()) {
+      if (last.error().code == Code::kInterrupted) return last;
+      const auto wait = retries.after(last.error(), progressed_);
+      if (!wait.has_value()) return result;
+      if (!stays_patient(last.error(), *wait)) return interrupted();
+      progressed_ = false;
+      last = join_again(joined, environment_, make_client);
+      if (!last.has_value()) continue;
+      take.may_have = true;
+      last = result = attempt(*joined.client, target.path, take);
+    }
+    return result;
+  }
+
+  Result<void> attempt(transfer::Client& client, const std::string& path,
+                       const transfer::TakeOptions& take) {
+    transfer::TakenCounters counters;
+    Result<void> result;
+    {
+      ProgressLine line;
+      const bool live = output_.shows_progress();
+      StopWatch watch(
+          environment_.stop, [&] { client.cancel(); },
+          [&] {
+            if (!live) return;
+            output_.live(line.render(snapshot(counters, report_.current()), clock_.now() - begun_,
+                                     platform::terminal_columns(kStandardErrorFd)));
+          });
+      result = client.get(path, take, report_, counters);
+    }
+    output_.live("");
+    outcome_.seconds = clock_.now() - begun_;
+    outcome_.add(counters, client, begun_);
+    client.close();
+    progressed_ = counters.bytes > 0;
+    return result;
+  }
+
+  // Says what happened and waits. False: the user does not want to.
+  bool stays_patient(const Error& why, Duration wait) {
+    const Seconds seconds = wait;
+    output_.event({{"event", "retrying"},
+                   {"code", code_name(why.code)},
+                   {"reason", to_sentence(why)},
+                   {"seconds", seconds.count()}});
+    output_.say(fmt::format("{}: trying again in {}", to_sentence(why), human_time(seconds)));
+    std::array<platform::Watch, 1> watches;
+    watches[0].descriptor = environment_.stop.descriptor();
+    return platform::wait_ready(watches, wait).has_value() && environment_.stop.arrived() == 0;
+  }
+
+  static Result<void> interrupted() {
+    return fail({.code = Code::kInterrupted, .operation = "fetch", .detail = "interrupted"});
+  }
+
+  const GetArguments& arguments_;
+  Environment& environment_;
+  Output& output_;
+  const SystemClock clock_;
+  platform::SystemRandom random_;
+  BlockPool pool_;
+  GetReport report_{output_};
+  TimePoint begun_{};
+  Outcome outcome_;
+  bool progressed_ = false;  // in the last attempt
+};
 
 }  // namespace
 
 ExitCode run_get(const GetArguments& arguments, Environment& environment) {
-  Output& output = environment.output;
-  transfer::TakenCounters counters;
-  const auto give_up = [&](const Error& error) {
-    output.error(error);
-    Outcome outcome;
-    outcome.exit = exit_code_for(error.code);
-    print_summary(output, counters, outcome);
-    return outcome.exit;
-  };
-  const auto target = parse_target(arguments.join.target);
-  if (!target.has_value()) return give_up(target.error());
-  if (arguments.destination.has_value() && arguments.destination->empty()) {
-    return give_up({.code = Code::kUsage,
-                    .operation = "fetch",
-                    .detail = "the destination is empty",
-                    .advice = "leave it out, or name one"});
-  }
-
-  const SystemClock clock;
-  platform::SystemRandom random;
-  BlockPool pool;
-  const transfer::ClientOptions options{.streams = further_streams(arguments),
-                                        .finds_streams = !arguments.streams.has_value(),
-                                        .unencrypted = arguments.unencrypted,
-                                        .compression = arguments.compression};
-  auto joined = join(arguments.join, *target, environment, [&] {
-    return std::make_unique<transfer::Client>(clock, random, pool, options);
-  });
-  if (!joined.has_value()) return give_up(joined.error());
-  transfer::Client& client = **joined;
-
-  GetReport report(output);
-  transfer::TakeOptions take{
-      .destination = {arguments.destination},
-      .overwrite = arguments.overwrite,
-      .sync = arguments.sync,
-      .may_have = false,
-      .cached_file_max_bytes = platform::memory_bytes() / kCachedPartOfMemory};
-  take.may_have = transfer::may_have(take.destination, target->last_part());
-
-  const TimePoint begun = client.timeline().started;
-  Result<void> result;
-  {
-    ProgressLine line;
-    const bool live = output.shows_progress();
-    StopWatch watch(
-        environment.stop, [&] { client.cancel(); },
-        [&] {
-          if (!live) return;
-          output.live(line.render(snapshot(counters, report.current()), clock.now() - begun,
-                                  platform::terminal_columns(kStandardErrorFd)));
-        });
-    result = client.get(target->path, take, report, counters);
-  }
-  output.live("");
-
-  Outcome outcome;
-  outcome.seconds = clock.now() - begun;
-  if (const auto first = client.first_byte()) {
-    outcome.first_byte_ms = Seconds(*first - begun).count() * 1000;
-  }
-  outcome.wire_bytes = client.wire_bytes();
-  outcome.streams = client.streams();
-  outcome.root = client.shown_root();
-  outcome.encrypted = !client.is_plain();
-  client.close();
-
-  if (arguments.unencrypted && result.has_value() && outcome.encrypted) {
-    output.say("the host does not allow unencrypted data: it came encrypted");
-  }
-  if (!result.has_value()) {
-    output.error(result.error());
-    outcome.exit = exit_code_for(result.error().code);
-  } else if (counters.failed > 0) {
-    outcome.exit = ExitCode::kPartial;
-  }
-  print_summary(output, counters, outcome);
-  return outcome.exit;
+  return Fetch(arguments, environment).run();
 }
 
 }  // namespace wormhole::cli

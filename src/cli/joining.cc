@@ -4,7 +4,6 @@
 
 #include <array>
 #include <chrono>
-#include <optional>
 
 namespace wormhole::cli {
 namespace {
@@ -43,37 +42,48 @@ void StopWatch::run() {
   }
 }
 
-Result<std::unique_ptr<transfer::Client>> join(
-    const JoinArguments& arguments, const Target& target, Environment& environment,
-    const std::function<std::unique_ptr<transfer::Client>()>& make_client) {
-  WH_ASSIGN(const auto addresses, platform::resolve(target.host, target.port));
+namespace {
+
+// With Ctrl-C.
+Result<void> connect(transfer::Client& client, const std::vector<platform::Address>& addresses,
+                     const session::JoinCode& code, Environment& environment) {
+  {
+    StopWatch watch(environment.stop, [&] { client.cancel(); }, [] {});
+    WH_TRY(client.connect(addresses, code));
+  }
+  if (!environment.output.is_verbose()) return {};
+  const session::Timeline& at = client.timeline();
+  const auto since_start = [&](TimePoint then) {
+    return std::chrono::duration<double, std::milli>(then - at.started).count();
+  };
+  environment.output.say(fmt::format(
+      "connected after {:.1f} ms, keys exchanged after {:.1f} ms, authenticated after {:.1f} ms",
+      since_start(at.connected), since_start(at.key_exchanged), since_start(at.authenticated)));
+  return {};
+}
+
+}  // namespace
+
+Result<Joined> join(const JoinArguments& arguments, const Target& target, Environment& environment,
+                    const ClientMaker& make_client) {
+  WH_ASSIGN(auto addresses, platform::resolve(target.host, target.port));
   const bool asks = comes_from_prompt(environment.code, arguments.code_file);
   for (unsigned attempt = 1;; ++attempt) {
-    WH_ASSIGN(const auto code, code_for_joining(environment.code, arguments.code_file));
+    WH_ASSIGN(auto code, code_for_joining(environment.code, arguments.code_file));
     auto client = make_client();
-    std::optional<Result<void>> connected;
-    {
-      StopWatch watch(environment.stop, [&] { client->cancel(); }, [] {});
-      connected = client->connect(addresses, code);
+    const auto connected = connect(*client, addresses, code, environment);
+    if (connected.has_value()) {
+      return Joined{std::move(client), std::move(addresses), std::move(code)};
     }
-    if (connected->has_value()) {
-      if (environment.output.is_verbose()) {
-        const session::Timeline& at = client->timeline();
-        const auto since_start = [&](TimePoint then) {
-          return std::chrono::duration<double, std::milli>(then - at.started).count();
-        };
-        environment.output.say(
-            fmt::format("connected after {:.1f} ms, keys exchanged after {:.1f} ms, authenticated "
-                        "after {:.1f} ms",
-                        since_start(at.connected), since_start(at.key_exchanged),
-                        since_start(at.authenticated)));
-      }
-      return client;
-    }
-    const Error& error = connected->error();
+    const Error& error = connected.error();
     if (error.code != Code::kWrongCode || !asks || attempt == kAttemptsMax) return fail(error);
     environment.output.error(error);
   }
+}
+
+Result<void> join_again(Joined& joined, Environment& environment, const ClientMaker& make_client) {
+  joined.client = make_client();
+  return connect(*joined.client, joined.addresses, joined.code, environment);
 }
 
 }  // namespace wormhole::cli

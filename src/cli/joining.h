@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/commands.h"
@@ -39,9 +40,19 @@ class StopWatch {
   std::thread thread_;
 };
 
-// Resolves, asks for the code, and joins. `client` makes a fresh client for each attempt.
-[[nodiscard]] Result<std::unique_ptr<transfer::Client>> join(
-    const JoinArguments& arguments, const Target& target, Environment& environment,
-    const std::function<std::unique_ptr<transfer::Client>()>& make_client);
+// A client that is connected, and how to come back when its link is lost.
+struct Joined {
+  std::unique_ptr<transfer::Client> client;
+  std::vector<platform::Address> addresses;
+  session::JoinCode code;  // that was right
+};
+using ClientMaker = std::function<std::unique_ptr<transfer::Client>()>;
+
+// Resolves, asks for the code, and joins. `make_client` makes a fresh one for each attempt.
+[[nodiscard]] Result<Joined> join(const JoinArguments& arguments, const Target& target,
+                                  Environment& environment, const ClientMaker& make_client);
+// Once more to the same host with the same code; takes the place of the client.
+[[nodiscard]] Result<void> join_again(Joined& joined, Environment& environment,
+                                      const ClientMaker& make_client);
 
 }  // namespace wormhole::cli

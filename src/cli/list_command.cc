@@ -115,7 +115,7 @@ ExitCode run_list(const ListArguments& arguments, Environment& environment) {
     return std::make_unique<Client>(clock, random, pool, transfer::ClientOptions{});
   });
   if (!joined.has_value()) return end(joined.error());
-  Client& client = **joined;
+  Client& client = *joined->client;
 
   Result<void> result;
   {

@@ -1,6 +1,10 @@
 #include "store/partial_journal.h"
 
+#ifdef XXHASH_HAS_DISPATCH
+#include <xxh_x86dispatch.h>  // AVX2 and AVX-512 where the CPU has them
+#else
 #include <xxhash.h>
+#endif
 
 #include <algorithm>
 
@@ -27,6 +31,8 @@ static_assert(kFileMaxBytes <= UINT64_MAX / 2);
 }  // namespace
 
 Checksum checksum(Bytes data, std::uint64_t offset) {
+  // Its first call looks at the CPU: one thread does that while the others wait (as in hash.cc).
+  [[maybe_unused]] static const XXH128_hash_t first = XXH3_128bits_withSeed("", 0, 0);
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, XXH3_128bits_withSeed(data.data(), data.size(), offset));
   Checksum out;

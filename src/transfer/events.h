@@ -16,8 +16,9 @@ struct TakenCounters {
   std::atomic<std::uint64_t> announced_bytes = 0;
   std::atomic<bool> all_announced = false;
 
-  std::atomic<std::uint64_t> bytes = 0;  // file bytes that arrived, holes not counted
-  std::atomic<std::uint64_t> files = 0;  // put in place
+  std::atomic<std::uint64_t> bytes = 0;       // file bytes that arrived, holes not counted
+  std::atomic<std::uint64_t> files = 0;       // put in place
+  std::atomic<std::uint64_t> file_bytes = 0;  // the sizes of those
   std::atomic<std::uint64_t> directories = 0;
   std::atomic<std::uint64_t> links = 0;
   std::atomic<std::uint64_t> skipped_files = 0;  // there already, equal

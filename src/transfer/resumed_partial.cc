@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "base/check.h"
 
@@ -30,8 +31,10 @@ Result<std::unique_ptr<ResumedPartial>> ResumedPartial::open(
       new ResumedPartial(std::move(file), source, uncached, records));
   // More separate ranges than are kept, as what is superseded lies scattered among what is not.
   RangeSet named(kRangesMax * kRangesMax);
-  while (const auto record = resumed->previous()) {
-    static_cast<void>(named.add(record->offset, record->length));  // superseded, or one too many
+  while (resumed->read_portion()) {
+    resumed->for_each_in_portion([&](const store::JournalRecord& record) {
+      static_cast<void>(named.add(record.offset, record.length));  // superseded, or one too many
+    });
   }
   named.keep_longest(kRangesMax);
   for (const auto& range : named.all()) {
@@ -46,7 +49,6 @@ bool ResumedPartial::read_portion() {
   if (portion_end_ == 0) return false;
   const std::uint64_t count = std::min(kPortionRecords, portion_end_);
   portion_end_ -= count;
-  left_in_portion_ = count;
   portion_.assign(count * kJournalRecordBytes, std::byte{});
   const std::uint64_t at = store::journal_offset(source_.size_bytes) + kJournalHeaderBytes +
                            portion_end_ * kJournalRecordBytes;
@@ -55,35 +57,42 @@ bool ResumedPartial::read_portion() {
   return true;
 }
 
-std::optional<store::JournalRecord> ResumedPartial::previous() {
-  while (true) {
-    if (left_in_portion_ == 0 && !read_portion()) return std::nullopt;
-    --left_in_portion_;
-    const Bytes bytes =
-        Bytes(portion_).subspan(left_in_portion_ * kJournalRecordBytes, kJournalRecordBytes);
-    if (auto record = store::parse_journal_record(bytes, source_.size_bytes)) return record;
+template <typename Use>
+void ResumedPartial::for_each_in_portion(const Use& use) const {
+  for (std::size_t end = portion_.size(); end > 0; end -= kJournalRecordBytes) {
+    const Bytes bytes = Bytes(portion_).subspan(end - kJournalRecordBytes, kJournalRecordBytes);
+    if (const auto record = store::parse_journal_record(bytes, source_.size_bytes)) use(*record);
   }
 }
 
-std::optional<ResumedPartial::Checked> ResumedPartial::check_next(MutableBytes buffer) {
-  while (unchecked_.total_bytes() > 0) {
-    const auto record = previous();
-    if (!record.has_value()) {
-      // The journal says something else than when it was opened: none of the rest counts.
-      const RangeSet::Range rest = unchecked_.all().front();
-      unchecked_.remove(rest.offset, rest.length);
-      return Checked{rest, false};
-    }
-    if (!unchecked_.contains(record->offset, record->length)) continue;
-    unchecked_.remove(record->offset, record->length);
-    const MutableBytes data = buffer.first(record->length);
-    const auto got = uncached_ ? file_->read_uncached_at(data, record->offset)
-                               : file_->read_at(data, record->offset);
-    const bool is_intact = got.has_value() && *got == data.size() &&
-                           store::checksum(data, record->offset) == record->checksum;
-    return Checked{{record->offset, record->length}, is_intact};
+bool ResumedPartial::next_batch() {
+  while (batch_.empty() && read_portion()) {
+    for_each_in_portion([&](const store::JournalRecord& record) {
+      if (!unchecked_.contains(record.offset, record.length)) return;
+      unchecked_.remove(record.offset, record.length);
+      batch_.push_back(record);
+    });
+    std::ranges::sort(batch_, std::ranges::greater(), &store::JournalRecord::offset);
   }
-  return std::nullopt;
+  return !batch_.empty();
+}
+
+std::optional<ResumedPartial::Checked> ResumedPartial::check_next(MutableBytes buffer) {
+  if (next_batch()) {
+    const store::JournalRecord record = batch_.back();
+    batch_.pop_back();
+    const MutableBytes data = buffer.first(record.length);
+    const auto got = uncached_ ? file_->read_uncached_at(data, record.offset)
+                               : file_->read_at(data, record.offset);
+    const bool is_intact = got.has_value() && *got == data.size() &&
+                           store::checksum(data, record.offset) == record.checksum;
+    return Checked{{record.offset, record.length}, is_intact};
+  }
+  if (unchecked_.total_bytes() == 0) return std::nullopt;
+  // The journal says something else than when it was opened: none of the rest counts.
+  const RangeSet::Range rest = unchecked_.all().front();
+  unchecked_.remove(rest.offset, rest.length);
+  return Checked{rest, false};
 }
 
 }  // namespace wormhole::transfer

@@ -3,13 +3,15 @@
 //
 // open() reads the journal once and touches no data, so that what is missing can be asked for at
 // once. check_next() then goes through the ranges one by one while that is under way: nothing
-// counts as there before its checksum fits. From the newest record to the oldest, so that what
-// was fetched anew supersedes what a crash had damaged. One thread at a time.
+// counts as there before its checksum fits. The journal is read from its end, so that what was
+// fetched anew supersedes what a crash had damaged; a portion of it at a time, whose ranges are
+// then read as they lie on the disk. One thread at a time.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/range_set.h"
@@ -54,8 +56,11 @@ class ResumedPartial {
         portion_end_(records) {}
   // The records before the last ones that were read; false at the journal's beginning.
   [[nodiscard]] bool read_portion();
-  // The newest record that was not returned yet.
-  [[nodiscard]] std::optional<store::JournalRecord> previous();
+  // Calls use(record) for the portion's records, newest first.
+  template <typename Use>
+  void for_each_in_portion(const Use& use) const;
+  // Fills in what is to be compared next; false when nothing is left in the journal.
+  [[nodiscard]] bool next_batch();
 
   const std::shared_ptr<const platform::File> file_;
   const store::SourceVersion source_;
@@ -63,9 +68,9 @@ class ResumedPartial {
   const std::uint64_t records_;
   RangeSet held_{kRangesMax};
   RangeSet unchecked_{kRangesMax};
-  ByteVector portion_;         // whole records, from number portion_end_ - n to portion_end_
-  std::uint64_t portion_end_;  // records before it are still to be read
-  std::size_t left_in_portion_ = 0;
+  ByteVector portion_;                       // whole records
+  std::uint64_t portion_end_;                // records before it are still to be read
+  std::vector<store::JournalRecord> batch_;  // of a portion, what is not superseded, last first
 };
 
 }  // namespace wormhole::transfer

@@ -455,6 +455,7 @@ Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   WH_TRY(file->publish(*tree_, rules_));
   if (!forget(file)) return {};  // given up by another thread at the last moment
   ++counters_.files;
+  counters_.file_bytes += file->size();
   if (file->size() <= kPackedFileMaxBytes) events_.on_file(file->path());
   finished_in(file->parent());
   close_directories();

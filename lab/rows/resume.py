@@ -1,0 +1,108 @@
+"""An interrupted file: the same command again."""
+
+import os
+import signal
+from dataclasses import asdict
+
+import data
+import disks
+import measure
+import processes
+from arena import arena
+from contest import order_of_round
+from peers import RsyncDaemon, Wormhole
+from processes import LabError
+from rows.base import Outcome, Row
+from statistics_of import paired
+
+MIB = 1 << 20
+FILE = "large.bin"
+SIZES = (4096 * MIB, 1024 * MIB)  # full, quick
+DONE = 0.9
+SLACK = 64 * MIB  # that may cross again
+
+
+class ResumingWormhole(Wormhole):
+    def interrupt(self, client, directory, size):
+        """kill -9 once so much of it is written."""
+        command = self.fetch(client, FILE, directory)
+        with open(client.path("interrupted"), "wb") as output:
+            running = client.start(command.argv, env=command.env, stdin=-3, stdout=output,
+                                   stderr=output)
+
+            def written():
+                return sum(entry.stat().st_blocks * 512 for entry in os.scandir(directory))
+            processes.wait_until(lambda: written() >= DONE * size, "most of the file", running,
+                                 client.path("interrupted"))
+            processes.stop(running, signal.SIGKILL)
+        if os.path.exists(os.path.join(directory, FILE)):
+            raise LabError("the file was whole before it was interrupted")
+
+
+class ResumingRsync(RsyncDaemon):
+    title = "rsync daemon, --partial --append-verify"
+
+    def interrupt(self, client, directory, size):
+        """What --partial leaves: the beginning of the file, under its final name."""
+        path = os.path.join(directory, FILE)
+        data.copy_beginning(os.path.join(self.directory, FILE), path, int(DONE * size))
+
+    def fetch(self, client, remote, local_dir, tree=False):
+        command = super().fetch(client, remote, local_dir, tree)
+        command.argv[1:1] = ["--partial", "--append-verify"]
+        return command
+
+
+def resumed(place, peer, size):
+    """A Sample of the second run."""
+    directory = place.fresh_directory()
+    try:
+        peer.interrupt(place.client, directory, size)
+        disks.settle(place.destination)  # what was written so far is no matter any more
+        measure.warm_memory(size)
+        command = peer.fetch(place.client, FILE, directory)
+        sample = measure.timed(place.client, command.argv, command.env, peer.server_pid)
+        sample.bytes = size
+        peer.finish(sample)
+        sample.extra.pop("stdout", None)
+        if not data.same_file(os.path.join(place.source, FILE), os.path.join(directory, FILE)):
+            raise LabError(f"{peer.name}: the fetched file is not the source")
+        if sample.wire_bytes > (1 - DONE) * size * 1.05 + SLACK:
+            raise LabError(f"{peer.name}: {sample.wire_bytes} bytes crossed the link again")
+        return sample
+    finally:
+        place.remove(directory)
+
+
+def resume(context):
+    size = SIZES[context.quick]
+    samples = {"wormhole": [], "rsyncd": []}
+    with arena(context, "10gbit", size) as place:
+        data.write_file(f"{place.source}/{FILE}", size, seed=1)
+        peers = {"wormhole": ResumingWormhole(), "rsyncd": ResumingRsync()}
+        try:
+            for peer in peers.values():
+                peer.start(place.server, place.source)
+            for number in range(context.runs(full=5, quick=2)):
+                for name in order_of_round(list(peers), number):
+                    samples[name].append(resumed(place, peers[name], size))
+                    context.say(f"    {name:10} {samples[name][-1].seconds:8.3f} s")
+        finally:
+            for peer in peers.values():
+                peer.stop()
+    seconds = {name: [sample.seconds for sample in some] for name, some in samples.items()}
+    contestants = [{"name": name, "title": peer.title, "encrypted": peer.encrypted, "error": "",
+                    "values": seconds[name], "samples": [asdict(one) for one in samples[name]]}
+                   for name, peer in peers.items()]
+    return Outcome(paired(seconds["rsyncd"], seconds["wormhole"]), contestants,
+                   contestants_unit="s",
+                   notes=[f"{sample.wire_bytes / 1e6:.0f} MB crossed the link for the missing "
+                          f"{(1 - DONE) * size / 1e6:.0f} MB" for sample in samples["wormhole"]])
+
+
+ROWS = [
+    Row("resume", "A file interrupted at 90 % by kill -9, 10 Gbit/s, against rsync",
+        promise="10 x rsync", aim=">= 10 x rsync, missing tenth only", aim_value=10.0,
+        floor="faster than rsync",
+        floor_value=1.0, unit="x rsync", measure=resume, quick=False),
+]
