@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -58,7 +59,12 @@ int play(const std::string& name, const std::string& outside) {
     fmt::print(stderr, "evil_host: no attack of the name {}\n", name);
     return 2;
   }
-  const EvilHost host(attack->script);
+  // Once: who comes back for what was lost is hung up on.
+  std::atomic<bool> played = false;
+  const EvilHost host([&](EvilHost& evil, wormhole::transfer::testing::Peer& first) {
+    if (played.exchange(true)) return first.hang_up();
+    attack->script(evil, first);
+  });
   fmt::print("{}\n", host.address().port);
   std::fflush(stdout);
   std::string line;

@@ -270,7 +270,9 @@ class Fetch {
     outcome_.seconds = clock_.now() - begun_;
     outcome_.add(counters, client, begun_);
     client.close();
-    progressed_ = counters.bytes > 0;
+    const std::uint64_t left_behind = outcome_.file_bytes + outcome_.kept_bytes;
+    progressed_ = left_behind > left_behind_;
+    left_behind_ = std::max(left_behind_, left_behind);
     return result;
   }
 
@@ -300,7 +302,8 @@ class Fetch {
   GetReport report_{output_};
   TimePoint begun_{};
   Outcome outcome_;
-  bool progressed_ = false;  // in the last attempt
+  std::uint64_t left_behind_ = 0;  // in place, or kept of unfinished files
+  bool progressed_ = false;        // in the last attempt
 };
 
 }  // namespace

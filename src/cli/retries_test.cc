@@ -19,13 +19,14 @@ class ManualClock final : public Clock {
   TimePoint now_ = TimePoint(1h);
 };
 
+const Error kUnreachable{.code = Code::kConnect, .operation = "connect", .os_errno = EHOSTUNREACH};
 const Error kLost{.code = Code::kLost, .operation = "receive from"};
 
 TEST(Retries, WaitLongerEachTimeAndGiveUpAfterAMinute) {
   ManualClock clock;
   Retries retries(clock);
   std::vector<Duration> waits;
-  while (const auto wait = retries.after(kLost, false)) {
+  while (const auto wait = retries.after(kUnreachable, false)) {
     waits.push_back(*wait);
     clock.advance(*wait + 100ms);
   }
@@ -42,6 +43,17 @@ TEST(Retries, WhatArrivesStartsThemAnew) {
     EXPECT_EQ(retries.after(kLost, false), 2s);
     clock.advance(2s);
   }
+}
+
+TEST(Retries, AHostThatHangsUpEachTimeIsLeftAlone) {
+  ManualClock clock;
+  Retries retries(clock);
+  EXPECT_TRUE(retries.after(kLost, true).has_value());
+  EXPECT_TRUE(retries.after(kUnreachable, false).has_value());
+  EXPECT_TRUE(retries.after(kLost, false).has_value());
+  EXPECT_TRUE(retries.after(kLost, false).has_value());
+  EXPECT_TRUE(retries.after(kLost, false).has_value());
+  EXPECT_FALSE(retries.after(kLost, false).has_value());
 }
 
 TEST(Retries, OnlyWhatMayPassIsTriedAgain) {
