@@ -134,8 +134,13 @@ void TakenFile::note(const platform::File& file, Bytes data, std::uint64_t offse
   const store::JournalRecord record{.offset = offset,
                                     .length = static_cast<std::uint32_t>(data.size()),
                                     .checksum = store::checksum(data, offset)};
-  std::scoped_lock lock(mutex_);
-  if (!abandoned_ && journal_->add(record)) write_journal(file);
+  std::scoped_lock lock(journal_mutex_);
+  if (journal_->add(record)) write_journal(file);
+}
+
+bool TakenFile::has_journal() {
+  std::scoped_lock lock(journal_mutex_);
+  return journal_.has_value() && journal_->is_begun();
 }
 
 void TakenFile::write_journal(const platform::File& file) {
@@ -155,7 +160,7 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
   std::scoped_lock lock(mutex_);
   WH_ASSIGN(const auto file, open_partial(tree));  // an empty file has had no range
   if (file == nullptr) return {};
-  if (journal_.has_value() && journal_->is_begun()) WH_TRY(file->truncate(entry_.size));
+  if (has_journal()) WH_TRY(file->truncate(entry_.size));
   if (entry_.size > kPackedFileMaxBytes) WH_TRY(file->flush());
   WH_TRY(file->set_mode(received_mode(entry_.mode)));
   WH_TRY(file->set_modified(modified_of(entry_)));
@@ -207,8 +212,11 @@ std::uint64_t TakenFile::suspend(DirectoryTree& tree) {
   {
     std::scoped_lock lock(mutex_);
     if (partial_ == nullptr) return 0;
-    if (journal_.has_value()) write_journal(*partial_);
-    if (journal_.has_value() && journal_->is_begun()) {
+    if (journal_.has_value()) {
+      std::scoped_lock journal_lock(journal_mutex_);
+      write_journal(*partial_);
+    }
+    if (has_journal()) {
       abandoned_ = true;
       partial_.reset();
       resumed_.reset();
