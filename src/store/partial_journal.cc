@@ -17,9 +17,6 @@ constexpr std::string_view kMagic = "\211WHPART\n";
 constexpr std::uint32_t kFormat = 1;
 constexpr std::uint64_t kAlignment = 4096;
 
-// What a crash may cost beside what was under way: an eighth of what is there, and never more than
-// this many blocks (32 MiB). With a write for each block, a tenth of all calls would be ours.
-constexpr std::size_t kWaitingMax = 128;
 constexpr std::size_t kWaitingLeast = 4;
 constexpr std::uint64_t kPartOfWritten = 8;
 
@@ -68,7 +65,7 @@ std::optional<JournalRecord> parse_journal_record(Bytes record, std::uint64_t fi
 
 JournalWriter::JournalWriter(const SourceVersion& source, std::uint64_t records)
     : source_(source), records_(records) {
-  bytes_.reserve(kJournalHeaderBytes + kWaitingMax * kJournalRecordBytes);
+  bytes_.reserve(kJournalPortionMaxBytes);
 }
 
 bool JournalWriter::add(const JournalRecord& record) {
@@ -88,17 +85,18 @@ bool JournalWriter::add(const JournalRecord& record) {
   std::ranges::copy(record.checksum, bytes_.begin() + static_cast<std::ptrdiff_t>(at + 16));
   ++waiting_;
   return waiting_ >=
-         std::clamp<std::uint64_t>(records_ / kPartOfWritten, kWaitingLeast, kWaitingMax);
+         std::clamp<std::uint64_t>(records_ / kPartOfWritten, kWaitingLeast, kJournalWaitingMax);
 }
 
-JournalWriter::Portion JournalWriter::take() {
+JournalWriter::Portion JournalWriter::take(std::span<std::byte, kJournalPortionMaxBytes> out) {
   if (waiting_ == 0) return {.offset = 0, .bytes = {}};
   const std::uint64_t at =
       journal_offset(source_.size_bytes) +
       (records_ == 0 ? 0 : kJournalHeaderBytes + records_ * kJournalRecordBytes);
   records_ += waiting_;
   waiting_ = 0;
-  return {.offset = at, .bytes = bytes_};
+  std::ranges::copy(bytes_, out.begin());
+  return {.offset = at, .bytes = out.first(bytes_.size())};
 }
 
 }  // namespace wormhole::store

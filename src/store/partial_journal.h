@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -40,6 +41,12 @@ struct JournalRecord {
   Checksum checksum{};
 };
 
+// What a crash may cost beside what was under way: an eighth of what is there, and never more than
+// this many blocks (32 MiB). With a write for each block, a tenth of all calls would be ours.
+inline constexpr std::size_t kJournalWaitingMax = 128;
+inline constexpr std::size_t kJournalPortionMaxBytes =
+    kJournalHeaderBytes + kJournalWaitingMax * kJournalRecordBytes;
+
 // Where the journal of a file of that size begins.
 [[nodiscard]] std::uint64_t journal_offset(std::uint64_t file_bytes);
 // The source that a journal beginning with these bytes is about; nullopt when it is none.
@@ -60,9 +67,10 @@ class JournalWriter {
 
   struct Portion {
     std::uint64_t offset;  // in the partial
-    Bytes bytes;           // valid until the next add(); empty: nothing is waiting
+    Bytes bytes;           // in `out`; empty: nothing is waiting
   };
-  [[nodiscard]] Portion take();
+  // Portions may be written in any order, and while others add.
+  [[nodiscard]] Portion take(std::span<std::byte, kJournalPortionMaxBytes> out);
   // Something of a journal stands in the partial.
   [[nodiscard]] bool is_begun() const { return records_ > 0; }
 

@@ -1,6 +1,7 @@
 #include "store/partial_journal_fuzz.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 #include "store/partial_journal.h"
@@ -21,7 +22,8 @@ void fuzz_partial_journal(Bytes input) {
     WH_CHECK(record->offset + record->length <= source->size_bytes);
     JournalWriter writer(*source, 0);
     static_cast<void>(writer.add(*record));
-    const auto portion = writer.take();
+    std::array<std::byte, kJournalPortionMaxBytes> portion_bytes;
+    const auto portion = writer.take(portion_bytes);
     WH_CHECK(std::ranges::equal(portion.bytes.first(kJournalHeaderBytes), header));
     WH_CHECK(std::ranges::equal(portion.bytes.last(kJournalRecordBytes), bytes));
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <random>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@ namespace wormhole::store {
 namespace {
 
 constexpr std::uint64_t kSize = 20'000'000;
+std::array<std::byte, kJournalPortionMaxBytes> portion_bytes;
+
 constexpr SourceVersion kSource{.size_bytes = kSize, .version = 0x1122334455667788};
 
 JournalRecord record(std::uint64_t offset, std::uint32_t length = 1000) {
@@ -50,11 +53,11 @@ TEST(PartialJournal, ComesBackAsItWasWritten) {
   JournalWriter writer(kSource, 0);
   EXPECT_FALSE(writer.is_begun());
   for (std::uint64_t i = 0; i < 1000; ++i) {
-    if (writer.add(record(i * 1000))) disk.put(writer.take());
+    if (writer.add(record(i * 1000))) disk.put(writer.take(portion_bytes));
   }
-  disk.put(writer.take());
+  disk.put(writer.take(portion_bytes));
   EXPECT_TRUE(writer.is_begun());
-  EXPECT_TRUE(writer.take().bytes.empty());
+  EXPECT_TRUE(writer.take(portion_bytes).bytes.empty());
 
   EXPECT_EQ(parse_journal_header(Bytes(disk.bytes).first(kJournalHeaderBytes)), kSource);
   const auto all = records_of(disk.bytes);
@@ -70,11 +73,11 @@ TEST(PartialJournal, ALaterRunGoesOnBehindWhatStands) {
   Disk disk;
   JournalWriter first(kSource, 0);
   for (std::uint64_t i = 0; i < 10; ++i) static_cast<void>(first.add(record(i * 1000)));
-  disk.put(first.take());
+  disk.put(first.take(portion_bytes));
   JournalWriter second(kSource, 10);
   EXPECT_TRUE(second.is_begun());
   static_cast<void>(second.add(record(10'000)));
-  disk.put(second.take());
+  disk.put(second.take(portion_bytes));
   EXPECT_EQ(records_of(disk.bytes).size(), 11U);
 }
 
@@ -86,7 +89,7 @@ TEST(PartialJournal, IsWrittenOftenAtFirstAndNeverMoreThanAnEighthBehind) {
   for (int i = 0; i < 10'000; ++i) {
     ++waiting;
     if (writer.add(record(0))) {
-      EXPECT_FALSE(writer.take().bytes.empty());
+      EXPECT_FALSE(writer.take(portion_bytes).bytes.empty());
       written += waiting;
       waiting = 0;
       ++writes;
@@ -107,7 +110,7 @@ TEST(PartialJournal, BeginsWhereAPageBeginsBehindTheData) {
 TEST(PartialJournal, WhatIsNoHeaderIsNone) {
   JournalWriter writer(kSource, 0);
   static_cast<void>(writer.add(record(0)));
-  const auto portion = writer.take();
+  const auto portion = writer.take(portion_bytes);
   const ByteVector good(portion.bytes.begin(), portion.bytes.begin() + kJournalHeaderBytes);
   ASSERT_TRUE(parse_journal_header(good).has_value());
   EXPECT_FALSE(parse_journal_header(ByteVector(kJournalHeaderBytes)).has_value());
@@ -160,7 +163,7 @@ TEST(PartialJournal, TheDocumentedExample) {
   static_cast<void>(writer.add({.offset = 4096,
                                 .length = static_cast<std::uint32_t>(data.size()),
                                 .checksum = checksum(as_bytes(data), 4096)}));
-  const auto portion = writer.take();
+  const auto portion = writer.take(portion_bytes);
   EXPECT_EQ(portion.offset, 8192U);
   EXPECT_EQ(values.at("example header"), to_hex(portion.bytes.first(kJournalHeaderBytes)));
   EXPECT_EQ(values.at("example record"), to_hex(portion.bytes.last(kJournalRecordBytes)));
@@ -173,7 +176,7 @@ TEST(PartialJournal, FuzzBodyOverRandomInputs) {
   JournalWriter writer(kSource, 0);
   static_cast<void>(writer.add(record(4096)));
   static_cast<void>(writer.add(record(8192)));
-  const Bytes good = writer.take().bytes;
+  const Bytes good = writer.take(portion_bytes).bytes;
   for (int round = 0; round < 50'000; ++round) {
     ByteVector bytes(good.begin(), good.end());
     for (auto changes = generator() % 5; changes > 0; --changes) {

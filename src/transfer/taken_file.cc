@@ -1,5 +1,7 @@
 #include "transfer/taken_file.h"
 
+#include <array>
+
 #include "base/check.h"
 #include "base/limits.h"
 #include "store/hash.h"
@@ -14,6 +16,16 @@ Error refused_range(std::string path, std::string_view why) {
           .operation = "receive",
           .object = std::move(path),
           .detail = std::string(why)};
+}
+
+using PortionBytes = std::array<std::byte, store::kJournalPortionMaxBytes>;
+
+void write_journal(const platform::File& partial, const store::JournalWriter::Portion& portion) {
+  // What it would have said is fetched once more: no reason to stop. (A full disk says so to the
+  // data as well.)
+  if (!portion.bytes.empty()) {
+    static_cast<void>(partial.write_at(portion.bytes, portion.offset));
+  }
 }
 
 }  // namespace
@@ -134,20 +146,19 @@ void TakenFile::note(const platform::File& file, Bytes data, std::uint64_t offse
   const store::JournalRecord record{.offset = offset,
                                     .length = static_cast<std::uint32_t>(data.size()),
                                     .checksum = store::checksum(data, offset)};
-  std::scoped_lock lock(journal_mutex_);
-  if (journal_->add(record)) write_journal(file);
+  PortionBytes bytes;
+  store::JournalWriter::Portion portion{};
+  {
+    std::scoped_lock lock(journal_mutex_);
+    if (!journal_->add(record)) return;
+    portion = journal_->take(bytes);
+  }
+  write_journal(file, portion);
 }
 
 bool TakenFile::has_journal() {
   std::scoped_lock lock(journal_mutex_);
   return journal_.has_value() && journal_->is_begun();
-}
-
-void TakenFile::write_journal(const platform::File& file) {
-  const auto portion = journal_->take();
-  // What it would have said is fetched once more: no reason to stop. (A full disk says so to the
-  // data as well.)
-  if (!portion.bytes.empty()) static_cast<void>(file.write_at(portion.bytes, portion.offset));
 }
 
 Result<bool> TakenFile::skip(DirectoryTree& tree, std::uint64_t length) {
@@ -213,8 +224,9 @@ std::uint64_t TakenFile::suspend(DirectoryTree& tree) {
     std::scoped_lock lock(mutex_);
     if (partial_ == nullptr) return 0;
     if (journal_.has_value()) {
+      PortionBytes bytes;
       std::scoped_lock journal_lock(journal_mutex_);
-      write_journal(*partial_);
+      write_journal(*partial_, journal_->take(bytes));
     }
     if (has_journal()) {
       abandoned_ = true;

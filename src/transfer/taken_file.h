@@ -102,7 +102,6 @@ class TakenFile {
   [[nodiscard]] store::SourceVersion source() const { return {entry_.size, entry_.version}; }
   // What has been written is noted in the journal.
   void note(const platform::File& file, Bytes data, std::uint64_t offset);
-  void write_journal(const platform::File& file);  // with the journal's mutex held
   // One stands in the partial.
   [[nodiscard]] bool has_journal();
   // Null when the file was abandoned: what still arrives is thrown away.
@@ -119,7 +118,7 @@ class TakenFile {
   mutable std::mutex mutex_;  // claims, the partial's making, publishing and end
   RangeSet claimed_{kRangesMax};
   RangeSet repeated_{kRangesMax};
-  // Taken last: claims need not wait for a write of the journal.
+  // Taken last; not held while others write the journal.
   std::mutex journal_mutex_;
   std::optional<store::JournalWriter> journal_;
   // The checking thread's, once resume() has returned.
