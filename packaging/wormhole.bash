@@ -37,7 +37,7 @@ _wormhole() {
   case $verb in
     '') options="--help --version" ;;
     share) options="--code --code-file --encryption --listen --once $common" ;;
-    get) options="--code --code-file --compression --encryption --fsync --overwrite --streams $common" ;;
+    get) options="--checksum --code --code-file --compression --encryption --fsync --no-reuse --overwrite --streams $common" ;;
     ls) options="--code --code-file -l -R $common" ;;
   esac
   if [[ $current == -* ]]; then

@@ -28,6 +28,8 @@ complete -c wormhole -n "$any" -l code -x -d 'The code'
 complete -c wormhole -n "$guest" -a '(__fish_print_hostnames)'
 complete -c wormhole -n "$get" -F
 complete -c wormhole -n "$get" -l overwrite -d 'Replace files that differ'
+complete -c wormhole -n "$get" -l checksum -d 'Compare by content'
+complete -c wormhole -n "$get" -l no-reuse -d 'Fetch changed files whole'
 complete -c wormhole -n "$get" -l streams -x -d 'At most so many connections'
 complete -c wormhole -n "$get" -l compression -x -a 'auto off' -d 'Never compress'
 complete -c wormhole -n "$get" -l encryption -x -a 'on off' -d 'Receive contents unencrypted'

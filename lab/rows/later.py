@@ -10,6 +10,4 @@ ROWS = [
         not_yet="the chunk index"),
     Row("dedup", "Identical files across sessions", promise="> 99 %",
         aim="100 %, renamed, moved, copied, restarted", not_yet="the chunk index"),
-    Row("insert", "One byte inserted at the front of 1 GB", aim="< 8 MiB on the wire",
-        not_yet="the chunk index"),
 ]

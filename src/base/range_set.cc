@@ -62,13 +62,14 @@ std::vector<RangeSet::Range> RangeSet::all() const {
   return ranges;
 }
 
-std::vector<RangeSet::Range> RangeSet::missing(std::uint64_t end) const {
+std::vector<RangeSet::Range> RangeSet::missing(std::uint64_t begin, std::uint64_t end) const {
   std::vector<Range> gaps;
-  std::uint64_t covered = 0;
-  for (const auto& [start, range_end] : ends_) {
-    if (start >= end) break;
-    if (start > covered) gaps.push_back({covered, start - covered});
-    covered = range_end;
+  std::uint64_t covered = begin;
+  auto next = ends_.upper_bound(begin);
+  if (next != ends_.begin()) covered = std::max(covered, std::prev(next)->second);
+  for (; next != ends_.end() && next->first < end; ++next) {
+    if (next->first > covered) gaps.push_back({covered, next->first - covered});
+    covered = next->second;
   }
   if (covered < end) gaps.push_back({covered, end - covered});
   return gaps;

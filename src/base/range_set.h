@@ -36,8 +36,8 @@ class RangeSet {
   };
   // In order.
   [[nodiscard]] std::vector<Range> all() const;
-  // What of [0, end) is not in the set, in order.
-  [[nodiscard]] std::vector<Range> missing(std::uint64_t end) const;
+  // What of [begin, end) is not in the set, in order.
+  [[nodiscard]] std::vector<Range> missing(std::uint64_t begin, std::uint64_t end) const;
   // Only the so many longest ranges stay.
   void keep_longest(std::size_t ranges);
 

@@ -28,15 +28,20 @@ TEST(RangeSet, TellsWhatIsThereAndWhatIsMissing) {
   using Ranges = std::vector<RangeSet::Range>;
   RangeSet set(10);
   EXPECT_EQ(set.all(), Ranges{});
-  EXPECT_EQ(set.missing(10), (Ranges{{0, 10}}));
-  EXPECT_EQ(set.missing(0), Ranges{});
+  EXPECT_EQ(set.missing(0, 10), (Ranges{{0, 10}}));
+  EXPECT_EQ(set.missing(0, 0), Ranges{});
   ASSERT_EQ(set.add(5, 5), Added::kOk);
   ASSERT_EQ(set.add(20, 10), Added::kOk);
   EXPECT_EQ(set.all(), (Ranges{{5, 5}, {20, 10}}));
-  EXPECT_EQ(set.missing(40), (Ranges{{0, 5}, {10, 10}, {30, 10}}));
-  EXPECT_EQ(set.missing(30), (Ranges{{0, 5}, {10, 10}}));
-  EXPECT_EQ(set.missing(25), (Ranges{{0, 5}, {10, 10}}));
-  EXPECT_EQ(set.missing(15), (Ranges{{0, 5}, {10, 5}}));
+  EXPECT_EQ(set.missing(0, 40), (Ranges{{0, 5}, {10, 10}, {30, 10}}));
+  EXPECT_EQ(set.missing(0, 30), (Ranges{{0, 5}, {10, 10}}));
+  EXPECT_EQ(set.missing(0, 25), (Ranges{{0, 5}, {10, 10}}));
+  EXPECT_EQ(set.missing(0, 15), (Ranges{{0, 5}, {10, 5}}));
+  EXPECT_EQ(set.missing(5, 40), (Ranges{{10, 10}, {30, 10}}));
+  EXPECT_EQ(set.missing(7, 40), (Ranges{{10, 10}, {30, 10}}));
+  EXPECT_EQ(set.missing(12, 18), (Ranges{{12, 6}}));
+  EXPECT_EQ(set.missing(22, 28), Ranges{});
+  EXPECT_EQ(set.missing(50, 60), (Ranges{{50, 10}}));
 }
 
 TEST(RangeSet, KeepsItsLongestRanges) {

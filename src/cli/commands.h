@@ -33,6 +33,8 @@ struct GetArguments {
   bool compression = true;
   bool overwrite = false;
   bool sync = false;
+  bool checksum = false;
+  bool reuse = true;
 };
 
 struct ListArguments {

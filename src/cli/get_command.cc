@@ -77,7 +77,8 @@ class GetReport final : public transfer::TakerEvents {
 };
 
 ProgressSnapshot snapshot(const transfer::TakenCounters& counters, std::string current) {
-  return {.bytes_done = counters.bytes + counters.skipped_bytes + counters.resumed_bytes,
+  return {.bytes_done = counters.bytes + counters.skipped_bytes + counters.resumed_bytes +
+                        counters.reused_bytes,
           .bytes_known = counters.announced_bytes,
           .all_known = counters.all_announced,
           .files_done = counters.files + counters.skipped_files,
@@ -99,6 +100,7 @@ struct Outcome {
   std::uint64_t files = 0;
   std::uint64_t file_bytes = 0;
   std::uint64_t resumed_bytes = 0;  // of the first attempt: later ones found what this run left
+  std::uint64_t reused_bytes = 0;
   // As the last attempt found them.
   std::uint64_t directories = 0;
   std::uint64_t links = 0;
@@ -135,6 +137,7 @@ void Outcome::add(const transfer::TakenCounters& counters, transfer::Client& cli
   specials = counters.specials;
   failed = counters.failed;
   bytes += counters.bytes;
+  reused_bytes += counters.reused_bytes;
   files += counters.files;
   file_bytes += counters.file_bytes;
 }
@@ -149,6 +152,7 @@ void print_summary(Output& output, const Outcome& outcome) {
                  {"skipped", outcome.skipped_files},
                  {"skipped_bytes", outcome.skipped_bytes},
                  {"resumed_bytes", outcome.resumed_bytes},
+                 {"reused_bytes", outcome.reused_bytes},
                  {"kept_bytes", outcome.kept_bytes},
                  {"specials", outcome.specials},
                  {"failed", outcome.failed},
@@ -169,6 +173,9 @@ void print_summary(Output& output, const Outcome& outcome) {
       fmt::format("{} {} ({}) in {}, {}", human_count(outcome.files),
                   outcome.files == 1 ? "file" : "files", human_bytes(outcome.bytes),
                   human_time(outcome.seconds), human_rate(outcome.bytes, outcome.seconds));
+  if (outcome.reused_bytes > 0) {
+    line += fmt::format("; {} was there already", human_bytes(outcome.reused_bytes));
+  }
   if (outcome.resumed_bytes > 0) {
     line += fmt::format("; {} from an earlier run", human_bytes(outcome.resumed_bytes));
   }
@@ -229,6 +236,8 @@ class Fetch {
         .overwrite = arguments_.overwrite,
         .sync = arguments_.sync,
         .may_have = false,
+        .checksum = arguments_.checksum,
+        .reuse = arguments_.reuse,
         .cached_file_max_bytes = platform::memory_bytes() / kCachedPartOfMemory};
     take.may_have = transfer::may_have(take.destination, target.last_part());
 

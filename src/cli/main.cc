@@ -78,6 +78,10 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
   get->add_option("DEST", line.get.destination,
                   "Where to: a directory receives the contents (default: its name, here)");
   get->add_flag("--overwrite", line.get.overwrite, "Replace files that differ");
+  get->add_flag("--checksum", line.get.checksum,
+                "Compare files that look equal by their content, not by size and time");
+  get->add_flag("!--no-reuse", line.get.reuse,
+                "Fetch files that differ whole, and tell the host nothing of what is there");
   get->add_flag("--fsync", line.get.sync, "Report success only when the data is on disk");
   get->add_option("--streams", line.get.streams,
                   "TCP connections for data (default: what is fastest)")

@@ -41,6 +41,26 @@ Hash keyed_hash(const Hash& key, Bytes data) {
   return finish(hasher, data);
 }
 
+struct Hasher::State {
+  blake3_hasher hasher;
+};
+
+Hasher::Hasher() : state_(std::make_unique<State>()) {
+  look_at_the_cpu();
+  blake3_hasher_init(&state_->hasher);
+}
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+Hasher::~Hasher() = default;
+
+void Hasher::add(Bytes data) { blake3_hasher_update(&state_->hasher, data.data(), data.size()); }
+
+Hash Hasher::finish() {
+  const Hash hash = wormhole::store::finish(state_->hasher, {});
+  blake3_hasher_init(&state_->hasher);
+  return hash;
+}
+
 std::string partial_name(std::string_view final_name) {
   const Hash full = hash(as_bytes(final_name));
   return std::string(kPartialPrefix) + to_hex(Bytes(full).first(kPartialHashBytes));

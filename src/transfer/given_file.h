@@ -33,6 +33,9 @@ struct GivenFile {
   // The taker asked for it (guarded by the giver's mutex).
   bool wanted = false;
   bool wanted_in_part = false;
+  bool wanted_chunks = false;
+  bool told_last = false;          // nothing more of it will be asked for
+  std::uint64_t wanted_bytes = 0;  // in part
 
   // Once set, no stream sends more of it: it failed here or was dropped by the taker.
   std::atomic<bool> stopped = false;

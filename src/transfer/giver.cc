@@ -1,5 +1,8 @@
 #include "transfer/giver.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/limits.h"
 #include "platform/process.h"
 #include "transfer/failure.h"
@@ -96,7 +99,8 @@ class Giver::Walk final : public WalkSink {
     std::erase_if(request.announced, [&](const auto& item) {
       const auto& [id, file] = item;
       const bool unwanted = request.on_want_only && !file->wanted && id < request.decided;
-      return unwanted || file->stopped || file->sent_bytes >= file->status.size_bytes;
+      const bool sent = file->sent_bytes >= file->status.size_bytes;
+      return unwanted || file->stopped || (sent && (!file->wanted_in_part || file->told_last));
     });
   }
 
@@ -170,6 +174,7 @@ Giver::Giver(const Shares& shares, ControlWriter& control)
     : shares_(shares),
       control_(control),
       cached_file_max_bytes_(platform::memory_bytes() / kCachedPartOfMemory),
+      teller_(control),
       walker_([this] { run_walker(); }) {}
 
 Giver::~Giver() {
@@ -249,18 +254,23 @@ Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
     if (!request->on_want_only || (file->wanted && !file->wanted_in_part)) {
       return fail(broken("WantRanges", "a file that is sent whole"));
     }
-    const RangeSet::Range& last = want.ranges.back();  // they are in order
-    if (last.offset >= size || last.length > size - last.offset) {
-      return fail(broken("WantRanges", "a range outside the file"));
+    if (file->wanted && file->told_last) return fail(broken("WantRanges", "after the last one"));
+    if (!want.ranges.empty()) {
+      const RangeSet::Range& furthest = want.ranges.back();  // they are in order
+      if (furthest.offset >= size || furthest.length > size - furthest.offset) {
+        return fail(broken("WantRanges", "a range outside the file"));
+      }
     }
     if (work_.given_back() + want.ranges.size() > kOpenEntriesMax) {
-      return fail(broken("WantRanges", "more than an interrupted run leaves"));
+      return fail(broken("WantRanges", "more than is ever missing at once"));
     }
-    if (!file->wanted) {
-      file->wanted = file->wanted_in_part = true;
-      std::uint64_t wanted_bytes = 0;
-      for (const auto& range : want.ranges) wanted_bytes += range.length;
-      file->sent_bytes = size - wanted_bytes;  // the rest is there
+    file->wanted = file->wanted_in_part = true;
+    for (const auto& range : want.ranges) file->wanted_bytes += range.length;
+    if (want.last) {
+      file->told_last = true;
+      const std::uint64_t there = size - std::min(size, file->wanted_bytes);
+      const bool is_sent = file->sent_bytes.fetch_add(there) + there == size;
+      if (is_sent && there > 0 && there < size) ++counters_.files;  // else its last frame counts it
     }
     // From the back: the last given back leaves first.
     for (auto range = want.ranges.rbegin(); range != want.ranges.rend(); ++range) {
@@ -269,6 +279,25 @@ Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
   }
   work_ready_.notify_all();
   control_.poke();
+  return {};
+}
+
+Result<void> Giver::on_want_chunks(const wire::WantChunks& want) {
+  std::scoped_lock lock(mutex_);
+  Request* request = find(want.request);
+  if (request == nullptr) return {};  // ended meanwhile
+  for (const std::uint64_t id : want.files) {
+    const auto found = request->announced.find(id);
+    if (found == request->announced.end()) {
+      refuse_late(want.request, id);
+      continue;
+    }
+    const GivenFilePtr& file = found->second;
+    if (!file->wanted_in_part || file->told_last || std::exchange(file->wanted_chunks, true)) {
+      return fail(broken("WantChunks", "a file that is not wanted in part, or twice"));
+    }
+    teller_.add(file);
+  }
   return {};
 }
 

@@ -19,6 +19,7 @@
 #include <unordered_map>
 
 #include "base/result.h"
+#include "transfer/chunk_teller.h"
 #include "transfer/control_writer.h"
 #include "transfer/data_sender.h"
 #include "transfer/shares.h"
@@ -45,6 +46,7 @@ class Giver {
   [[nodiscard]] Result<void> on_list(const wire::List& list);
   [[nodiscard]] Result<void> on_want(const wire::Want& want);
   [[nodiscard]] Result<void> on_want_ranges(const wire::WantRanges& want);
+  [[nodiscard]] Result<void> on_want_chunks(const wire::WantChunks& want);
   [[nodiscard]] Result<void> on_credit(const wire::Credit& credit);
   [[nodiscard]] Result<void> on_again(const wire::Again& again);
   // The taker gave up one file (Failed in its direction), or is done with a whole request.
@@ -95,6 +97,7 @@ class Giver {
   const std::uint64_t cached_file_max_bytes_;
   const SourceVersions versions_;
   GivenCounters counters_;
+  ChunkTeller teller_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_ready_;

@@ -70,9 +70,22 @@ class GiverOfRanges : public ::testing::Test {
     return pieces;
   }
 
+  // The next message of that kind that the taker gets.
+  template <typename T>
+  std::optional<T> hear() {
+    Block block = pool_.acquire();
+    while (true) {
+      const auto header = pair_.far().reader->receive(block);
+      if (!header.has_value()) return std::nullopt;
+      auto message = wire::decode(Bytes(block.payload()).first(header->payload_bytes));
+      if (!message.has_value()) return std::nullopt;
+      if (auto* heard = std::get_if<T>(&*message)) return std::move(*heard);
+    }
+  }
+
   const platform::TestDirectory directory_;
   testing::ConnectionPair pair_;
-  BlockPool pool_{2};
+  BlockPool pool_{4};
   ControlWriter control_{*pair_.near().writer, pool_};
   std::optional<Shares> shares_;
   std::optional<Giver> giver_;
@@ -123,6 +136,50 @@ TEST_F(GiverOfRanges, MoreRangesThanAnInterruptedRunLeavesAreRefused) {
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, Code::kProtocol);
   EXPECT_LE(ranges, kOpenEntriesMax + many.size());
+}
+
+TEST_F(GiverOfRanges, NothingIsAskedForAfterTheLast) {
+  announce(/*may_have=*/true);
+  ASSERT_TRUE(giver_->on_want_ranges({1, 0, {}, /*last=*/false}).has_value()) << "held";
+  EXPECT_EQ(given(), std::vector<RangeSet::Range>{});
+  ASSERT_TRUE(giver_->on_want_ranges({1, 0, {{0, 10}}, /*last=*/true}).has_value());
+  EXPECT_EQ(given(), (std::vector<RangeSet::Range>{{0, 10}}));
+  EXPECT_EQ(want({{20, 1}}).error().code, Code::kProtocol);
+  EXPECT_EQ(giver_->on_want_chunks({1, {0}}).error().code, Code::kProtocol);
+}
+
+TEST_F(GiverOfRanges, TellsTheChunksOfWhatIsHeldOnce) {
+  announce(/*may_have=*/true);
+  EXPECT_EQ(giver_->on_want_chunks({1, {0}}).error().code, Code::kProtocol) << "not held";
+  ASSERT_TRUE(giver_->on_want_ranges({1, 0, {}, /*last=*/false}).has_value());
+  ASSERT_TRUE(giver_->on_want_chunks({1, {0}}).has_value());
+  EXPECT_EQ(giver_->on_want_chunks({1, {0}}).error().code, Code::kProtocol) << "twice";
+  ASSERT_TRUE(giver_->on_want_chunks({1, {5}}).has_value()) << "forgotten: it fails";
+  ASSERT_TRUE(giver_->on_want_chunks({2, {0}}).has_value()) << "a request that ended";
+
+  std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
+  const auto told = hear<wire::Chunks>();
+  const std::string content(4 * kBlockBytes, 'x');
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->offset, 0U);
+  ASSERT_EQ(told->chunks.size(), 1U);
+  EXPECT_EQ(told->chunks[0].length, content.size());
+  EXPECT_EQ(told->chunks[0].hash, store::hash(as_bytes(content)));
+  control_.close();
+  writer.join();
+}
+
+TEST_F(GiverOfRanges, TheChunksOfAFileThatChangedAreNotTold) {
+  announce(/*may_have=*/true);
+  directory_.write("one.bin", std::string(4 * kBlockBytes, 'y') + "longer");
+  ASSERT_TRUE(giver_->on_want_ranges({1, 0, {}, /*last=*/false}).has_value());
+  ASSERT_TRUE(giver_->on_want_chunks({1, {0}}).has_value());
+  std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
+  const auto failed = hear<wire::Failed>();
+  ASSERT_TRUE(failed.has_value());
+  EXPECT_EQ(failed->code, wire::FailureCode::kChanged);
+  control_.close();
+  writer.join();
 }
 
 }  // namespace

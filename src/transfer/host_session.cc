@@ -144,6 +144,9 @@ Result<void> HostSession::on_message(const wire::Message& message) {
   if (const auto* get = std::get_if<wire::Get>(&message)) return giver_.on_get(*get);
   if (const auto* list = std::get_if<wire::List>(&message)) return giver_.on_list(*list);
   if (const auto* want = std::get_if<wire::Want>(&message)) return giver_.on_want(*want);
+  if (const auto* want = std::get_if<wire::WantChunks>(&message)) {
+    return giver_.on_want_chunks(*want);
+  }
   if (const auto* want = std::get_if<wire::WantRanges>(&message)) {
     return giver_.on_want_ranges(*want);
   }

@@ -81,7 +81,8 @@ void add_greetings(std::vector<Abuse>& all) {
                  }});
   const std::vector<wire::Message> from_a_client = {
       wire::Join{1}, wire::Entries{1, 0, {wire::Entry{}}}, wire::Listed{1, 1},
-      wire::Refused{1, wire::FailureCode::kIo, "no"}};
+      wire::Refused{1, wire::FailureCode::kIo, "no"},
+      wire::Chunks{1, 1, 0, {{kChunkMinBytes, {}}}}};
   for (const auto& message : from_a_client) {
     all.push_back({"message_" + std::string(wire::message_name(message)), "unexpected message",
                    greeted([message](Peer& first) { first.say(message); })});
@@ -111,6 +112,21 @@ void add_requests(std::vector<Abuse>& all) {
                  asked([](Peer& first, const Announced&) { first.say(wire::Want{1, {99}, 1}); })});
   all.push_back({"want_of_a_directory", "not announced",
                  asked([](Peer& first, const Announced&) { first.say(wire::Want{1, {0}, 1}); })});
+  all.push_back({"chunks_of_what_is_not_held", "not wanted in part",
+                 asked([](Peer& first, const Announced& there) {
+                   first.say(wire::WantChunks{1, {there.ids.at("good")}});
+                 })});
+  all.push_back({"chunks_twice", "twice", asked([](Peer& first, const Announced& there) {
+                   const std::uint64_t id = there.ids.at("good");
+                   first.say(wire::WantRanges{1, id, {}});
+                   first.say(wire::WantChunks{1, {id, id}});
+                 })});
+  all.push_back(
+      {"ranges_after_the_last", "after the last", asked([](Peer& first, const Announced& there) {
+         const std::uint64_t id = there.ids.at("good");
+         first.say(wire::WantRanges{1, id, {}, true});
+         first.say(wire::WantRanges{1, id, {{0, 1}}});
+       })});
   all.push_back({"want_twice", "twice", asked([](Peer& first, const Announced& there) {
                    const std::uint64_t id = there.ids.at("good");
                    first.say(wire::Want{1, {id}, there.count});

@@ -352,6 +352,8 @@ void add_unexpected(Collected& all) {
                                                   wire::Want{1, {1}, 1},
                                                   wire::Credit{1, 1},
                                                   wire::Cancel{1},
+                                                  wire::WantChunks{1, {1}},
+                                                  wire::WantRanges{1, 1, {{0, 1}}},
                                                   wire::Bye{}};
   for (const auto& message : from_a_host) {
     const std::string name(wire::message_name(message));
@@ -366,6 +368,12 @@ void add_unexpected(Collected& all) {
           [](Talk& talk) { talk.first.say(wire::Listed{talk.request + 1, 2}); });
   all.add("failed-of-another-request", "no request", [](Talk& talk) {
     talk.first.say(wire::Failed{.request = talk.request + 1, .has_file = true, .file = 1});
+  });
+  all.add("chunks-not-asked-for", "not asked for", [](Talk& talk) {
+    talk.first.say(wire::Chunks{talk.request, 1, 0, {{kChunkMinBytes, {}}}});
+  });
+  all.add("chunks-of-another-request", "no request", [](Talk& talk) {
+    talk.first.say(wire::Chunks{talk.request + 1, 1, 0, {{kChunkMinBytes, {}}}});
   });
   all.add("refused-of-another-request", "no request", [](Talk& talk) {
     talk.first.say(wire::Refused{talk.request + 1, wire::FailureCode::kIo, "no"});

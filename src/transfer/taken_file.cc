@@ -101,10 +101,17 @@ Result<bool> TakenFile::resume(DirectoryTree& tree) {
   return true;
 }
 
-std::vector<RangeSet::Range> TakenFile::missing() const {
+std::vector<RangeSet::Range> TakenFile::missing(std::uint64_t offset, std::uint64_t length) const {
   std::scoped_lock lock(mutex_);
-  return claimed_.missing(entry_.size);
+  return claimed_.missing(offset, offset + length);
 }
+
+std::size_t TakenFile::ranges() const {
+  std::scoped_lock lock(mutex_);
+  return claimed_.ranges();
+}
+
+platform::Timestamp TakenFile::modified() const { return modified_of(entry_); }
 
 TakenFile::Checked TakenFile::check_some(MutableBytes buffer) {
   const auto next = resumed_->check_next(buffer);

@@ -52,13 +52,22 @@ class TakenFile {
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::uint64_t parent() const { return parent_; }
   [[nodiscard]] std::uint64_t size() const { return entry_.size; }
+  [[nodiscard]] const NodePtr& directory() const { return directory_; }
+  [[nodiscard]] const std::string& name() const { return entry_.name; }
+  [[nodiscard]] platform::Timestamp modified() const;
+  [[nodiscard]] bool is_uncached() const { return uncached_; }
   [[nodiscard]] bool is_sparse() const { return entry_.sparse; }
   [[nodiscard]] std::string path() const { return DirectoryTree::path_of(directory_, entry_.name); }
 
   // Goes on with what an earlier run left of the same version, if anything: true, and missing()
   // says what is to be asked for. Before any range is claimed.
   [[nodiscard]] Result<bool> resume(DirectoryTree& tree);
-  [[nodiscard]] std::vector<RangeSet::Range> missing() const;
+  [[nodiscard]] std::vector<RangeSet::Range> missing() const { return missing(0, size()); }
+  // What of [offset, offset + length) nobody has claimed.
+  [[nodiscard]] std::vector<RangeSet::Range> missing(std::uint64_t offset,
+                                                     std::uint64_t length) const;
+  // Separate ranges that were claimed.
+  [[nodiscard]] std::size_t ranges() const;
   // After resume() was true, by one thread: compares a part of what was left with its journal.
   // `buffer`: a block.
   struct Checked {

@@ -1,6 +1,7 @@
 #include "transfer/taker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 #include "transfer/failure.h"
@@ -11,6 +12,10 @@ namespace {
 
 // Credit goes back in portions: few messages, and the giver never runs dry.
 constexpr std::uint32_t kCreditPortion = kOpenEntriesMax / 8;
+
+// Ranges of a changed file are asked for when there are so many, or nothing else is to be done.
+constexpr std::size_t kAskedTogetherMax = 8;
+static_assert(kAskedTogetherMax <= wire::kRangesPerMessageMax);
 
 Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
@@ -27,7 +32,7 @@ Taker::Taker(std::uint32_t request, const TakeOptions& options, TakerEvents& eve
       clock_(clock),
       may_have_(options.may_have) {}
 
-Taker::~Taker() { stop_checks(); }
+Taker::~Taker() { stop_local_work(); }
 
 Result<void> Taker::on_message(const wire::Message& message) {
   if (const auto* entries = std::get_if<wire::Entries>(&message)) {
@@ -43,12 +48,15 @@ Result<void> Taker::on_message(const wire::Message& message) {
       control_.push(wire::Want{request_, std::move(wanted.whole),
                                entries->first_id + entries->entries.size()});
     }
-    if (!checks_.joinable() && tree_.has_unchecked()) {
-      checks_ = std::thread([this] { run_checks(); });
+    if (!local_work_.joinable() && tree_.has_local_work()) {
+      local_work_ = std::thread([this] { run_local_work(); });
     }
   } else if (const auto* listed = std::get_if<wire::Listed>(&message)) {
     if (listed->request != request_) return fail(broken("a list of no request"));
     WH_TRY(tree_.on_listed(listed->entries));
+  } else if (const auto* chunks = std::get_if<wire::Chunks>(&message)) {
+    if (chunks->request != request_) return fail(broken("chunks of no request"));
+    WH_TRY(tree_.on_chunks(*chunks));
   } else if (const auto* failed = std::get_if<wire::Failed>(&message)) {
     if (failed->request != request_) return fail(broken("a failure of no request"));
     WH_TRY(tree_.on_failed(*failed, /*may_wait=*/false));
@@ -167,29 +175,68 @@ void Taker::after_progress() {
   over_.notify_all();
 }
 
-void Taker::run_checks() {
-  ByteVector buffer(kBlockBytes);
-  while (const TakenFilePtr file = tree_.next_unchecked()) {
-    std::vector<RangeSet::Range> damaged;
-    while (!is_over()) {
-      const auto goes_on = tree_.check_some(file, buffer, damaged);
-      if (!goes_on.has_value()) return fail_with(goes_on.error());
-      after_progress();
-      if (!*goes_on) break;
-    }
-    if (!damaged.empty()) {
-      control_.push(wire::WantRanges{request_, file->id(), std::move(damaged)});
-    }
+void Taker::run_local_work() {
+  while (const auto work = tree_.next_local_work()) {
+    const auto done = work_on(*work);
+    if (!done.has_value()) return fail_with(done.error());
+    after_progress();
   }
 }
 
-void Taker::stop_checks() {
+Result<void> Taker::work_on(const TreeBuilder::LocalWork& work) {
+  if (auto files = tree_.chunks_to_ask_for(work); !files.empty()) {
+    control_.push(wire::WantChunks{request_, std::move(files)});
+  }
+  std::vector<RangeSet::Range> damaged;
+  if (work.is_resumed) {
+    ByteVector buffer(kBlockBytes);
+    bool goes_on = true;
+    while (goes_on && !is_over()) {
+      WH_ASSIGN(goes_on, tree_.check_some(work.file, buffer, damaged));
+      after_progress();
+    }
+  }
+  if (work.reconstruction != nullptr) return rebuild(work);
+  control_.push(wire::WantRanges{request_, work.file->id(), std::move(damaged), /*last=*/true});
+  return {};
+}
+
+Result<void> Taker::rebuild(const TreeBuilder::LocalWork& work) {
+  using Next = Reconstruction::Next;
+  if (chunk_buffer_.empty()) chunk_buffer_.resize(kChunkMaxBytes);
+  std::vector<RangeSet::Range> wanted;
+  const auto ask = [&](bool is_last) {
+    if (wanted.empty() && !is_last) return;
+    control_.push(wire::WantRanges{request_, work.file->id(), std::exchange(wanted, {}), is_last});
+  };
+  Next next = Next::kStep;
+  bool waits = false;
+  while (next == Next::kStep || next == Next::kWait) {
+    if (is_over() || !tree_.is_open(work.file)) break;
+    if (next == Next::kWait) {
+      // Looked at once more after saying so, or what comes in between would be missed.
+      if (waits) tree_.wait_for_progress();
+      waits = !waits;
+      if (waits) tree_.begin_wait();
+    }
+    const auto stepped = tree_.rebuild_some(work.reconstruction, chunk_buffer_, wanted);
+    if (!stepped.has_value()) return fail(stepped.error());
+    next = *stepped;
+    if (next == Next::kStep) waits = false;
+    if (next == Next::kWait || wanted.size() >= kAskedTogetherMax) ask(/*is_last=*/false);
+    after_progress();
+  }
+  ask(/*is_last=*/true);
+  return {};
+}
+
+void Taker::stop_local_work() {
   tree_.wake_all();
-  if (checks_.joinable()) checks_.join();
+  if (local_work_.joinable()) local_work_.join();
 }
 
 void Taker::abandon() {
-  stop_checks();
+  stop_local_work();
   // Of a host that breaks the protocol nothing is kept.
   std::scoped_lock lock(mutex_);
   tree_.abandon(/*keeps_partials=*/error_.has_value() && error_->code != Code::kProtocol);
@@ -219,7 +266,8 @@ bool Taker::is_over() const {
 // Files that failed count as still to come: an estimate that is too large harms nobody.
 std::optional<std::uint64_t> Taker::left_bytes() const {
   if (!counters_.all_announced) return std::nullopt;
-  const std::uint64_t done = counters_.bytes + counters_.skipped_bytes + counters_.resumed_bytes;
+  const std::uint64_t done =
+      counters_.bytes + counters_.skipped_bytes + counters_.resumed_bytes + counters_.reused_bytes;
   return counters_.announced_bytes - std::min(counters_.announced_bytes.load(), done);
 }
 

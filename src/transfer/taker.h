@@ -62,9 +62,11 @@ class Taker {
   // The frame that a compressed one stands for, its payload in the block.
   Result<wire::FrameHeader> expand(wire::FrameHeader header, Block& block);
   void after_progress();
-  // Compares what earlier runs left while the rest is under way.
-  void run_checks();
-  void stop_checks();
+  // Works on what is here already while the rest is under way.
+  void run_local_work();
+  Result<void> work_on(const TreeBuilder::LocalWork& work);
+  Result<void> rebuild(const TreeBuilder::LocalWork& work);
+  void stop_local_work();
 
   const std::uint32_t request_;
   TreeBuilder tree_;
@@ -81,7 +83,8 @@ class Taker {
   std::condition_variable over_;
   bool complete_ = false;
   std::optional<Error> error_;
-  std::thread checks_;  // from the first file on that an earlier run began
+  ByteVector chunk_buffer_;  // of the thread below
+  std::thread local_work_;   // from the first file on that may be here in part
 };
 
 }  // namespace wormhole::transfer

@@ -22,6 +22,11 @@ constexpr std::chrono::milliseconds kClockSlack{10};
 
 constexpr std::uint32_t kOwnerAll = 0700;
 
+// What the giver may read ahead of the file that is being rebuilt, so that it need not wait for us
+// to ask: its lists of chunks stand here meanwhile.
+constexpr std::size_t kToldAheadMax = 64;
+constexpr std::uint64_t kToldAheadMaxBytes = 1 * kGiB;
+
 Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
 }
@@ -309,19 +314,27 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   ++counters_.announced_files;
   counters_.announced_bytes += entry.size;
   const std::string path = DirectoryTree::path_of(parent.node, entry.name);
+  Present present = Present::kMissing;
   if (options_.may_have) {
-    const auto present = compare(entry, parent.node);
-    if (!present.has_value()) {
-      if (ends_session(present.error())) return fail(present.error());
-      return entry_failed(entry.parent, path, present.error());
+    const auto compared = compare(entry, parent.node);
+    if (!compared.has_value()) {
+      if (ends_session(compared.error())) return fail(compared.error());
+      return entry_failed(entry.parent, path, compared.error());
     }
-    if (*present == Present::kEqual) {
-      ++counters_.skipped_files;
-      counters_.skipped_bytes += entry.size;
-      finished_in(entry.parent);
+    present = *compared;
+    if (present == Present::kEqual && (!options_.checksum || entry.size == 0)) {
+      skip(entry);
       return {};
     }
-    if (*present == Present::kDifferent && !options_.overwrite) {
+    if (present == Present::kEqual && entry.size > kReconstructedMaxBytes) {
+      return entry_failed(entry.parent, path,
+                          {.code = Code::kLimit,
+                           .operation = "compare",
+                           .object = path,
+                           .detail = "it is too long to be compared by its content",
+                           .advice = "compare it by its size and time: without --checksum"});
+    }
+    if (present == Present::kDifferent && !options_.overwrite) {
       return entry_failed(entry.parent, path,
                           {.code = Code::kExists,
                            .operation = "fetch",
@@ -332,35 +345,69 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   }
   auto file = std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
                                           entry.size > options_.cached_file_max_bytes);
+  auto reconstruction = reconstruction_of(file, entry, present);
   {
     std::scoped_lock lock(mutex_);
     files_.emplace(id, file);
+    if (reconstruction != nullptr) reconstructions_.emplace(id, reconstruction);
   }
   if (entry.size == 0) return absorb(file, publish(file));
   if (!options_.may_have) return {};
-  const auto resumed = resume(file, wanted);
-  if (!resumed.has_value()) return absorb(file, fail(resumed.error()));
-  if (!*resumed) wanted.whole.push_back(id);
+  const auto begun = begin_in_part(file, /*may_resume=*/present != Present::kEqual,
+                                   std::move(reconstruction), wanted);
+  if (!begun.has_value()) return absorb(file, fail(begun.error()));
+  if (!*begun) wanted.whole.push_back(id);
   return {};
 }
 
-Result<bool> TreeBuilder::resume(const TakenFilePtr& file, Wanted& wanted) {
+void TreeBuilder::skip(const wire::Entry& entry) {
+  ++counters_.skipped_files;
+  counters_.skipped_bytes += entry.size;
+  finished_in(entry.parent);
+}
+
+ReconstructionPtr TreeBuilder::reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
+                                                 Present present) const {
+  using IfDifferent = Reconstruction::IfDifferent;
+  const auto if_different = options_.overwrite ? IfDifferent::kReplace : IfDifferent::kRefuse;
+  if (present == Present::kMissing || entry.size > kReconstructedMaxBytes) return nullptr;
+  // Of a file with holes it would take longer to read them than to be told of them.
+  const bool pays = options_.reuse && entry.size >= kReconstructedMinBytes && !entry.sparse;
+  if (present == Present::kDifferent && !pays) return nullptr;
+  return std::make_shared<Reconstruction>(file, if_different);
+}
+
+Result<bool> TreeBuilder::begin_in_part(const TakenFilePtr& file, bool may_resume,
+                                        ReconstructionPtr reconstruction, Wanted& wanted) {
+  bool is_resumed = false;
+  if (may_resume) {
+    WH_ASSIGN(is_resumed, resume(file));
+  }
+  if (!is_resumed && reconstruction == nullptr) return false;
+  // Of what a reconstruction may find here, nothing is wanted yet.
+  auto missing = reconstruction == nullptr ? file->missing() : std::vector<RangeSet::Range>();
+  wanted.parts.push_back({0, file->id(), std::move(missing)});
+  {
+    std::scoped_lock lock(mutex_);
+    local_work_.push_back({file, is_resumed, std::move(reconstruction)});
+  }
+  local_work_ready_.notify_one();
+  return true;
+}
+
+Result<bool> TreeBuilder::resume(const TakenFilePtr& file) {
   {
     std::scoped_lock lock(mutex_);
     if (resumed_ >= kResumedMax) return false;
   }
   WH_ASSIGN(const bool resumed, file->resume(*tree_));
   if (!resumed) return false;
-  auto missing = file->missing();
-  if (!missing.empty()) wanted.parts.push_back({0, file->id(), std::move(missing)});
   {
     std::scoped_lock lock(mutex_);
     file->begun = file->was_resumed = true;
     ++partials_;
     ++resumed_;
-    unchecked_.push_back(file);
   }
-  unchecked_ready_.notify_one();
   events_.on_file(file->path());
   return true;
 }
@@ -436,6 +483,7 @@ Result<void> TreeBuilder::on_data(const TakenFilePtr& file, std::uint64_t offset
   WH_TRY(file->claim(offset, data.size()));
   WH_TRY(begin(file));
   counters_.bytes += data.size();
+  progressed();
   const auto complete = file->write(*tree_, data, offset);
   if (!complete.has_value()) return absorb(file, fail(complete.error()));
   return *complete ? absorb(file, publish(file)) : Result<void>();
@@ -446,6 +494,7 @@ Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset
   if (!file->is_sparse()) return fail(broken("the host sent a hole in a file without any"));
   WH_TRY(file->claim(offset, length));
   WH_TRY(begin(file));
+  progressed();
   const auto complete = file->skip(*tree_, length);
   if (!complete.has_value()) return absorb(file, fail(complete.error()));
   return *complete ? absorb(file, publish(file)) : Result<void>();
@@ -462,20 +511,41 @@ Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   return {};
 }
 
-// --- what an earlier run left (a thread of its own) --------------------------------------------
+// --- what is here already (a thread of its own) --------------------------------------------
 
-bool TreeBuilder::has_unchecked() const {
+bool TreeBuilder::has_local_work() const {
   std::scoped_lock lock(mutex_);
-  return !unchecked_.empty();
+  return !local_work_.empty();
 }
 
-TakenFilePtr TreeBuilder::next_unchecked() {
+std::optional<TreeBuilder::LocalWork> TreeBuilder::next_local_work() {
   std::unique_lock lock(mutex_);
-  unchecked_ready_.wait(lock, [&] { return woken_ || !unchecked_.empty(); });
-  if (woken_) return nullptr;
-  TakenFilePtr next = std::move(unchecked_.front());
-  unchecked_.pop_front();
+  // What is missing of those before must come at last, or too many stand half there.
+  local_work_ready_.wait(
+      lock, [&] { return woken_ || (!local_work_.empty() && partials_ < kOpenPartialsMax / 2); });
+  if (woken_) return std::nullopt;
+  LocalWork next = std::move(local_work_.front());
+  local_work_.pop_front();
   return next;
+}
+
+std::vector<std::uint64_t> TreeBuilder::chunks_to_ask_for(const LocalWork& work) {
+  std::vector<std::uint64_t> files;
+  std::uint64_t ahead_bytes = 0;
+  std::size_t ahead = 0;
+  const auto ask = [&](const LocalWork& item) {
+    if (item.reconstruction == nullptr) return;
+    ahead_bytes += item.file->size();
+    ++ahead;
+    if (!std::exchange(item.reconstruction->is_asked_for, true)) files.push_back(item.file->id());
+  };
+  std::scoped_lock lock(mutex_);
+  ask(work);
+  for (const LocalWork& next : local_work_) {
+    if (ahead >= kToldAheadMax || ahead_bytes + next.file->size() > kToldAheadMaxBytes) break;
+    ask(next);
+  }
+  return files;
 }
 
 Result<bool> TreeBuilder::check_some(const TakenFilePtr& file, MutableBytes buffer,
@@ -485,6 +555,80 @@ Result<bool> TreeBuilder::check_some(const TakenFilePtr& file, MutableBytes buff
   damaged = std::move(checked.damaged);
   if (checked.complete) WH_TRY(absorb(file, publish(file)));
   return !checked.over;
+}
+
+Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& reconstruction,
+                                                       MutableBytes buffer,
+                                                       std::vector<RangeSet::Range>& wanted) {
+  const TakenFilePtr& file = reconstruction->file();
+  const std::uint64_t copied_before = reconstruction->copied_bytes();
+  const auto next = reconstruction->step(*tree_, buffer, wanted);
+  const std::uint64_t copied = reconstruction->copied_bytes() - copied_before;
+  counters_.reused_bytes += copied;
+  if (!next.has_value()) {
+    WH_TRY(absorb(file, fail(next.error())));
+    return Reconstruction::Next::kOver;
+  }
+  if (copied > 0) WH_TRY(begin(file));
+  if (*next == Reconstruction::Next::kIdentical) WH_TRY(absorb(file, keep(*reconstruction)));
+  if (*next == Reconstruction::Next::kComplete) WH_TRY(absorb(file, publish(file)));
+  return *next;
+}
+
+Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
+  const TakenFilePtr& file = reconstruction.file();
+  WH_ASSIGN(const auto directory, tree_->open(file->directory()));
+  if (!reconstruction.basis()->is_unchanged(*directory, file->name())) {
+    return fail({.code = Code::kChanged,
+                 .operation = "compare",
+                 .object = file->path(),
+                 .detail = "it changed meanwhile",
+                 .advice = "run the same command again"});
+  }
+  const platform::File& here = reconstruction.basis()->file();
+  WH_TRY(here.set_modified(file->modified()));
+  if (options_.sync) WH_TRY(here.sync());
+  if (!forget(file)) return {};
+  ++counters_.skipped_files;
+  counters_.skipped_bytes += file->size();
+  finished_in(file->parent());
+  close_directories();
+  return {};
+}
+
+void TreeBuilder::begin_wait() { waits_for_progress_ = true; }
+
+void TreeBuilder::wait_for_progress() {
+  std::unique_lock lock(mutex_);
+  progressed_.wait(lock, [&] { return woken_ || !waits_for_progress_; });
+}
+
+void TreeBuilder::progressed() {
+  if (!waits_for_progress_) return;
+  std::scoped_lock lock(mutex_);
+  waits_for_progress_ = false;
+  progressed_.notify_one();
+}
+
+Result<void> TreeBuilder::on_chunks(const wire::Chunks& chunks) {
+  ReconstructionPtr reconstruction;
+  {
+    std::scoped_lock lock(mutex_);
+    const auto found = reconstructions_.find(chunks.file);
+    if (found != reconstructions_.end()) reconstruction = found->second;
+    if (reconstruction == nullptr && given_up_.contains(chunks.file)) return {};
+    if (reconstruction == nullptr || !reconstruction->is_asked_for) {
+      return fail(broken("the host told chunks that were not asked for"));
+    }
+  }
+  WH_TRY(reconstruction->on_chunks(chunks));
+  progressed();
+  return {};
+}
+
+bool TreeBuilder::is_open(const TakenFilePtr& file) const {
+  std::scoped_lock lock(mutex_);
+  return files_.contains(file->id());
 }
 
 // --- failures ----------------------------------------------------------------------------------
@@ -501,7 +645,9 @@ void TreeBuilder::give_up(const TakenFilePtr& file, const Error& error) {
     given_up_.insert(file->id());
     newly_given_up_.push_back(file->id());
   }
-  if (!forget(file)) return;
+  const bool was_open = forget(file);
+  progressed();
+  if (!was_open) return;
   file->abandon(*tree_);
   Error named = error;
   named.object = file->path();
@@ -553,7 +699,9 @@ void TreeBuilder::report(const std::string& path, const Error& error) {
 bool TreeBuilder::forget(const TakenFilePtr& file) {
   std::scoped_lock lock(mutex_);
   if (files_.erase(file->id()) == 0) return false;
+  reconstructions_.erase(file->id());
   if (file->begun) --partials_;
+  local_work_ready_.notify_one();
   if (file->was_resumed) --resumed_;
   return true;
 }
@@ -642,7 +790,8 @@ void TreeBuilder::wake_all() {
   std::scoped_lock lock(mutex_);
   woken_ = true;
   announced_.notify_all();
-  unchecked_ready_.notify_all();
+  local_work_ready_.notify_all();
+  progressed_.notify_all();
 }
 
 void TreeBuilder::abandon(bool keeps_partials) {
@@ -655,7 +804,8 @@ void TreeBuilder::abandon(bool keeps_partials) {
     }
   }
   files_.clear();
-  unchecked_.clear();
+  reconstructions_.clear();
+  local_work_.clear();
 }
 
 }  // namespace wormhole::transfer

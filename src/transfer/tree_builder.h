@@ -11,6 +11,7 @@
 // by TakerEvents, and the rest goes on.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -26,6 +27,7 @@
 #include "transfer/destination.h"
 #include "transfer/directory_tree.h"
 #include "transfer/events.h"
+#include "transfer/reconstruction.h"
 #include "transfer/taken_file.h"
 #include "wire/messages.h"
 
@@ -40,6 +42,10 @@ struct TakeOptions {
   // The last part of the path that was asked for: the only name the root may have. Empty:
   // everything was, and the host names it.
   std::string requested_name = {};
+  // A file that looks equal is compared by its content.
+  bool checksum = false;
+  // Of a file that is there in another version, only what is different is asked for.
+  bool reuse = true;
   // Longer files are written past the system's cache (platform::File::write_uncached_at).
   std::uint64_t cached_file_max_bytes = UINT64_MAX;
 };
@@ -53,8 +59,9 @@ class TreeBuilder {
 
   // With may_have: what is to be asked for is appended to `wanted`.
   struct Wanted {
-    std::vector<std::uint64_t> whole;     // ids
-    std::vector<wire::WantRanges> parts;  // without a request: files that an earlier run began
+    std::vector<std::uint64_t> whole;  // ids
+    // Without a request: of files that an earlier run began, or that are there in another version.
+    std::vector<wire::WantRanges> parts;
   };
   [[nodiscard]] Result<void> on_entries(const wire::Entries& entries, Wanted& wanted);
   [[nodiscard]] Result<void> on_listed(std::uint64_t entries);
@@ -71,13 +78,33 @@ class TreeBuilder {
   // One file goes wrong here: reported, its partial removed, further data thrown away.
   void give_up(const TakenFilePtr& file, const Error& error);
 
-  // A file that an earlier run began and nobody has compared with its journal yet; waits for one.
-  // Null after wake_all(). By one thread, which then calls check_some() until that is false.
-  [[nodiscard]] TakenFilePtr next_unchecked();
-  // `buffer`: a block. What turns out to be damaged is put into `damaged` at the end.
+  // What is to be done with the bytes that are here, beside what arrives: by one thread.
+  struct LocalWork {
+    TakenFilePtr file;
+    bool is_resumed = false;           // check_some() until that is false
+    ReconstructionPtr reconstruction;  // then, if there is one, rebuild_some() until it is over
+  };
+  [[nodiscard]] bool has_local_work() const;
+  // Waits for some; nullopt after wake_all().
+  [[nodiscard]] std::optional<LocalWork> next_local_work();
+  // Files whose chunks the giver is to be asked for: that of `work`, and of what comes next as many
+  // as it may read ahead.
+  [[nodiscard]] std::vector<std::uint64_t> chunks_to_ask_for(const LocalWork& work);
+  // Compares what an earlier run left with its journal. `buffer`: a block. What turns out to be
+  // damaged is put into `damaged` at the end.
   [[nodiscard]] Result<bool> check_some(const TakenFilePtr& file, MutableBytes buffer,
                                         std::vector<RangeSet::Range>& damaged);
-  [[nodiscard]] bool has_unchecked() const;
+  // kWait: call again when wait_for_progress() has returned. `buffer`, `wanted`: Reconstruction.
+  [[nodiscard]] Result<Reconstruction::Next> rebuild_some(const ReconstructionPtr& reconstruction,
+                                                          MutableBytes buffer,
+                                                          std::vector<RangeSet::Range>& wanted);
+  // Since begin_wait() something arrived, or nothing ever will.
+  void begin_wait();
+  void wait_for_progress();
+  // The giver told chunks of a file.
+  [[nodiscard]] Result<void> on_chunks(const wire::Chunks& chunks);
+  // Nobody gave it up, and it is not complete.
+  [[nodiscard]] bool is_open(const TakenFilePtr& file) const;
 
   // Entries finished since the last call: credit to return.
   [[nodiscard]] std::uint32_t take_finished();
@@ -121,9 +148,20 @@ class TreeBuilder {
   Result<void> on_symlink(const wire::Entry& entry, OpenDirectory& parent);
   Result<void> on_regular(std::uint64_t id, const wire::Entry& entry, OpenDirectory& parent,
                           Wanted& wanted);
-  // True when an earlier run left something of the file: then `wanted` has what is missing.
-  Result<bool> resume(const TakenFilePtr& file, Wanted& wanted);
+  // How a file is begun that may be here in part; true when `wanted` has it.
+  Result<bool> begin_in_part(const TakenFilePtr& file, bool may_resume,
+                             ReconstructionPtr reconstruction, Wanted& wanted);
+  Result<bool> resume(const TakenFilePtr& file);
+  // An entry that is there already.
+  void skip(const wire::Entry& entry);
+  // For wait_for_progress().
+  void progressed();
+  // What stands there is the file already: its time is set.
+  Result<void> keep(const Reconstruction& reconstruction);
   enum class Present { kMissing, kEqual, kDifferent };
+  // Null: it comes whole, whatever is there.
+  ReconstructionPtr reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
+                                      Present present) const;
   // With --fsync an equal file is on disk when this returns: an earlier run may not have waited.
   Result<Present> compare(const wire::Entry& entry, const NodePtr& directory);
   Result<void> make_directory(const OpenDirectory& made, const NodePtr& parent);
@@ -169,8 +207,12 @@ class TreeBuilder {
   std::set<std::pair<std::uint64_t, std::uint64_t>> made_directories_;
   std::size_t partials_ = 0;
   std::size_t resumed_ = 0;  // of them
-  std::deque<TakenFilePtr> unchecked_;
-  std::condition_variable unchecked_ready_;
+  std::deque<LocalWork> local_work_;
+  std::condition_variable local_work_ready_;
+  // Of files that are not complete.
+  std::unordered_map<std::uint64_t, ReconstructionPtr> reconstructions_;
+  std::condition_variable progressed_;
+  std::atomic<bool> waits_for_progress_ = false;
   std::uint32_t finished_ = 0;
 };
 

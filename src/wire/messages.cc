@@ -18,6 +18,9 @@ using ByteField = Offset<flatbuffers::Vector<std::uint8_t>>;
 constexpr std::size_t kVerifierDepth = 8;
 constexpr std::size_t kVerifierTables = kEntriesPerMessageMax + 16;
 
+constexpr std::size_t kHashBytes = sizeof(Chunk::hash);
+
+static_assert(kChunksPerMessageMax * (kHashBytes + 4) < kMessageMaxBytes);
 static_assert(kMessageMaxBytes <= kBlockBytes, "a message fits one frame");
 
 ByteField put_bytes(FlatBufferBuilder& builder, std::string_view text) {
@@ -110,7 +113,25 @@ auto put(FlatBufferBuilder& b, const WantRanges& m) {
   ranges.reserve(m.ranges.size());
   for (const RangeSet::Range& range : m.ranges) ranges.emplace_back(range.offset, range.length);
   const auto vector = b.CreateVectorOfStructs(ranges);
-  return Body{fb::Body::WantRanges, fb::CreateWantRanges(b, m.request, m.file, vector)};
+  return Body{fb::Body::WantRanges, fb::CreateWantRanges(b, m.request, m.file, vector, m.last)};
+}
+auto put(FlatBufferBuilder& b, const WantChunks& m) {
+  const auto files = b.CreateVector(m.files);
+  return Body{fb::Body::WantChunks, fb::CreateWantChunks(b, m.request, files)};
+}
+auto put(FlatBufferBuilder& b, const Chunks& m) {
+  std::vector<std::uint32_t> lengths;
+  std::vector<std::uint8_t> hashes;
+  lengths.reserve(m.chunks.size());
+  hashes.reserve(m.chunks.size() * kHashBytes);
+  for (const Chunk& chunk : m.chunks) {
+    lengths.push_back(chunk.length);
+    for (const std::byte byte : chunk.hash) hashes.push_back(std::to_integer<std::uint8_t>(byte));
+  }
+  const auto lengths_at = b.CreateVector(lengths);
+  const auto hashes_at = b.CreateVector(hashes);
+  return Body{fb::Body::Chunks,
+              fb::CreateChunks(b, m.request, m.file, m.offset, lengths_at, hashes_at)};
 }
 
 // --- decode: one function a message ------------------------------------------------------------
@@ -198,15 +219,20 @@ Result<Message> take(const fb::Entries& m) {
   return out;
 }
 Result<Message> take(const fb::Listed& m) { return Listed{m.request(), m.entries()}; }
+// Copied as bytes: the verifier sees that the vector lies inside the buffer, but not that its
+// elements are aligned, and a peer may place them anywhere.
+template <typename T>
+std::vector<T> copied(const flatbuffers::Vector<T>* field) {
+  std::vector<T> values(field == nullptr ? 0 : field->size());
+  if (!values.empty()) std::memcpy(values.data(), field->Data(), values.size() * sizeof(T));
+  return values;
+}
+
 Result<Message> take(const fb::Want& m) {
-  const auto* files = m.files();
-  if (files == nullptr) return Want{m.request(), {}, m.decided()};
-  if (files->size() > kWantsPerMessageMax) return fail(broken("Want", "too many files"));
-  // Copied as bytes: the verifier sees that the vector lies inside the buffer, but not that its
-  // elements are aligned, and a peer may place them anywhere.
-  std::vector<std::uint64_t> ids(files->size());
-  if (!ids.empty()) std::memcpy(ids.data(), files->Data(), ids.size() * sizeof ids.front());
-  return Want{m.request(), std::move(ids), m.decided()};
+  if (m.files() != nullptr && m.files()->size() > kWantsPerMessageMax) {
+    return fail(broken("Want", "too many files"));
+  }
+  return Want{m.request(), copied(m.files()), m.decided()};
 }
 Result<Message> take(const fb::Credit& m) {
   WH_ASSIGN(const auto entries, credit_of(m.entries(), "Credit"));
@@ -235,9 +261,10 @@ Result<Message> take(const fb::Ping&) { return Ping{}; }
 Result<Message> take(const fb::Bye&) { return Bye{}; }
 Result<Message> take(const fb::WantRanges& m) {
   const auto* ranges = m.ranges();
-  if (ranges == nullptr || ranges->size() == 0) return fail(broken("WantRanges", "is empty"));
+  WantRanges out{m.request(), m.file(), {}, m.last()};
+  if (ranges == nullptr) return out;
   if (ranges->size() > kRangesPerMessageMax) return fail(broken("WantRanges", "too many"));
-  WantRanges out{m.request(), m.file(), std::vector<RangeSet::Range>(ranges->size())};
+  out.ranges.resize(ranges->size());
   std::uint64_t behind = 0;  // the range before
   const std::uint8_t* at = ranges->Data();
   for (RangeSet::Range& range : out.ranges) {
@@ -250,6 +277,32 @@ Result<Message> take(const fb::WantRanges& m) {
       return fail(broken("WantRanges", "range out of bounds or order"));
     }
     behind = range.offset + range.length;
+  }
+  return out;
+}
+Result<Message> take(const fb::WantChunks& m) {
+  if (m.files() == nullptr || m.files()->size() == 0) return fail(broken("WantChunks", "is empty"));
+  if (m.files()->size() > kWantsPerMessageMax) return fail(broken("WantChunks", "too many files"));
+  return WantChunks{m.request(), copied(m.files())};
+}
+Result<Message> take(const fb::Chunks& m) {
+  const std::vector<std::uint32_t> lengths = copied(m.lengths());
+  const auto* hashes = m.hashes();
+  if (lengths.empty()) return fail(broken("Chunks", "is empty"));
+  if (lengths.size() > kChunksPerMessageMax) return fail(broken("Chunks", "too many"));
+  if (hashes == nullptr || hashes->size() != lengths.size() * kHashBytes) {
+    return fail(broken("Chunks", "has not one hash a chunk"));
+  }
+  if (m.offset() > kFileMaxBytes) return fail(broken("Chunks", "offset out of bounds"));
+  Chunks out{m.request(), m.file(), m.offset(), std::vector<Chunk>(lengths.size())};
+  std::uint64_t left = kFileMaxBytes - m.offset();
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    if (lengths[i] == 0 || lengths[i] > kChunkMaxBytes || lengths[i] > left) {
+      return fail(broken("Chunks", "length out of bounds"));
+    }
+    left -= lengths[i];
+    out.chunks[i].length = lengths[i];
+    std::memcpy(out.chunks[i].hash.data(), hashes->Data() + i * kHashBytes, kHashBytes);
   }
   return out;
 }
@@ -296,6 +349,8 @@ Result<Message> decode(Bytes payload) {
     WH_CASE(Listed);
     WH_CASE(Want);
     WH_CASE(WantRanges);
+    WH_CASE(WantChunks);
+    WH_CASE(Chunks);
     WH_CASE(Credit);
     WH_CASE(Failed);
     WH_CASE(Refused);
@@ -312,8 +367,9 @@ Result<Message> decode(Bytes payload) {
 
 std::string_view message_name(const Message& message) {
   static constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
-      "Hello",  "Join",   "EndStream", "Get",   "List",   "Entries", "Listed", "Want",
-      "Credit", "Failed", "Refused",   "Again", "Cancel", "Ping",    "Bye",    "WantRanges"};
+      "Hello",  "Join", "EndStream", "Get",        "List",       "Entries",
+      "Listed", "Want", "Credit",    "Failed",     "Refused",    "Again",
+      "Cancel", "Ping", "Bye",       "WantRanges", "WantChunks", "Chunks"};
   return kNames[message.index()];
 }
 

@@ -6,12 +6,14 @@
 // but names are still only bytes: platform::check_name decides whether one is usable.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/chunk.h"
 #include "base/limits.h"
 #include "base/range_set.h"
 #include "base/result.h"
@@ -26,6 +28,7 @@ inline constexpr std::size_t kEntriesBatchBytes = 32 * kKiB;  // flush a batch a
 inline constexpr std::size_t kEntriesPerMessageMax = 1024;
 inline constexpr std::size_t kWantsPerMessageMax = kEntriesPerMessageMax;
 inline constexpr std::size_t kRangesPerMessageMax = 1024;
+inline constexpr std::size_t kChunksPerMessageMax = 1024;
 inline constexpr std::size_t kReasonMaxBytes = 512;
 
 // Hello.features. The taker takes kCompressed frames.
@@ -144,10 +147,22 @@ struct WantRanges {
   std::uint32_t request = 0;
   std::uint64_t file = 0;
   std::vector<RangeSet::Range> ranges;
+  bool last = false;
+};
+struct WantChunks {
+  std::uint32_t request = 0;
+  std::vector<std::uint64_t> files;
+};
+struct Chunks {
+  std::uint32_t request = 0;
+  std::uint64_t file = 0;
+  std::uint64_t offset = 0;
+  std::vector<Chunk> chunks = {};  // they follow each other
 };
 
-using Message = std::variant<Hello, Join, EndStream, Get, List, Entries, Listed, Want, Credit,
-                             Failed, Refused, Again, Cancel, Ping, Bye, WantRanges>;
+using Message =
+    std::variant<Hello, Join, EndStream, Get, List, Entries, Listed, Want, Credit, Failed, Refused,
+                 Again, Cancel, Ping, Bye, WantRanges, WantChunks, Chunks>;
 
 // Writes the message to the front of `out`; returns its bytes. kLimit when it does not fit.
 [[nodiscard]] Result<std::size_t> encode(const Message& message, MutableBytes out);

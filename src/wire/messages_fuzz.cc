@@ -40,13 +40,25 @@ struct KeepsLimits {
     WH_CHECK(m.length > 0 && m.length <= kBlockBytes && m.offset <= kFileMaxBytes);
   }
   void operator()(const WantRanges& m) const {
-    WH_CHECK(!m.ranges.empty() && m.ranges.size() <= kRangesPerMessageMax);
+    WH_CHECK(m.ranges.size() <= kRangesPerMessageMax);
     std::uint64_t behind = 0;
     for (const RangeSet::Range& range : m.ranges) {
       WH_CHECK(range.length > 0 && range.offset >= behind);
       behind = range.offset + range.length;
       WH_CHECK(behind <= kFileMaxBytes);
     }
+  }
+  void operator()(const WantChunks& m) const {
+    WH_CHECK(!m.files.empty() && m.files.size() <= kWantsPerMessageMax);
+  }
+  void operator()(const Chunks& m) const {
+    WH_CHECK(!m.chunks.empty() && m.chunks.size() <= kChunksPerMessageMax);
+    std::uint64_t behind = m.offset;
+    for (const Chunk& chunk : m.chunks) {
+      WH_CHECK(chunk.length > 0 && chunk.length <= kChunkMaxBytes);
+      behind += chunk.length;
+    }
+    WH_CHECK(behind <= kFileMaxBytes);
   }
   void operator()(const auto& /*no limits*/) const {}
 

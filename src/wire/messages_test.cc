@@ -38,7 +38,9 @@ auto fields(const Again& m) { return std::tie(m.request, m.file, m.offset, m.len
 auto fields(const Cancel& m) { return std::tie(m.request); }
 auto fields(const Ping& /*m*/) { return std::tuple<>(); }
 auto fields(const Bye& /*m*/) { return std::tuple<>(); }
-auto fields(const WantRanges& m) { return std::tie(m.request, m.file, m.ranges); }
+auto fields(const WantRanges& m) { return std::tie(m.request, m.file, m.ranges, m.last); }
+auto fields(const WantChunks& m) { return std::tie(m.request, m.files); }
+auto fields(const Chunks& m) { return std::tie(m.request, m.file, m.offset, m.chunks); }
 
 template <typename T>
 bool same(const T& a, const T& b) {
@@ -79,6 +81,12 @@ class Encoded {
 const std::string kBytes("a\0/\xff\xc3\n", 6);  // names and paths are bytes
 
 // One of each kind, no field at its default.
+Chunk chunk(std::uint32_t length) {
+  Chunk made{.length = length};
+  for (std::size_t i = 0; i < made.hash.size(); ++i) made.hash[i] = std::byte(i + length);
+  return made;
+}
+
 std::vector<Message> samples() {
   Entry file;
   file.parent = 0x1122334455667788;
@@ -112,7 +120,9 @@ std::vector<Message> samples() {
           Cancel{17},
           Ping{},
           Bye{},
-          WantRanges{18, 19, {{0, 1}, {1, 20}, {kFileMaxBytes - 21, 21}}}};
+          WantRanges{18, 19, {{0, 1}, {1, 20}, {kFileMaxBytes - 21, 21}}, true},
+          WantChunks{20, {21, 0, 0xffffffffffffffff}},
+          Chunks{22, 23, 24, {chunk(1), chunk(kChunkMaxBytes), chunk(0x123456)}}};
 }
 
 TEST(Messages, EveryFieldOfEveryMessageComesBack) {
@@ -220,13 +230,24 @@ std::vector<Limit> other_limits() {
        Want{1, std::vector<std::uint64_t>(kWantsPerMessageMax + 1), 0}},
       {"WantRanges ranges", WantRanges{1, 1, consecutive(kRangesPerMessageMax)},
        WantRanges{1, 1, consecutive(kRangesPerMessageMax + 1)}},
-      {"WantRanges none", WantRanges{1, 1, {{0, 1}}}, WantRanges{1, 1, {}}},
       {"WantRanges no length", WantRanges{1, 1, {{5, 1}}}, WantRanges{1, 1, {{5, 0}}}},
       {"WantRanges order", WantRanges{1, 1, {{0, 5}, {5, 5}}}, WantRanges{1, 1, {{0, 5}, {4, 5}}}},
       {"WantRanges end", WantRanges{1, 1, {{kFileMaxBytes - 1, 1}}},
        WantRanges{1, 1, {{kFileMaxBytes - 1, 2}}}},
       {"WantRanges offset", WantRanges{1, 1, {{1, 1}}}, WantRanges{1, 1, {{UINT64_MAX, 1}}}},
       {"WantRanges length", WantRanges{1, 1, {{1, 1}}}, WantRanges{1, 1, {{1, UINT64_MAX}}}},
+      {"WantChunks files", WantChunks{1, std::vector<std::uint64_t>(kWantsPerMessageMax)},
+       WantChunks{1, std::vector<std::uint64_t>(kWantsPerMessageMax + 1)}},
+      {"WantChunks none", WantChunks{1, {0}}, WantChunks{1, {}}},
+      {"Chunks", Chunks{1, 1, 0, std::vector<Chunk>(kChunksPerMessageMax, chunk(1))},
+       Chunks{1, 1, 0, std::vector<Chunk>(kChunksPerMessageMax + 1, chunk(1))}},
+      {"Chunks none", Chunks{1, 1, 0, {chunk(1)}}, Chunks{1, 1, 0, {}}},
+      {"Chunks length", Chunks{1, 1, 0, {chunk(kChunkMaxBytes)}},
+       Chunks{1, 1, 0, {chunk(kChunkMaxBytes + 1)}}},
+      {"Chunks no length", Chunks{1, 1, 0, {chunk(1)}}, Chunks{1, 1, 0, {chunk(0)}}},
+      {"Chunks end", Chunks{1, 1, kFileMaxBytes - 3, {chunk(1), chunk(2)}},
+       Chunks{1, 1, kFileMaxBytes - 3, {chunk(2), chunk(2)}}},
+      {"Chunks offset", Chunks{1, 1, 0, {chunk(1)}}, Chunks{1, 1, UINT64_MAX, {chunk(1)}}},
       {"Failed name", failed(name, io, ""), failed(name + "n", io, "")},
       {"Failed reason", failed("", io, reason), failed("", io, reason + "r")},
       {"Failed code", failed("", code(5), ""), failed("", code(6), "")},
@@ -357,7 +378,7 @@ TEST(Messages, NamesAreThoseOfTheSchema) {
   for (const Message& message : samples()) names += std::string(message_name(message)) + " ";
   EXPECT_EQ(names,
             "Hello Join EndStream Get List Entries Listed Want Credit Failed Refused Again Cancel "
-            "Ping Bye WantRanges ");
+            "Ping Bye WantRanges WantChunks Chunks ");
 }
 
 // --- docs/formats/messages.md ------------------------------------------------------------------
@@ -419,6 +440,9 @@ TEST(Messages, TheDocumentsLimits) {
       {"entries in one Entries", kEntriesPerMessageMax},
       {"files in one Want", kWantsPerMessageMax},
       {"ranges in one WantRanges", kRangesPerMessageMax},
+      {"files in one WantChunks", kWantsPerMessageMax},
+      {"chunks in one Chunks", kChunksPerMessageMax},
+      {"length of a chunk", kChunkMaxBytes},
       {"name", kNameMaxBytes},
       {"path", kPathMaxBytes},
       {"symlink target", kSymlinkTargetMaxBytes},

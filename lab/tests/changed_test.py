@@ -1,0 +1,246 @@
+"""A file that changed since it was fetched: what is the same is copied from what is there, and only
+the rest crosses."""
+
+import os
+import random
+import time
+
+import pytest
+
+import trees
+from gate import Gate
+from runner import DEADLINE_SECONDS, PARTIAL, SUCCESS, Share, get, start_get
+
+MB = 1_000_000
+MIB = 1 << 20
+SIZE = 64 * MIB
+# Beside what changed: four chunks a change, and what a session costs.
+SLACK = 4 * 2 * MIB + MIB // 2
+OLD_TIME = 1_500_000_000_123_456_789
+
+ORIGINAL = random.Random(7).randbytes(SIZE)
+
+
+@pytest.fixture
+def source(box):
+    path = os.path.join(box, "source")
+    trees.write(os.path.join(path, "large"), ORIGINAL, mtime_ns=OLD_TIME)
+    return path
+
+
+@pytest.fixture
+def dest(box):
+    return os.path.join(box, "dest")
+
+
+def change(source, content, name="large"):
+    """With another time than the one that was fetched."""
+    trees.write(os.path.join(source, name), content)
+
+
+def overwrite(offset, length):
+    noise = random.Random(offset).randbytes(length)
+    return ORIGINAL[:offset] + noise + ORIGINAL[offset + length:]
+
+
+def moved():
+    return ORIGINAL[20 * MIB:36 * MIB] + ORIGINAL[:20 * MIB] + ORIGINAL[36 * MIB:]
+
+
+def scattered():
+    content = bytearray(ORIGINAL)
+    for place in (5 * MB, 21 * MB, 37 * MB, 53 * MB):
+        content[place] ^= 1
+    return bytes(content)
+
+
+# name: (the new version, bytes that are new in it, places where it changed)
+CHANGES = {
+    "a byte inserted at the front": (lambda: b"x" + ORIGINAL, 1, 1),
+    "a byte deleted at the front": (lambda: ORIGINAL[1:], 0, 1),
+    "a tenth overwritten": (lambda: overwrite(30 * MIB, SIZE // 10), SIZE // 10, 1),
+    "appended to": (lambda: ORIGINAL + bytes(range(256)) * 100, 25_600, 1),
+    "truncated": (lambda: ORIGINAL[:41 * MIB + 5], 0, 1),
+    "a block moved": (moved, 0, 3),
+    "twice itself": (lambda: ORIGINAL + ORIGINAL, 0, 1),
+    "bytes here and there": (scattered, 4, 4),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES, ids=lambda name: name.replace(" ", "_"))
+def test_only_what_is_new_crosses(box, source, dest, name):
+    make, new_bytes, places = CHANGES[name]
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        change(source, make())
+        done = get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+    trees.assert_same(source, dest)
+    assert done.summary["wire_bytes"] <= new_bytes + places * SLACK
+    assert done.summary["bytes"] + done.summary["reused_bytes"] == os.path.getsize(
+        os.path.join(source, "large"))
+    assert not trees.partials(dest)
+
+
+def test_what_has_nothing_in_common_comes_whole(box, source, dest):
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        change(source, random.Random(8).randbytes(SIZE))
+        done = get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+    trees.assert_same(source, dest)
+    assert done.summary["reused_bytes"] == 0 and done.summary["bytes"] == SIZE
+
+
+def test_without_overwrite_it_is_left_alone(box, source, dest):
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        change(source, b"x" + ORIGINAL)
+        done = get(box, share.target, dest).expect(PARTIAL)
+    assert list(done.failed().values()) == ["exists"]
+    assert trees.read(os.path.join(dest, "large")) == ORIGINAL
+
+
+def test_of_the_same_bytes_with_another_time_nothing_crosses_or_is_written(box, source, dest):
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        before = os.stat(os.path.join(dest, "large"))
+        change(source, ORIGINAL)
+        done = get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+    trees.assert_same(source, dest)
+    after = os.stat(os.path.join(dest, "large"))
+    assert after.st_ino == before.st_ino and after.st_mtime_ns != before.st_mtime_ns
+    assert done.summary["skipped"] == 1 and done.summary["bytes"] == 0
+    assert done.summary["wire_bytes"] < 64 << 10
+
+
+def test_no_reuse_fetches_it_whole(box, source, dest):
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        change(source, b"x" + ORIGINAL)
+        done = get(box, share.target, dest, "--overwrite", "--no-reuse").expect(SUCCESS)
+    trees.assert_same(source, dest)
+    assert done.summary["reused_bytes"] == 0 and done.summary["bytes"] == SIZE + 1
+
+
+def test_many_changed_files_among_others(box, source, dest):
+    chance = random.Random(3)
+    contents = {f"d{i % 3}/f{i}": chance.randbytes(chance.randrange(5 * MIB)) for i in range(60)}
+    for name, content in contents.items():
+        trees.write(os.path.join(source, name), content, mtime_ns=OLD_TIME)
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        for name, content in list(contents.items())[::2]:
+            change(source, content[: len(content) // 2] + b"!" + content[len(content) // 2:], name)
+        trees.write(os.path.join(source, "d1/new"), b"new")
+        done = get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+    trees.assert_same(source, dest)
+    assert done.summary["files"] == 31
+    assert done.summary["reused_bytes"] > 0
+    assert not trees.partials(dest)
+
+
+# --- --checksum ---------------------------------------------------------------------------------
+
+def alter(path, offset):
+    """Other bytes; the same size and time."""
+    status = os.stat(path)
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte[0] ^ 1]))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_what_only_looks_unchanged_is_caught_by_checksum(box, source, dest):
+    for number in range(300):
+        trees.write(os.path.join(source, "small", str(number)), b"%d" % number * 100)
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        alter(os.path.join(source, "large"), 33 * MIB)
+        alter(os.path.join(source, "small", "77"), 5)
+        assert get(box, share.target, dest).expect(SUCCESS).summary["files"] == 0
+        refused = get(box, share.target, dest, "--checksum").expect(PARTIAL)
+        assert refused.failed() == {"large": "exists", "small/77": "exists"}
+        assert trees.read(os.path.join(dest, "large")) == ORIGINAL
+        assert refused.summary["skipped"] == 299 and refused.summary["bytes"] == 0
+        done = get(box, share.target, dest, "--checksum", "--overwrite").expect(SUCCESS)
+        assert done.summary["files"] == 2 and done.summary["skipped"] == 299
+        assert done.summary["wire_bytes"] <= SLACK
+        trees.assert_same(source, dest)
+        again = get(box, share.target, dest, "--checksum").expect(SUCCESS)
+        assert again.summary["skipped"] == 301 and again.summary["bytes"] == 0
+
+
+def test_checksum_of_files_with_holes(box, source, dest):
+    path = os.path.join(source, "sparse")
+    with open(path, "wb") as file:
+        file.truncate(40 * MIB)
+        file.seek(20 * MIB)
+        file.write(b"an island")
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        alter(path, 20 * MIB + 3)
+        get(box, share.target, dest, "--checksum", "--overwrite").expect(SUCCESS)
+    trees.assert_same(source, dest)
+    assert os.stat(os.path.join(dest, "sparse")).st_blocks * 512 < 20 * MIB
+
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("how", ["kill", "interrupt"])
+def test_an_interrupted_one_is_gone_on_with(box, source, dest, how):
+    content = overwrite(10 * MIB, 30 * MIB)
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        change(source, content)
+        with Gate(share.port, hold_after=20 * MIB) as gate:
+            running = start_get(box, gate.target, dest, "--overwrite")
+            gate.wait_held(DEADLINE_SECONDS)
+            getattr(running, how)()
+        assert trees.read(os.path.join(dest, "large")) == ORIGINAL
+        done = get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+    trees.assert_same(source, dest)
+    assert done.summary["resumed_bytes"] > 0
+    assert done.summary["wire_bytes"] <= 26 * MIB
+    assert not trees.partials(dest)
+
+
+def test_what_is_there_changes_while_it_is_copied(box, source, dest):
+    """It is the user's: whatever he does to it, the file that replaces it is right."""
+    path = os.path.join(dest, "large")
+    chance = random.Random(4)
+    with Share(box, source) as share:
+        for version in (b"x" + ORIGINAL, ORIGINAL, moved()):
+            get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+            change(source, version)
+            with open(path, "r+b", buffering=0) as old:
+                running = start_get(box, share.target, dest, "--overwrite")
+                while running.process.poll() is None:
+                    os.pwrite(old.fileno(), b"meddled", chance.randrange(SIZE))
+                    if chance.random() < 0.001:
+                        old.truncate(SIZE // 2)
+                running.finish().expect(SUCCESS)
+            trees.assert_same(source, dest)
+
+
+def test_the_source_changes_while_it_is_read(box, source, dest):
+    """One version arrives, or it is said that none did."""
+    path = os.path.join(source, "large")
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        for turn in range(6):
+            change(source, bytes([turn]) + ORIGINAL)
+            running = start_get(box, share.target, dest, "--overwrite")
+            time.sleep(turn * 0.03)
+            with open(path, "r+b") as file:
+                file.seek(SIZE - MIB)
+                file.write(b"changed meanwhile")
+            done = running.finish()
+            if done.status == SUCCESS:
+                kept = trees.read(os.path.join(dest, "large"))
+                assert kept in (bytes([turn]) + ORIGINAL, trees.read(path))
+            else:
+                assert list(done.expect(PARTIAL).failed().values()) == ["changed"]
+            assert not trees.partials(dest)
+        get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+    trees.assert_same(source, dest)

@@ -1,0 +1,23 @@
+// What names a piece of a file by its content: its length and the BLAKE3 hash of its bytes. Where
+// pieces end: store/chunker.h.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/units.h"
+
+namespace wormhole {
+
+inline constexpr std::uint32_t kChunkMinBytes = 1 * kMiB;  // but for a file's last one
+inline constexpr std::uint32_t kChunkMaxBytes = 8 * kMiB;
+
+struct Chunk {
+  std::uint32_t length = 0;
+  std::array<std::byte, 32> hash{};
+
+  friend bool operator==(const Chunk&, const Chunk&) = default;
+};
+
+}  // namespace wormhole

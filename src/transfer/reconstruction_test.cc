@@ -1,0 +1,261 @@
+// Reconstruction, Basis and TakenFile together, on a real disk.
+#include "transfer/reconstruction.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "base/limits.h"
+#include "platform/test_directory.h"
+
+namespace wormhole::transfer {
+namespace {
+
+namespace fs = std::filesystem;
+using Next = Reconstruction::Next;
+using IfDifferent = Reconstruction::IfDifferent;
+
+constexpr PublishRules kReplace{.overwrite = true, .started = {INT64_MAX, 0}};
+
+ByteVector random_bytes(std::size_t size, std::uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  ByteVector bytes(size);
+  for (std::size_t i = 0; i + 8 <= size; i += 8) store_le(bytes.data() + i, generator());
+  return bytes;
+}
+
+std::vector<Chunk> chunks_of(Bytes data) {
+  store::Chunker chunker;
+  std::vector<Chunk> chunks;
+  chunker.add(data, chunks);
+  chunker.finish(chunks);
+  return chunks;
+}
+
+std::uint64_t total(const std::vector<RangeSet::Range>& ranges) {
+  std::uint64_t sum = 0;
+  for (const auto& range : ranges) sum += range.length;
+  return sum;
+}
+
+class ReconstructionTest : public ::testing::Test {
+ protected:
+  // What stands at the destination.
+  void here(Bytes content) {
+    std::ofstream file(path(), std::ios::binary);
+    file.write(reinterpret_cast<const char*>(content.data()),
+               static_cast<std::streamsize>(content.size()));
+  }
+  void announce(Bytes content, IfDifferent if_different = IfDifferent::kReplace) {
+    content_ = content;
+    wire::Entry entry;
+    entry.name = "f";
+    entry.size = content.size();
+    entry.mode = 0644;
+    entry.mtime_seconds = 1'234'567'890;
+    entry.version = 1;
+    announce(entry, if_different);
+  }
+  void announce(const wire::Entry& entry, IfDifferent if_different = IfDifferent::kReplace) {
+    file_ = std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false);
+    reconstruction_ = std::make_unique<Reconstruction>(file_, if_different);
+  }
+  Result<void> tell(std::uint64_t offset, std::vector<Chunk> chunks) {
+    return reconstruction_->on_chunks(
+        {.request = 1, .file = 7, .offset = offset, .chunks = std::move(chunks)});
+  }
+  void tell_all() { ASSERT_TRUE(tell(0, chunks_of(content_)).has_value()); }
+  // Until it waits or is over.
+  Result<Next> run() {
+    while (true) {
+      const auto next = reconstruction_->step(tree_, buffer_, wanted_);
+      if (!next.has_value() || *next != Next::kStep) return next;
+    }
+  }
+  // What was asked for comes. Whether the file is whole by that.
+  bool arrives() {
+    bool complete = false;
+    for (const auto& range : std::exchange(wanted_, {})) {
+      for (std::uint64_t at = range.offset; at < range.offset + range.length;) {
+        const auto length = std::min<std::uint64_t>(range.offset + range.length - at, kBlockBytes);
+        EXPECT_TRUE(file_->claim(at, length).has_value());
+        const auto written = file_->write(tree_, content_.subspan(at, length), at);
+        EXPECT_TRUE(written.has_value());
+        complete = written.value_or(false);
+        at += length;
+      }
+    }
+    return complete;
+  }
+  void expect_published() {
+    ASSERT_TRUE(file_->publish(tree_, kReplace).has_value());
+    std::ifstream file(path(), std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    EXPECT_TRUE(std::ranges::equal(as_bytes(bytes), content_));
+  }
+  [[nodiscard]] fs::path path() const { return box_ / "f"; }
+
+  const platform::TestDirectory box_;
+  DirectoryTree tree_{box_.open()};
+  ByteVector buffer_ = ByteVector(kChunkMaxBytes);
+  Bytes content_;
+  TakenFilePtr file_;
+  std::unique_ptr<Reconstruction> reconstruction_;
+  std::vector<RangeSet::Range> wanted_;
+};
+
+TEST_F(ReconstructionTest, WhatIsTheSameIsCopiedAndTheRestAskedFor) {
+  const ByteVector old = random_bytes(20 * kMiB, 1);
+  ByteVector changed = old;
+  changed.insert(changed.begin() + 9 * kMiB, 1000, std::byte{7});
+  here(old);
+  announce(changed);
+  tell_all();
+  EXPECT_EQ(run(), Next::kOver);
+  EXPECT_GT(total(wanted_), 1000U);
+  EXPECT_LE(total(wanted_), 2 * kChunkMaxBytes);
+  EXPECT_EQ(reconstruction_->copied_bytes() + total(wanted_), changed.size());
+  EXPECT_TRUE(arrives());
+  expect_published();
+}
+
+TEST_F(ReconstructionTest, WhatIsTheSameFileIsNotWritten) {
+  const ByteVector old = random_bytes(9 * kMiB, 1);
+  here(old);
+  announce(old);
+  tell_all();
+  EXPECT_EQ(run(), Next::kIdentical);
+  EXPECT_TRUE(wanted_.empty());
+  EXPECT_EQ(reconstruction_->copied_bytes(), 0U);
+  EXPECT_EQ(std::distance(fs::directory_iterator(box_.path()), fs::directory_iterator()), 1);
+}
+
+TEST_F(ReconstructionTest, AShorterOneIsCopiedWhole) {
+  const ByteVector old = random_bytes(9 * kMiB, 1);
+  const ByteVector front(old.begin(), old.begin() + chunks_of(old)[0].length);
+  here(old);
+  announce(front);
+  tell_all();
+  EXPECT_EQ(run(), Next::kComplete) << "no other bytes, but not the same file";
+  EXPECT_TRUE(wanted_.empty());
+  expect_published();
+}
+
+TEST_F(ReconstructionTest, ADifferenceIsRefusedWhereItMayNotReplace) {
+  const ByteVector old = random_bytes(9 * kMiB, 1);
+  ByteVector changed = old;
+  changed.back() ^= std::byte{1};
+  here(old);
+  announce(changed, IfDifferent::kRefuse);
+  tell_all();
+  const auto next = run();
+  ASSERT_FALSE(next.has_value());
+  EXPECT_EQ(next.error().code, Code::kExists);
+}
+
+TEST_F(ReconstructionTest, WaitsForWhatIsNotToldYet) {
+  const ByteVector old = random_bytes(12 * kMiB, 1);
+  const ByteVector other = random_bytes(12 * kMiB, 2);
+  here(old);
+  announce(other);
+  EXPECT_EQ(run(), Next::kWait);
+  const auto chunks = chunks_of(other);
+  ASSERT_TRUE(tell(0, {chunks[0]}).has_value());
+  EXPECT_EQ(run(), Next::kWait);
+  EXPECT_EQ(total(wanted_), chunks[0].length) << "asked for before the next is told";
+  ASSERT_TRUE(tell(chunks[0].length, {chunks.begin() + 1, chunks.end()}).has_value());
+  EXPECT_EQ(run(), Next::kOver);
+  ASSERT_EQ(wanted_.size(), 1U) << "neighbours are one range";
+  EXPECT_TRUE(arrives());
+  expect_published();
+}
+
+TEST_F(ReconstructionTest, WithoutABasisEverythingIsAskedFor) {
+  const ByteVector content = random_bytes(5 * kMiB, 1);
+  announce(content);
+  tell_all();
+  EXPECT_EQ(run(), Next::kOver);
+  EXPECT_EQ(total(wanted_), content.size());
+  EXPECT_TRUE(arrives());
+  expect_published();
+}
+
+TEST_F(ReconstructionTest, ABasisThatChangedMeanwhileIsNotBelieved) {
+  const ByteVector old = random_bytes(12 * kMiB, 1);
+  ByteVector changed = old;
+  changed[0] ^= std::byte{1};
+  here(old);
+  announce(changed);
+  EXPECT_EQ(run(), Next::kWait) << "the basis is scanned";
+  std::fstream(path(), std::ios::binary | std::ios::in | std::ios::out).seekp(11 * kMiB) << "new";
+  tell_all();
+  EXPECT_EQ(run(), Next::kOver);
+  EXPECT_TRUE(arrives());
+  expect_published();
+}
+
+TEST_F(ReconstructionTest, AShrunkenBasisHoldsNothing) {
+  const ByteVector old = random_bytes(12 * kMiB, 1);
+  ByteVector changed = old;
+  changed[0] ^= std::byte{1};
+  here(old);
+  announce(changed);
+  EXPECT_EQ(reconstruction_->step(tree_, buffer_, wanted_), Next::kStep);
+  fs::resize_file(path(), 1 * kMiB);
+  tell_all();
+  EXPECT_EQ(run(), Next::kOver);
+  EXPECT_TRUE(arrives());
+  expect_published();
+}
+
+// Every second chunk is here, and none of the others comes: no more gaps are opened than a file's
+// ranges may be in.
+TEST_F(ReconstructionTest, GapsAreBounded) {
+  constexpr std::uint64_t kPairs = kRangesMax;
+  const ByteVector zeros(kChunkMinBytes);
+  here(zeros);
+  wire::Entry entry;
+  entry.name = "f";
+  entry.size = kPairs * 2 * kChunkMinBytes;
+  entry.sparse = true;
+  announce(entry);
+  std::uint64_t told = 0;
+  for (std::uint64_t i = 0; i < kPairs; ++i) {
+    const std::vector<Chunk> pair = {{kChunkMinBytes, {}}, {kChunkMinBytes, store::hash(zeros)}};
+    ASSERT_TRUE(tell(told, pair).has_value());
+    told += 2 * kChunkMinBytes;
+  }
+  int waits = 0;
+  while (run() == Next::kWait) {
+    ++waits;
+    EXPECT_LT(file_->ranges(), kRangesMax / 2);
+    ASSERT_FALSE(wanted_.empty()) << "what it waits for is asked for";
+    for (const auto& range : std::exchange(wanted_, {})) {
+      ASSERT_TRUE(file_->claim(range.offset, range.length).has_value());
+    }
+  }
+  EXPECT_GE(waits, 3);
+  EXPECT_EQ(reconstruction_->copied_bytes(), kPairs * kChunkMinBytes);
+}
+
+TEST_F(ReconstructionTest, ChunksThatCannotBeAreRefused) {
+  const ByteVector content = random_bytes(5 * kMiB, 1);
+  const auto chunk = [](std::uint32_t length) { return Chunk{.length = length}; };
+  announce(content);
+  EXPECT_FALSE(tell(1, {chunk(kChunkMaxBytes)}).has_value()) << "a gap";
+  EXPECT_FALSE(tell(0, {chunk(5 * kMiB + 1)}).has_value()) << "behind the end";
+  announce(content);
+  EXPECT_FALSE(tell(0, {chunk(1000), chunk(1000)}).has_value()) << "a list without end";
+  announce(content);
+  EXPECT_TRUE(tell(0, {chunk(4 * kMiB), chunk(1 * kMiB - 5), chunk(5)}).has_value() == false);
+  announce(content);
+  ASSERT_TRUE(tell(0, {chunk(4 * kMiB), chunk(1 * kMiB)}).has_value());
+  EXPECT_FALSE(tell(5 * kMiB, {chunk(1)}).has_value()) << "after the end";
+  EXPECT_FALSE(tell(0, {chunk(4 * kMiB)}).has_value()) << "twice";
+}
+
+}  // namespace
+}  // namespace wormhole::transfer
