@@ -15,6 +15,9 @@ class RangeSet {
  public:
   explicit RangeSet(std::size_t ranges_max) : ranges_max_(ranges_max) {}
 
+  // Another limit, not below ranges().
+  void allow_ranges(std::size_t ranges_max) { ranges_max_ = ranges_max; }
+
   enum class Added { kOk, kOverlaps, kTooMany };
 
   // Adds [offset, offset + length), merged with its neighbours. Leaves the set as it was unless
@@ -44,7 +47,7 @@ class RangeSet {
  private:
   std::map<std::uint64_t, std::uint64_t> ends_;  // start -> end, disjoint and not adjacent
   std::uint64_t total_bytes_ = 0;
-  const std::size_t ranges_max_;
+  std::size_t ranges_max_;
 };
 
 }  // namespace wormhole

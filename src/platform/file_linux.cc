@@ -1,5 +1,7 @@
 // File: one open regular file.
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
@@ -162,6 +164,18 @@ Result<void> File::write_uncached_at(Bytes data, std::uint64_t offset) const {
     ::sync_file_range(fd_.get(), static_cast<off_t>(*window), kWindowBytes, SYNC_FILE_RANGE_WRITE);
   }
   return {};
+}
+
+Result<bool> File::clone(const File& source) const {
+  if (::ioctl(fd_.get(), FICLONE, source.descriptor()) == 0) return true;
+  switch (errno) {
+    case ENOSPC:
+    case EDQUOT:
+    case EIO:
+      return last_error("clone");
+    default:
+      return false;
+  }
 }
 
 Result<void> File::truncate(std::uint64_t size_bytes) const {

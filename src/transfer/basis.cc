@@ -3,8 +3,18 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/limits.h"
 
 namespace wormhole::transfer {
+
+Basis::Basis(std::shared_ptr<const platform::File> file, const platform::FileStatus& status,
+             bool uncached)
+    : file_(std::move(file)),
+      status_(status),
+      uncached_(uncached),
+      scan_(file_, status.size_bytes, uncached),
+      is_scanned_(status.size_bytes == 0),
+      buffer_(kChunkMaxBytes + kBlockBytes) {}
 
 Result<std::unique_ptr<Basis>> Basis::open(const platform::Directory& directory,
                                            std::string_view name, bool uncached) {
@@ -15,15 +25,30 @@ Result<std::unique_ptr<Basis>> Basis::open(const platform::Directory& directory,
       new Basis(std::make_shared<const platform::File>(std::move(file)), status, uncached));
 }
 
-void Basis::scan_some(MutableBytes buffer) {
+Result<void> Basis::scan_some(const Sink& sink) {
   WH_CHECK(!is_scanned_);
-  const std::size_t before = chunks_.size();
-  const auto step = scan_.step(buffer, chunks_);
-  for (std::size_t i = before; i < chunks_.size(); ++i) {
-    places_.emplace(chunks_[i].hash, noted_bytes_);
-    noted_bytes_ += chunks_[i].length;
-  }
+  const std::uint64_t before = scan_.position();
+  ended_.clear();
+  const auto step = scan_.step(MutableBytes(buffer_).subspan(buffered_, kBlockBytes), ended_);
   is_scanned_ = !step.has_value() || scan_.is_over();
+  buffered_ += static_cast<std::size_t>(scan_.position() - before);
+  Bytes rest = Bytes(buffer_).first(buffered_);
+  for (const Chunk& chunk : ended_) {
+    const std::uint64_t offset = scan_.position() - rest.size();
+    chunks_.push_back({offset, chunk});
+    places_.emplace(chunk.hash, offset);
+    WH_TRY(sink(chunk, offset, rest.first(chunk.length)));
+    rest = rest.subspan(chunk.length);
+  }
+  // Less than a block: it ended within the last one.
+  if (!ended_.empty()) std::ranges::copy(rest, buffer_.begin());
+  buffered_ = rest.size();
+  return {};
+}
+
+bool Basis::has_at(std::uint64_t offset, const Chunk& chunk) const {
+  const auto found = std::ranges::lower_bound(chunks_, offset, {}, &Placed::offset);
+  return found != chunks_.end() && found->offset == offset && found->chunk == chunk;
 }
 
 std::optional<std::uint64_t> Basis::find(const Chunk& chunk) const {

@@ -1,11 +1,12 @@
 // The file that stands where a new version of it is to be put: which chunks it is made of, and
 // where. (rsync's word for it.)
 //
-// It belongs to the user, who may change it at any time: what is copied from it is hashed on the
-// way. One thread.
+// It belongs to the user, who may change it at any time: a chunk's bytes are handed on from the
+// memory in which they were hashed, or hashed once more. One thread.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -17,23 +18,34 @@
 
 namespace wormhole::transfer {
 
+// By its first bytes: they are as good as random already.
+struct HashOfHash {
+  std::size_t operator()(const store::Hash& hash) const {
+    return load_le<std::uint64_t>(hash.data());
+  }
+};
+
 class Basis {
  public:
   // `uncached`: what is read of it does not stay in memory.
   [[nodiscard]] static Result<std::unique_ptr<Basis>> open(const platform::Directory& directory,
                                                            std::string_view name, bool uncached);
 
-  // Reads on, into `buffer`. What cannot be read holds nothing: then the scan is over.
-  void scan_some(MutableBytes buffer);
+  // A chunk that was just read, and its place and bytes.
+  using Sink = std::function<Result<void>(const Chunk& chunk, std::uint64_t offset, Bytes bytes)>;
+  // Reads on. What cannot be read holds nothing: then the scan is over. Errors are the sink's.
+  [[nodiscard]] Result<void> scan_some(const Sink& sink);
   [[nodiscard]] bool is_scanned() const { return is_scanned_; }
   [[nodiscard]] std::uint64_t scanned_bytes() const { return scan_.position(); }
   [[nodiscard]] std::uint64_t size() const { return status_.size_bytes; }
 
   // Of what was scanned. Null: there are not so many.
   [[nodiscard]] const Chunk* chunk(std::size_t index) const {
-    return index < chunks_.size() ? &chunks_[index] : nullptr;
+    return index < chunks_.size() ? &chunks_[index].chunk : nullptr;
   }
-  // Where the bytes of such a chunk stand.
+  // That chunk stands exactly there.
+  [[nodiscard]] bool has_at(std::uint64_t offset, const Chunk& chunk) const;
+  // Where, first, the bytes of such a chunk stand.
   [[nodiscard]] std::optional<std::uint64_t> find(const Chunk& chunk) const;
   // Reads them into `out`, of the chunk's length. False: they are others by now.
   [[nodiscard]] bool read(const Chunk& chunk, std::uint64_t offset, MutableBytes out) const;
@@ -43,28 +55,23 @@ class Basis {
   [[nodiscard]] const platform::File& file() const { return *file_; }
 
  private:
-  // By their first bytes: they are as good as random already.
-  struct HashOfHash {
-    std::size_t operator()(const store::Hash& hash) const {
-      return load_le<std::uint64_t>(hash.data());
-    }
+  struct Placed {
+    std::uint64_t offset;
+    Chunk chunk;
   };
 
   Basis(std::shared_ptr<const platform::File> file, const platform::FileStatus& status,
-        bool uncached)
-      : file_(std::move(file)),
-        status_(status),
-        uncached_(uncached),
-        scan_(file_, status.size_bytes, uncached),
-        is_scanned_(status.size_bytes == 0) {}
+        bool uncached);
 
   const std::shared_ptr<const platform::File> file_;
   const platform::FileStatus status_;  // as opened
   const bool uncached_;
   ChunkScan scan_;
   bool is_scanned_;
-  std::vector<Chunk> chunks_;
-  std::uint64_t noted_bytes_ = 0;  // of chunks_
+  ByteVector buffer_;         // the chunk in progress, and a block
+  std::size_t buffered_ = 0;  // bytes of it that are filled
+  std::vector<Chunk> ended_;  // by the block that was read last
+  std::vector<Placed> chunks_;
   std::unordered_map<store::Hash, std::uint64_t, HashOfHash> places_;
 };
 

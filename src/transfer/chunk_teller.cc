@@ -11,7 +11,7 @@ namespace wormhole::transfer {
 namespace {
 
 // Messages double up to so many chunks: what is missing at the start is asked for at once.
-constexpr std::size_t kChunksTogetherMax = 64;
+constexpr std::size_t kChunksTogetherMax = 16;
 static_assert(kChunksTogetherMax <= wire::kChunksPerMessageMax);
 
 }  // namespace

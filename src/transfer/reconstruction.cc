@@ -9,13 +9,17 @@
 namespace wormhole::transfer {
 namespace {
 
-// A chunk that the basis has no further than so far behind its new place is always found: about a
-// second's reading.
+// A chunk that the basis has no further than so far behind its new place is always found; about
+// two seconds' reading. What is missing of a longer file need not wait until all of it was read.
 constexpr std::uint64_t kLookedAheadBytes = 4 * kGiB;
 
-// Gaps of what was asked for and has not come. More are not opened before some close: a file's
-// ranges are counted, and bounded (kRangesMax).
-constexpr std::size_t kGapsMax = kRangesMax / 4;
+// Chunks that are not found yet and may still be: further ones are looked at when more of the basis
+// was read.
+constexpr std::size_t kUnresolvedMax = 4096;
+
+// A file is in so many separate pieces at most before what is missing between them is asked for and
+// waited for.
+constexpr std::size_t kPiecesMax = 512;
 
 Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
@@ -58,94 +62,176 @@ std::optional<Chunk> Reconstruction::told(std::size_t index) const {
   return told_[index];
 }
 
-void Reconstruction::open_basis(DirectoryTree& tree) {
-  const auto directory = tree.open(file_->directory());
-  if (!directory.has_value()) return;
-  auto basis = Basis::open(**directory, file_->name(), file_->is_uncached());
-  if (basis.has_value()) basis_ = std::move(*basis);
+bool Reconstruction::is_behind() const {
+  std::scoped_lock lock(mutex_);
+  return basis_->scanned_bytes() < told_bytes_;
 }
 
-Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, MutableBytes buffer,
-                                                  std::vector<RangeSet::Range>& wanted) {
-  WH_CHECK(buffer.size() >= kChunkMaxBytes);
-  if (!std::exchange(is_begun_, true)) {
-    open_basis(tree);
-    is_same_so_far_ = basis_ != nullptr && file_->ranges() == 0;
+Result<void> Reconstruction::begin(DirectoryTree& tree) {
+  is_begun_ = true;
+  WH_ASSIGN(const auto directory, tree.open(file_->directory()));
+  auto basis = Basis::open(*directory, file_->name(), file_->is_uncached());
+  if (!basis.has_value()) return {};  // it is gone: everything is asked for
+  basis_ = std::move(*basis);
+  is_same_so_far_ = file_->ranges() == 0 && basis_->size() == file_->size();
+  return is_same_so_far_ ? Result<void>() : begin_writing(tree);
+}
+
+Result<void> Reconstruction::begin_writing(DirectoryTree& tree) {
+  is_same_so_far_ = false;
+  file_->allow_ranges(kRangesMax + kPiecesMax + kUnresolvedMax);
+  // Not where holes may come: in a clone, what is not written is not empty.
+  if (file_->ranges() == 0 && !file_->is_sparse()) {
+    WH_ASSIGN(is_cloned_, file_->begin_as_clone(tree, basis_->file()));
   }
-  if (file_->ranges() >= kGapsMax) return Next::kWait;
-  const bool can_scan = basis_ != nullptr && !basis_->is_scanned();
+  if (is_cloned_) return keep(tree, 0, offset_);
+  // Found in the basis once more, and copied.
+  next_ = 0;
+  offset_ = 0;
+  return {};
+}
+
+Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, Ranges& wanted) {
+  if (!is_begun_) WH_TRY(begin(tree));
+  if (file_->ranges() >= kPiecesMax) {
+    want_unresolved(file_->size(), wanted);
+    return Next::kWait;
+  }
   const std::optional<Chunk> chunk = told(next_);
-  if (!chunk.has_value()) {
-    if (!can_scan) return Next::kWait;
-    basis_->scan_some(buffer.first(kBlockBytes));
-    return Next::kStep;
+  if (chunk.has_value() && is_same_so_far_) return compare(tree, *chunk);
+  const bool is_all_taken = offset_ == file_->size();
+  if (is_all_taken && unresolved_.empty()) return is_complete_ ? Next::kComplete : Next::kOver;
+  if (chunk.has_value() && (unresolved_.size() < kUnresolvedMax || !can_scan())) {
+    WH_TRY(take(tree, *chunk, wanted));
+  } else if (can_scan() && (chunk.has_value() || is_all_taken || is_behind())) {
+    WH_TRY(scan(tree, wanted));
+  } else {
+    return Next::kWait;
   }
-  if (is_same_so_far_) {
-    const Chunk* here = basis_->chunk(next_);
-    if (here == nullptr && can_scan) {
-      basis_->scan_some(buffer.first(kBlockBytes));
-      return Next::kStep;
-    }
-    const bool ends = offset_ + chunk->length == file_->size();
-    if (here != nullptr && *here == *chunk && (!ends || basis_->size() == file_->size())) {
-      ++next_;
-      offset_ += chunk->length;
-      return ends ? Next::kIdentical : Next::kStep;
-    }
-    if (if_different_ == IfDifferent::kRefuse) {
-      return fail({.code = Code::kExists,
-                   .operation = "fetch",
-                   .object = file_->path(),
-                   .detail = "a file of the same size and time is there, with other content",
-                   .advice = "use --overwrite to replace it"});
-    }
-    // What was the same is to be copied now.
-    is_same_so_far_ = false;
-    next_ = 0;
-    offset_ = 0;
-    return Next::kStep;
-  }
-  const auto place = basis_ == nullptr ? std::nullopt : basis_->find(*chunk);
-  if (!place.has_value() && can_scan && basis_->scanned_bytes() < offset_ + kLookedAheadBytes) {
-    basis_->scan_some(buffer.first(kBlockBytes));
-    return Next::kStep;
-  }
-  return take(tree, *chunk, place, buffer, wanted);
+  return is_complete_ ? Next::kComplete : Next::kStep;
 }
 
-Result<Reconstruction::Next> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk,
-                                                  std::optional<std::uint64_t> place,
-                                                  MutableBytes buffer,
-                                                  std::vector<RangeSet::Range>& wanted) {
-  const MutableBytes bytes = buffer.first(chunk.length);
-  const auto missing = file_->missing(offset_, chunk.length);
-  const bool is_here = place.has_value() && !missing.empty() && basis_->read(chunk, *place, bytes);
-  bool is_complete = false;
-  for (const RangeSet::Range& range : missing) {
-    if (!is_here) {
-      append(wanted, range);
-      continue;
+Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const Chunk& chunk) {
+  const Chunk* here = basis_->chunk(next_);
+  if (here == nullptr && can_scan()) {
+    WH_TRY(basis_->scan_some([](const Chunk&, std::uint64_t, Bytes) { return Result<void>(); }));
+    return Next::kStep;
+  }
+  if (here != nullptr && *here == chunk) {
+    ++next_;
+    offset_ += chunk.length;
+    return offset_ == file_->size() ? Next::kIdentical : Next::kStep;
+  }
+  if (if_different_ == IfDifferent::kRefuse) {
+    return fail({.code = Code::kExists,
+                 .operation = "fetch",
+                 .object = file_->path(),
+                 .detail = "a file of the same size and time is there, with other content",
+                 .advice = "use --overwrite to replace it"});
+  }
+  WH_TRY(begin_writing(tree));
+  return Next::kStep;
+}
+
+Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Ranges& wanted) {
+  const std::uint64_t offset = offset_;
+  ++next_;
+  offset_ += chunk.length;
+  if (file_->missing(offset, chunk.length).empty()) return {};
+  if (basis_ == nullptr) {
+    want(offset, chunk.length, wanted);
+    return {};
+  }
+  if (is_cloned_ && basis_->has_at(offset, chunk)) return keep(tree, offset, chunk.length);
+  if (const auto place = basis_->find(chunk)) {
+    if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
+    const MutableBytes bytes = MutableBytes(buffer_).first(chunk.length);
+    if (basis_->read(chunk, *place, bytes)) return put(tree, offset, bytes);
+    want(offset, chunk.length, wanted);
+    return {};
+  }
+  if (basis_->is_scanned()) {
+    want(offset, chunk.length, wanted);
+    return {};
+  }
+  unresolved_.emplace(offset, chunk);
+  unresolved_places_.emplace(chunk.hash, offset);
+  return {};
+}
+
+Result<void> Reconstruction::scan(DirectoryTree& tree, Ranges& wanted) {
+  WH_TRY(basis_->scan_some([&](const Chunk& chunk, std::uint64_t at, Bytes bytes) -> Result<void> {
+    const auto [first, last] = unresolved_places_.equal_range(chunk.hash);
+    for (auto found = first; found != last; ++found) {
+      const auto unresolved = unresolved_.find(found->second);
+      // A host may give one name to chunks of several lengths; it is the name of one of them.
+      if (unresolved->second != chunk) {
+        want(unresolved->first, unresolved->second.length, wanted);
+      } else if (is_cloned_ && unresolved->first == at) {
+        WH_TRY(keep(tree, at, chunk.length));
+      } else {
+        WH_TRY(put(tree, unresolved->first, bytes));
+      }
+      unresolved_.erase(unresolved);
     }
+    unresolved_places_.erase(first, last);
+    return {};
+  }));
+  const std::uint64_t scanned = basis_->scanned_bytes();
+  if (basis_->is_scanned()) {
+    want_unresolved(file_->size(), wanted);
+  } else if (scanned > kLookedAheadBytes) {
+    want_unresolved(scanned - kLookedAheadBytes, wanted);
+  }
+  return {};
+}
+
+Result<void> Reconstruction::put(DirectoryTree& tree, std::uint64_t offset, Bytes bytes) {
+  for (const RangeSet::Range& range : file_->missing(offset, bytes.size())) {
     const std::uint64_t end = range.offset + range.length;
     for (std::uint64_t at = range.offset; at < end;) {
       // As it would have come: in blocks, of which the journal speaks.
       const auto length =
           static_cast<std::size_t>(std::min(end - at, kBlockBytes - at % kBlockBytes));
-      const Bytes data = Bytes(bytes).subspan(at - offset_, length);
+      const Bytes data = bytes.subspan(at - offset, length);
       WH_TRY(file_->claim(at, length));
       if (file_->is_sparse() && is_zero(data)) {
-        WH_ASSIGN(is_complete, file_->skip(tree, length));
+        WH_ASSIGN(is_complete_, file_->skip(tree, length));
       } else {
-        WH_ASSIGN(is_complete, file_->write(tree, data, at));
+        WH_ASSIGN(is_complete_, file_->write(tree, data, at));
       }
-      copied_bytes_ += length;
+      reused_bytes_ += length;
       at += length;
     }
   }
-  ++next_;
-  offset_ += chunk.length;
-  if (is_complete) return Next::kComplete;
-  return offset_ == file_->size() ? Next::kOver : Next::kStep;
+  return {};
+}
+
+Result<void> Reconstruction::keep(DirectoryTree& tree, std::uint64_t offset, std::uint64_t length) {
+  for (const RangeSet::Range& range : file_->missing(offset, length)) {
+    WH_TRY(file_->claim(range.offset, range.length));
+    WH_ASSIGN(is_complete_, file_->skip(tree, range.length));
+    reused_bytes_ += range.length;
+  }
+  return {};
+}
+
+void Reconstruction::want(std::uint64_t offset, std::uint64_t length, Ranges& wanted) const {
+  for (const RangeSet::Range& range : file_->missing(offset, length)) append(wanted, range);
+}
+
+void Reconstruction::want_unresolved(std::uint64_t end, Ranges& wanted) {
+  while (!unresolved_.empty() && unresolved_.begin()->first < end) {
+    const auto [offset, chunk] = *unresolved_.begin();
+    want(offset, chunk.length, wanted);
+    unresolved_.erase(unresolved_.begin());
+    const auto [first, last] = unresolved_places_.equal_range(chunk.hash);
+    for (auto found = first; found != last; ++found) {
+      if (found->second != offset) continue;
+      unresolved_places_.erase(found);
+      break;
+    }
+  }
 }
 
 }  // namespace wormhole::transfer

@@ -2,16 +2,19 @@
 // copied from there, and only the rest is asked for.
 //
 // The giver tells the chunks of the new version in order (on_chunks(), by the thread that reads
-// control messages); step() compares them with those of the basis, by one thread of the taker.
-// Where the two turn out to be the same file, nothing is written at all. Chunks of the basis that
-// stand far behind their new place are waited for only so long: what comes from a long file begins
-// to come before all of the basis was read.
+// control messages). step(), by one thread of the taker, reads the basis behind what was told, so
+// that a chunk is written while it is still in memory; told chunks that are not found wait until
+// the scan is far past their place. Where both turn out to be the same file, nothing is written at
+// all. Where the file system can share blocks, the new version begins as a clone of the basis, and
+// what stays in place is not even copied.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "base/bytes.h"
@@ -23,8 +26,8 @@
 
 namespace wormhole::transfer {
 
-// Longer files come whole: both ends hold a list of their chunks, and it must fit (9 MB of names
-// and 24 MB to find them by, at the worst).
+// Longer files come whole: both ends hold a list of their chunks, and it must fit (at 2 MiB a chunk
+// 5 MB of names, and 12 MB to find them by).
 inline constexpr std::uint64_t kReconstructedMaxBytes = 256 * kGiB;
 // Shorter ones too: they are a chunk.
 inline constexpr std::uint64_t kReconstructedMinBytes = 2 * kChunkMinBytes;
@@ -47,13 +50,13 @@ class Reconstruction {
     kComplete,   // copied to the last byte, nothing is missing: over, to be published
     kOver,       // what is missing was asked for
   };
-  // `buffer`: kChunkMaxBytes. Appends to `wanted` what is to be asked for. Errors are the file's,
-  // but for kProtocol and what ends a session.
-  [[nodiscard]] Result<Next> step(DirectoryTree& tree, MutableBytes buffer,
-                                  std::vector<RangeSet::Range>& wanted);
+  // Appends to `wanted` what is to be asked for. Errors are the file's, but for kProtocol and what
+  // ends a session.
+  [[nodiscard]] Result<Next> step(DirectoryTree& tree, std::vector<RangeSet::Range>& wanted);
 
   [[nodiscard]] const TakenFilePtr& file() const { return file_; }
-  [[nodiscard]] std::uint64_t copied_bytes() const { return copied_bytes_; }
+  // What was taken over from the basis, copied or not.
+  [[nodiscard]] std::uint64_t reused_bytes() const { return reused_bytes_; }
   // Which file it was compared with, once step() was called; may be null.
   [[nodiscard]] const Basis* basis() const { return basis_.get(); }
 
@@ -61,12 +64,28 @@ class Reconstruction {
   bool is_asked_for = false;
 
  private:
-  [[nodiscard]] std::optional<Chunk> told(std::size_t index) const;
-  void open_basis(DirectoryTree& tree);
-  // A chunk of the new version, and where the basis has it.
-  Result<Next> take(DirectoryTree& tree, const Chunk& chunk, std::optional<std::uint64_t> place,
-                    MutableBytes buffer, std::vector<RangeSet::Range>& wanted);
+  using Ranges = std::vector<RangeSet::Range>;
 
+  [[nodiscard]] std::optional<Chunk> told(std::size_t index) const;
+  // The scan is: what it finds now can be written at once.
+  [[nodiscard]] bool is_behind() const;
+  [[nodiscard]] bool can_scan() const { return basis_ != nullptr && !basis_->is_scanned(); }
+
+  Result<void> begin(DirectoryTree& tree);
+  // The two are different: from here on the new version is written.
+  Result<void> begin_writing(DirectoryTree& tree);
+  // While all was the same so far.
+  Result<Next> compare(DirectoryTree& tree, const Chunk& chunk);
+  // A chunk of the new version, in order.
+  Result<void> take(DirectoryTree& tree, const Chunk& chunk, Ranges& wanted);
+  Result<void> scan(DirectoryTree& tree, Ranges& wanted);
+  // The bytes of the new version at `offset`, from the basis; those that nobody has claimed.
+  Result<void> put(DirectoryTree& tree, std::uint64_t offset, Bytes bytes);
+  // The same where the clone has them.
+  Result<void> keep(DirectoryTree& tree, std::uint64_t offset, std::uint64_t length);
+  void want(std::uint64_t offset, std::uint64_t length, Ranges& wanted) const;
+  // Those that stand before `end`.
+  void want_unresolved(std::uint64_t end, Ranges& wanted);
   const TakenFilePtr file_;
   const IfDifferent if_different_;
 
@@ -77,12 +96,17 @@ class Reconstruction {
   // Of the stepping thread.
   bool is_begun_ = false;
   std::unique_ptr<Basis> basis_;
-  bool is_same_so_far_ = true;  // chunk by chunk, at the same places
-  std::size_t next_ = 0;        // of told_
-  std::uint64_t offset_ = 0;    // its place
-  std::uint64_t copied_bytes_ = 0;
+  ByteVector buffer_;            // to read chunks of the basis once more
+  bool is_same_so_far_ = false;  // chunk by chunk, at the same places
+  bool is_cloned_ = false;       // what is not claimed of the partial is as in the basis
+  bool is_complete_ = false;     // this thread wrote the last byte
+  std::size_t next_ = 0;         // of told_
+  std::uint64_t offset_ = 0;     // its place
+  std::uint64_t reused_bytes_ = 0;
+  // Told, and not found in what was scanned of the basis.
+  std::map<std::uint64_t, Chunk> unresolved_;  // by their place
+  std::unordered_multimap<store::Hash, std::uint64_t, HashOfHash> unresolved_places_;
 };
-
 using ReconstructionPtr = std::shared_ptr<Reconstruction>;
 
 }  // namespace wormhole::transfer

@@ -106,6 +106,11 @@ std::vector<RangeSet::Range> TakenFile::missing(std::uint64_t offset, std::uint6
   return claimed_.missing(offset, offset + length);
 }
 
+void TakenFile::allow_ranges(std::size_t ranges_max) {
+  std::scoped_lock lock(mutex_);
+  claimed_.allow_ranges(ranges_max);
+}
+
 std::size_t TakenFile::ranges() const {
   std::scoped_lock lock(mutex_);
   return claimed_.ranges();
@@ -166,6 +171,16 @@ void TakenFile::note(const platform::File& file, Bytes data, std::uint64_t offse
 bool TakenFile::has_journal() {
   std::scoped_lock lock(journal_mutex_);
   return journal_.has_value() && journal_->is_begun();
+}
+
+Result<bool> TakenFile::begin_as_clone(DirectoryTree& tree, const platform::File& source) {
+  std::scoped_lock lock(mutex_);
+  WH_CHECK(claimed_.ranges() == 0);
+  WH_ASSIGN(const auto file, open_partial(tree));
+  if (file == nullptr) return false;
+  WH_ASSIGN(const bool is_cloned, file->clone(source));
+  WH_TRY(file->truncate(entry_.size));
+  return is_cloned;
 }
 
 Result<bool> TakenFile::skip(DirectoryTree& tree, std::uint64_t length) {

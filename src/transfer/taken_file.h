@@ -66,6 +66,8 @@ class TakenFile {
   // What of [offset, offset + length) nobody has claimed.
   [[nodiscard]] std::vector<RangeSet::Range> missing(std::uint64_t offset,
                                                      std::uint64_t length) const;
+  // So many separate ranges may be claimed, instead of kRangesMax.
+  void allow_ranges(std::size_t ranges_max);
   // Separate ranges that were claimed.
   [[nodiscard]] std::size_t ranges() const;
   // After resume() was true, by one thread: compares a part of what was left with its journal.
@@ -87,7 +89,10 @@ class TakenFile {
   // Writes a claimed range, making the partial at the first call. True: that was the last one,
   // this thread publishes. Thread-safe for separate ranges.
   [[nodiscard]] Result<bool> write(DirectoryTree& tree, Bytes data, std::uint64_t offset);
-  // The same for a claimed hole.
+  // Makes the partial share all blocks of `source`, where the file system can do that. Before any
+  // range is claimed.
+  [[nodiscard]] Result<bool> begin_as_clone(DirectoryTree& tree, const platform::File& source);
+  // The same as write() for a claimed range that is there already: a hole, or a part of a clone.
   [[nodiscard]] Result<bool> skip(DirectoryTree& tree, std::uint64_t length);
 
   // Mode, time and the final name. kExists when a different file is there (and is kept). The

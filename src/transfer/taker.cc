@@ -1,6 +1,7 @@
 #include "transfer/taker.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "base/limits.h"
@@ -203,11 +204,17 @@ Result<void> Taker::work_on(const TreeBuilder::LocalWork& work) {
 
 Result<void> Taker::rebuild(const TreeBuilder::LocalWork& work) {
   using Next = Reconstruction::Next;
-  if (chunk_buffer_.empty()) chunk_buffer_.resize(kChunkMaxBytes);
   std::vector<RangeSet::Range> wanted;
   const auto ask = [&](bool is_last) {
     if (wanted.empty() && !is_last) return;
-    control_.push(wire::WantRanges{request_, work.file->id(), std::exchange(wanted, {}), is_last});
+    std::span<const RangeSet::Range> rest = wanted;
+    while (rest.size() > wire::kRangesPerMessageMax) {
+      const auto part = rest.first(wire::kRangesPerMessageMax);
+      control_.push(wire::WantRanges{request_, work.file->id(), {part.begin(), part.end()}});
+      rest = rest.subspan(part.size());
+    }
+    control_.push(wire::WantRanges{request_, work.file->id(), {rest.begin(), rest.end()}, is_last});
+    wanted.clear();
   };
   Next next = Next::kStep;
   bool waits = false;
@@ -219,7 +226,7 @@ Result<void> Taker::rebuild(const TreeBuilder::LocalWork& work) {
       waits = !waits;
       if (waits) tree_.begin_wait();
     }
-    const auto stepped = tree_.rebuild_some(work.reconstruction, chunk_buffer_, wanted);
+    const auto stepped = tree_.rebuild_some(work.reconstruction, wanted);
     if (!stepped.has_value()) return fail(stepped.error());
     next = *stepped;
     if (next == Next::kStep) waits = false;

@@ -83,8 +83,7 @@ class Taker {
   std::condition_variable over_;
   bool complete_ = false;
   std::optional<Error> error_;
-  ByteVector chunk_buffer_;  // of the thread below
-  std::thread local_work_;   // from the first file on that may be here in part
+  std::thread local_work_;  // from the first file on that may be here in part
 };
 
 }  // namespace wormhole::transfer

@@ -558,18 +558,17 @@ Result<bool> TreeBuilder::check_some(const TakenFilePtr& file, MutableBytes buff
 }
 
 Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& reconstruction,
-                                                       MutableBytes buffer,
                                                        std::vector<RangeSet::Range>& wanted) {
   const TakenFilePtr& file = reconstruction->file();
-  const std::uint64_t copied_before = reconstruction->copied_bytes();
-  const auto next = reconstruction->step(*tree_, buffer, wanted);
-  const std::uint64_t copied = reconstruction->copied_bytes() - copied_before;
-  counters_.reused_bytes += copied;
+  const std::uint64_t before = reconstruction->reused_bytes();
+  const auto next = reconstruction->step(*tree_, wanted);
+  const std::uint64_t reused = reconstruction->reused_bytes() - before;
+  counters_.reused_bytes += reused;
   if (!next.has_value()) {
     WH_TRY(absorb(file, fail(next.error())));
     return Reconstruction::Next::kOver;
   }
-  if (copied > 0) WH_TRY(begin(file));
+  if (reused > 0) WH_TRY(begin(file));
   if (*next == Reconstruction::Next::kIdentical) WH_TRY(absorb(file, keep(*reconstruction)));
   if (*next == Reconstruction::Next::kComplete) WH_TRY(absorb(file, publish(file)));
   return *next;

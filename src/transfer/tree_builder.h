@@ -94,9 +94,8 @@ class TreeBuilder {
   // damaged is put into `damaged` at the end.
   [[nodiscard]] Result<bool> check_some(const TakenFilePtr& file, MutableBytes buffer,
                                         std::vector<RangeSet::Range>& damaged);
-  // kWait: call again when wait_for_progress() has returned. `buffer`, `wanted`: Reconstruction.
+  // kWait: call again when wait_for_progress() has returned. `wanted`: Reconstruction::step().
   [[nodiscard]] Result<Reconstruction::Next> rebuild_some(const ReconstructionPtr& reconstruction,
-                                                          MutableBytes buffer,
                                                           std::vector<RangeSet::Range>& wanted);
   // Since begin_wait() something arrived, or nothing ever will.
   void begin_wait();
