@@ -86,6 +86,59 @@ def test_only_what_is_new_crosses(box, source, dest, name):
     assert not trees.partials(dest)
 
 
+def edit(chance, content):
+    """Some of it inserted, deleted, overwritten, moved, repeated."""
+    kind = chance.choice(["insert", "delete", "overwrite", "move", "repeat", "end", "beginning"])
+    at, length = chance.randrange(len(content)), chance.randrange(1, 6 * MIB)
+    piece = content[at:at + length]
+    rest = content[:at] + content[at + length:]
+    to = chance.randrange(len(rest) or 1)
+    return {
+        "insert": lambda: content[:at] + chance.randbytes(length) + content[at:],
+        "delete": lambda: rest,
+        "overwrite": lambda: content[:at] + chance.randbytes(len(piece)) + content[at + length:],
+        "move": lambda: rest[:to] + piece + rest[to:],
+        "repeat": lambda: content[:to] + piece + content[to:],
+        "end": lambda: content + chance.randbytes(length),
+        "beginning": lambda: content[length:] or b"nothing else",
+    }[kind]()
+
+
+@pytest.mark.parametrize("disk", ["xfs", "plain"])
+def test_any_edits(box, source, dest, disk, request):
+    """Where blocks can be shared, a file begins as a clone of the one that is there."""
+    if disk == "xfs":
+        dest = os.path.join(request.getfixturevalue("xfs")[0], "dest")
+    chance = random.Random(11)
+    content = ORIGINAL
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        for _ in range(12):
+            for _ in range(chance.randrange(1, 5)):
+                content = edit(chance, content)
+            change(source, content)
+            get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+            trees.assert_same(source, dest)
+            assert not trees.partials(dest)
+
+
+def test_what_stays_in_place_shares_its_blocks(box, source, xfs):
+    path, _ = xfs
+    dest = os.path.join(path, "dest")
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        os.link(os.path.join(dest, "large"), os.path.join(path, "kept"))
+        os.sync()
+        before = os.statvfs(path).f_bavail
+        change(source, overwrite(30 * MIB, SIZE // 10))
+        get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+    os.sync()
+    trees.assert_same(source, dest)
+    assert trees.read(os.path.join(path, "kept")) == ORIGINAL
+    taken = (before - os.statvfs(path).f_bavail) * os.statvfs(path).f_frsize
+    assert taken < SIZE // 10 + SLACK
+
+
 def test_what_has_nothing_in_common_comes_whole(box, source, dest):
     with Share(box, source) as share:
         get(box, share.target, dest).expect(SUCCESS)

@@ -38,6 +38,29 @@ def root():
 
 
 @pytest.fixture
+def xfs(root, box):
+    """The path of a disk that can share blocks, and power_cut(), by which it loses what was not
+    flushed."""
+    image, path = os.path.join(box, "disk"), os.path.join(box, "xfs")
+    os.mkdir(path)
+    with open(image, "wb") as file:
+        file.truncate(512 << 20)
+    try:
+        subprocess.run(["mkfs.xfs", "-q", image], check=True)
+        subprocess.run(["mount", "-o", "loop", image, path], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"needs XFS on a loop device: {error}")
+
+    def power_cut():
+        subprocess.run(["xfs_io", "-x", "-c", "shutdown", path], check=True)
+        subprocess.run(["umount", path], check=True)
+        subprocess.run(["mount", "-o", "loop", image, path], check=True)
+
+    yield path, power_cut
+    subprocess.run(["umount", path], check=True)
+
+
+@pytest.fixture
 def own_network(root):
     """The test and what it starts run on a host of their own, with nothing but loopback."""
     libc = ctypes.CDLL(None, use_errno=True)
