@@ -1,5 +1,6 @@
 #include "transfer/failure.h"
 
+#include <cerrno>
 #include <system_error>
 
 namespace wormhole::transfer {
@@ -58,6 +59,20 @@ Error remote_failure(wire::FailureCode code, std::string path, std::string reaso
       break;
   }
   return error;
+}
+
+bool ends_session(const Error& error) {
+  switch (error.code) {
+    case Code::kProtocol:
+    case Code::kNoSpace:
+    case Code::kCrypto:
+      return true;
+    case Code::kLocalIo:
+      return error.os_errno == EIO || error.os_errno == EROFS || error.os_errno == EMFILE ||
+             error.os_errno == ENFILE;
+    default:
+      return false;
+  }
 }
 
 }  // namespace wormhole::transfer

@@ -1,4 +1,4 @@
-// How a failure at the giver crosses the wire and reads at the taker.
+// What a failure means for the transfer, how the giver's crosses the wire and reads at the taker.
 #pragma once
 
 #include <string>
@@ -13,5 +13,8 @@ namespace wormhole::transfer {
 [[nodiscard]] std::string failure_reason(const Error& error);
 // At the taker: `path` is where the entry would have gone; `reason` is the peer's text (raw).
 [[nodiscard]] Error remote_failure(wire::FailureCode code, std::string path, std::string reason);
+
+// This machine cannot go on, whatever the entry; or the peer broke the protocol.
+[[nodiscard]] bool ends_session(const Error& error);
 
 }  // namespace wormhole::transfer

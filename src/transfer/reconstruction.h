@@ -60,9 +60,6 @@ class Reconstruction {
   // Which file it was compared with, once step() was called; may be null.
   [[nodiscard]] const Basis* basis() const { return basis_.get(); }
 
-  // The giver was asked for its chunks (guarded by the tree builder's mutex).
-  bool is_asked_for = false;
-
  private:
   using Ranges = std::vector<RangeSet::Range>;
 

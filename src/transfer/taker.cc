@@ -49,7 +49,7 @@ Result<void> Taker::on_message(const wire::Message& message) {
       control_.push(wire::Want{request_, std::move(wanted.whole),
                                entries->first_id + entries->entries.size()});
     }
-    if (!local_work_.joinable() && tree_.has_local_work()) {
+    if (!local_work_.joinable() && !tree_.local_work().empty()) {
       local_work_ = std::thread([this] { run_local_work(); });
     }
   } else if (const auto* listed = std::get_if<wire::Listed>(&message)) {
@@ -57,7 +57,7 @@ Result<void> Taker::on_message(const wire::Message& message) {
     WH_TRY(tree_.on_listed(listed->entries));
   } else if (const auto* chunks = std::get_if<wire::Chunks>(&message)) {
     if (chunks->request != request_) return fail(broken("chunks of no request"));
-    WH_TRY(tree_.on_chunks(*chunks));
+    WH_TRY(tree_.local_work().on_chunks(*chunks));
   } else if (const auto* failed = std::get_if<wire::Failed>(&message)) {
     if (failed->request != request_) return fail(broken("a failure of no request"));
     WH_TRY(tree_.on_failed(*failed, /*may_wait=*/false));
@@ -177,15 +177,16 @@ void Taker::after_progress() {
 }
 
 void Taker::run_local_work() {
-  while (const auto work = tree_.next_local_work()) {
+  while (const auto work = tree_.local_work().next()) {
+    tree_.wait_for_room();
     const auto done = work_on(*work);
     if (!done.has_value()) return fail_with(done.error());
     after_progress();
   }
 }
 
-Result<void> Taker::work_on(const TreeBuilder::LocalWork& work) {
-  if (auto files = tree_.chunks_to_ask_for(work); !files.empty()) {
+Result<void> Taker::work_on(const LocalWork& work) {
+  if (auto files = tree_.local_work().chunks_to_ask_for(work); !files.empty()) {
     control_.push(wire::WantChunks{request_, std::move(files)});
   }
   std::vector<RangeSet::Range> damaged;
@@ -202,7 +203,7 @@ Result<void> Taker::work_on(const TreeBuilder::LocalWork& work) {
   return {};
 }
 
-Result<void> Taker::rebuild(const TreeBuilder::LocalWork& work) {
+Result<void> Taker::rebuild(const LocalWork& work) {
   using Next = Reconstruction::Next;
   std::vector<RangeSet::Range> wanted;
   const auto ask = [&](bool is_last) {
@@ -222,9 +223,9 @@ Result<void> Taker::rebuild(const TreeBuilder::LocalWork& work) {
     if (is_over() || !tree_.is_open(work.file)) break;
     if (next == Next::kWait) {
       // Looked at once more after saying so, or what comes in between would be missed.
-      if (waits) tree_.wait_for_progress();
+      if (waits) tree_.local_work().wait();
       waits = !waits;
-      if (waits) tree_.begin_wait();
+      if (waits) tree_.local_work().begin_wait();
     }
     const auto stepped = tree_.rebuild_some(work.reconstruction, wanted);
     if (!stepped.has_value()) return fail(stepped.error());

@@ -64,8 +64,8 @@ class Taker {
   void after_progress();
   // Works on what is here already while the rest is under way.
   void run_local_work();
-  Result<void> work_on(const TreeBuilder::LocalWork& work);
-  Result<void> rebuild(const TreeBuilder::LocalWork& work);
+  Result<void> work_on(const LocalWork& work);
+  Result<void> rebuild(const LocalWork& work);
   void stop_local_work();
 
   const std::uint32_t request_;

@@ -11,7 +11,6 @@
 // by TakerEvents, and the rest goes on.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -27,6 +26,7 @@
 #include "transfer/destination.h"
 #include "transfer/directory_tree.h"
 #include "transfer/events.h"
+#include "transfer/local_work.h"
 #include "transfer/reconstruction.h"
 #include "transfer/taken_file.h"
 #include "wire/messages.h"
@@ -49,6 +49,10 @@ struct TakeOptions {
   // Longer files are written past the system's cache (platform::File::write_uncached_at).
   std::uint64_t cached_file_max_bytes = UINT64_MAX;
 };
+
+// Files given up are remembered so that their late data is no offence; a host that makes us give
+// up more than this is not worth talking to.
+inline constexpr std::size_t kGivenUpMax = 1'000'000;
 
 class TreeBuilder {
  public:
@@ -78,30 +82,18 @@ class TreeBuilder {
   // One file goes wrong here: reported, its partial removed, further data thrown away.
   void give_up(const TakenFilePtr& file, const Error& error);
 
-  // What is to be done with the bytes that are here, beside what arrives: by one thread.
-  struct LocalWork {
-    TakenFilePtr file;
-    bool is_resumed = false;           // check_some() until that is false
-    ReconstructionPtr reconstruction;  // then, if there is one, rebuild_some() until it is over
-  };
-  [[nodiscard]] bool has_local_work() const;
-  // Waits for some; nullopt after wake_all().
-  [[nodiscard]] std::optional<LocalWork> next_local_work();
-  // Files whose chunks the giver is to be asked for: that of `work`, and of what comes next as many
-  // as it may read ahead.
-  [[nodiscard]] std::vector<std::uint64_t> chunks_to_ask_for(const LocalWork& work);
+  // What is to be done beside what arrives, by one thread: check_some() until that is false for a
+  // file that was resumed, then rebuild_some() until it is over where there is a reconstruction.
+  [[nodiscard]] LocalWorkQueue& local_work() { return local_work_; }
+  // Waits while too many files stand half here: what is missing of those must come at last.
+  void wait_for_room();
   // Compares what an earlier run left with its journal. `buffer`: a block. What turns out to be
   // damaged is put into `damaged` at the end.
   [[nodiscard]] Result<bool> check_some(const TakenFilePtr& file, MutableBytes buffer,
                                         std::vector<RangeSet::Range>& damaged);
-  // kWait: call again when wait_for_progress() has returned. `wanted`: Reconstruction::step().
+  // `wanted`: Reconstruction::step().
   [[nodiscard]] Result<Reconstruction::Next> rebuild_some(const ReconstructionPtr& reconstruction,
                                                           std::vector<RangeSet::Range>& wanted);
-  // Since begin_wait() something arrived, or nothing ever will.
-  void begin_wait();
-  void wait_for_progress();
-  // The giver told chunks of a file.
-  [[nodiscard]] Result<void> on_chunks(const wire::Chunks& chunks);
   // Nobody gave it up, and it is not complete.
   [[nodiscard]] bool is_open(const TakenFilePtr& file) const;
 
@@ -153,8 +145,6 @@ class TreeBuilder {
   Result<bool> resume(const TakenFilePtr& file);
   // An entry that is there already.
   void skip(const wire::Entry& entry);
-  // For wait_for_progress().
-  void progressed();
   // What stands there is the file already: its time is set.
   Result<void> keep(const Reconstruction& reconstruction);
   enum class Present { kMissing, kEqual, kDifferent };
@@ -190,6 +180,7 @@ class TreeBuilder {
   std::string shown_root_;
   bool refuses_hidden_ = false;  // the host's names land where the user stands
 
+  LocalWorkQueue local_work_;
   mutable std::mutex mutex_;
   std::condition_variable announced_;
   std::uint64_t next_entry_ = 0;
@@ -205,13 +196,8 @@ class TreeBuilder {
   // (device, inode): to see colliding names.
   std::set<std::pair<std::uint64_t, std::uint64_t>> made_directories_;
   std::size_t partials_ = 0;
-  std::size_t resumed_ = 0;  // of them
-  std::deque<LocalWork> local_work_;
-  std::condition_variable local_work_ready_;
-  // Of files that are not complete.
-  std::unordered_map<std::uint64_t, ReconstructionPtr> reconstructions_;
-  std::condition_variable progressed_;
-  std::atomic<bool> waits_for_progress_ = false;
+  std::size_t resumed_ = 0;       // of them
+  std::condition_variable room_;  // partials_ became less
   std::uint32_t finished_ = 0;
 };
 

@@ -1,0 +1,104 @@
+#include "transfer/local_work.h"
+
+#include <utility>
+
+#include "base/units.h"
+
+namespace wormhole::transfer {
+namespace {
+
+// What the giver may read ahead of the file that is worked on: its lists of chunks stand here
+// meanwhile.
+constexpr std::size_t kToldAheadMax = 64;
+constexpr std::uint64_t kToldAheadMaxBytes = 1 * kGiB;
+
+}  // namespace
+
+void LocalWorkQueue::add(LocalWork work) {
+  std::scoped_lock lock(mutex_);
+  if (work.reconstruction != nullptr) {
+    reconstructions_.emplace(work.file->id(), work.reconstruction);
+  }
+  queue_.push_back(std::move(work));
+  ready_.notify_one();
+}
+
+bool LocalWorkQueue::empty() const {
+  std::scoped_lock lock(mutex_);
+  return queue_.empty();
+}
+
+void LocalWorkQueue::forget(std::uint64_t file) {
+  {
+    std::scoped_lock lock(mutex_);
+    reconstructions_.erase(file);
+  }
+  progressed();
+}
+
+std::optional<LocalWork> LocalWorkQueue::next() {
+  std::unique_lock lock(mutex_);
+  ready_.wait(lock, [&] { return stopped_ || !queue_.empty(); });
+  if (stopped_) return std::nullopt;
+  LocalWork work = std::move(queue_.front());
+  queue_.pop_front();
+  return work;
+}
+
+std::vector<std::uint64_t> LocalWorkQueue::chunks_to_ask_for(const LocalWork& work) {
+  std::vector<std::uint64_t> files;
+  std::uint64_t ahead_bytes = 0;
+  std::size_t ahead = 0;
+  const auto ask = [&](const LocalWork& item) {
+    if (item.reconstruction == nullptr) return;
+    ahead_bytes += item.file->size();
+    ++ahead;
+    if (asked_for_.insert(item.file->id()).second) files.push_back(item.file->id());
+  };
+  std::scoped_lock lock(mutex_);
+  ask(work);
+  for (const LocalWork& next : queue_) {
+    if (ahead >= kToldAheadMax || ahead_bytes + next.file->size() > kToldAheadMaxBytes) break;
+    ask(next);
+  }
+  return files;
+}
+
+Result<void> LocalWorkQueue::on_chunks(const wire::Chunks& chunks) {
+  ReconstructionPtr reconstruction;
+  {
+    std::scoped_lock lock(mutex_);
+    if (!asked_for_.contains(chunks.file)) {
+      return fail({.code = Code::kProtocol,
+                   .operation = "fetch",
+                   .detail = "the host told chunks that were not asked for"});
+    }
+    const auto found = reconstructions_.find(chunks.file);
+    if (found == reconstructions_.end()) return {};
+    reconstruction = found->second;
+  }
+  WH_TRY(reconstruction->on_chunks(chunks));
+  progressed();
+  return {};
+}
+
+void LocalWorkQueue::wait() {
+  std::unique_lock lock(mutex_);
+  progressed_.wait(lock, [&] { return stopped_ || !waits_; });
+}
+
+void LocalWorkQueue::progressed() {
+  if (!waits_) return;
+  std::scoped_lock lock(mutex_);
+  waits_ = false;
+  progressed_.notify_one();
+}
+
+void LocalWorkQueue::stop() {
+  std::scoped_lock lock(mutex_);
+  stopped_ = true;
+  ready_.notify_all();
+  progressed_.notify_all();
+}
+
+}  // namespace wormhole::transfer

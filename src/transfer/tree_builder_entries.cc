@@ -1,0 +1,405 @@
+// What was announced becomes a tree: the thread of the first connection.
+#include <chrono>
+
+#include "base/check.h"
+#include "store/hash.h"
+#include "transfer/failure.h"
+#include "transfer/tree_builder.h"
+
+namespace wormhole::transfer {
+namespace {
+
+using platform::FileType;
+using wire::EntryType;
+
+// The kernel stamps files with a clock of up to 10 ms ticks, ours is finer.
+constexpr std::chrono::milliseconds kClockSlack{10};
+
+constexpr std::uint32_t kOwnerAll = 0700;
+
+Error broken(std::string_view why) {
+  return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
+}
+
+platform::Timestamp transfer_start() {
+  const auto since_epoch = (std::chrono::system_clock::now() - kClockSlack).time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
+  return {seconds.count(),
+          static_cast<std::uint32_t>(
+              std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds).count())};
+}
+
+}  // namespace
+
+Result<void> TreeBuilder::on_entries(const wire::Entries& entries, Wanted& wanted) {
+  {
+    std::scoped_lock lock(mutex_);
+    if (listed_ || entries.first_id != next_entry_) {
+      return fail(broken("the host announced entries out of order"));
+    }
+  }
+  std::uint64_t id = entries.first_id;
+  for (const wire::Entry& entry : entries.entries) {
+    WH_TRY(on_entry(id, entry, wanted));
+    ++id;
+    std::scoped_lock lock(mutex_);
+    next_entry_ = id;
+  }
+  announced_.notify_all();
+  close_directories();
+  return {};
+}
+
+Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry, Wanted& wanted) {
+  if (entry.type == EntryType::kDirectoryEnd) return on_directory_end(entry.parent);
+  if (id == 0) return on_root(entry, wanted);
+
+  WH_TRY(platform::check_name(entry.name));
+  OpenDirectory* parent = nullptr;
+  {
+    std::scoped_lock lock(mutex_);
+    const auto found = directories_.find(entry.parent);
+    if (found == directories_.end() || found->second.ended) {
+      return fail(broken("the host announced an entry of no directory"));
+    }
+    parent = &found->second;  // stays put: only this thread inserts, and it is not complete
+    if (++open_entries_ > kOpenEntriesMax) {
+      return fail(broken("the host announced more than it may"));
+    }
+    ++parent->unfinished;
+  }
+  const std::string path = DirectoryTree::path_of(parent->node, entry.name);
+  if (parent->failed) {
+    return refuse(id, entry, *parent,
+                  {.code = Code::kLocalIo,
+                   .operation = "fetch",
+                   .object = path,
+                   .detail = "its directory could not be made"});
+  }
+  if (store::is_partial_name(entry.name) ||
+      (refuses_hidden_ && entry.parent == 0 && entry.name.starts_with('.'))) {
+    return refuse(id, entry, *parent,
+                  {.code = Code::kUnsafeName,
+                   .operation = "fetch",
+                   .object = path,
+                   .detail = "the host chose a hidden name",
+                   .advice = "name a destination"});
+  }
+  switch (entry.type) {
+    case EntryType::kDirectory:
+      return on_directory(id, entry, *parent);
+    case EntryType::kSymlink:
+      return on_symlink(entry, *parent);
+    case EntryType::kRegular:
+      return on_regular(id, entry, *parent, wanted);
+    case EntryType::kDirectoryEnd:
+      break;
+  }
+  return fail(broken("unknown entry"));
+}
+
+Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
+  if (entry.parent != wire::kNoEntry) return fail(broken("the host sent no root"));
+  if (!options_.requested_name.empty() && entry.name != options_.requested_name) {
+    return fail({.code = Code::kProtocol,
+                 .operation = "fetch",
+                 .object = entry.name,
+                 .detail = "the host sent something else than was asked for"});
+  }
+  WH_ASSIGN(auto placed, place_root(options_.destination, entry,
+                                    /*name_was_typed=*/!options_.requested_name.empty()));
+  if (store::is_partial_name(placed.name)) {
+    return fail({.code = Code::kUnsafeName,
+                 .operation = "fetch",
+                 .object = placed.name,
+                 .detail = "that name is kept for unfinished downloads"});
+  }
+  rules_.started = transfer_start();
+  tree_ = std::make_unique<DirectoryTree>(std::move(placed.directory));
+  refuses_hidden_ = entry.name.empty() && !options_.destination.path.has_value();
+  const bool is_directory = entry.type == EntryType::kDirectory;
+  {
+    std::scoped_lock lock(mutex_);
+    shown_root_ = placed.shown;
+    OpenDirectory root;
+    root.node = tree_->root();
+    root.mode = entry.mode;
+    root.modified = modified_of(entry);
+    root.sets_time = is_directory && !entry.name.empty();
+    root.sets_mode = root.sets_time && placed.made;
+    root.may_refuse_time = !placed.made;
+    ++open_entries_;
+    // A single file's directory is the user's own: it ends with the file.
+    root.ended = !is_directory;
+    root.unfinished = is_directory ? 0 : 1;
+    directories_.emplace(is_directory ? 0 : wire::kNoEntry, std::move(root));
+  }
+  if (is_directory) {
+    ++counters_.directories;
+    return {};
+  }
+  wire::Entry single = entry;
+  single.name = placed.name;
+  OpenDirectory& parent = directories_.at(wire::kNoEntry);
+  if (entry.type == EntryType::kSymlink) return on_symlink(single, parent);
+  return on_regular(0, single, parent, wanted);
+}
+
+Result<void> TreeBuilder::on_directory(std::uint64_t id, const wire::Entry& entry,
+                                       OpenDirectory& parent) {
+  OpenDirectory made;
+  made.node = DirectoryTree::child(parent.node, entry.name);
+  made.parent = entry.parent;
+  made.name = entry.name;
+  made.mode = entry.mode;
+  made.modified = modified_of(entry);
+  made.depth = parent.depth + 1;
+  if (made.depth >= kDepthMax) return fail(broken("the host's tree is too deep"));
+  auto result = make_directory(made, parent.node);
+  if (!result.has_value()) {
+    if (ends_session(result.error())) return result;
+    return refuse(id, entry, parent, result.error());
+  }
+  ++counters_.directories;
+  std::scoped_lock lock(mutex_);
+  directories_.emplace(id, std::move(made));
+  return {};
+}
+
+Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
+                                 const OpenDirectory& parent, const Error& error) {
+  Error named = error;
+  named.object = DirectoryTree::path_of(parent.node, entry.name);
+  if (entry.type != EntryType::kDirectory) {
+    if (entry.type == EntryType::kRegular && !options_.may_have) {
+      // Its data is on its way unasked: no offence, but to be stopped.
+      std::scoped_lock lock(mutex_);
+      if (given_up_.size() >= kGivenUpMax) return fail(broken("too many files failed"));
+      given_up_.insert(id);
+      newly_given_up_.push_back(id);
+    }
+    return entry_failed(entry.parent, named.object, named);
+  }
+  report(named.object, named);
+  OpenDirectory refused;
+  refused.node = DirectoryTree::child(parent.node, entry.name);
+  refused.parent = entry.parent;
+  refused.name = entry.name;
+  refused.failed = true;
+  refused.sets_time = false;
+  refused.sets_mode = false;
+  refused.depth = parent.depth + 1;
+  if (refused.depth >= kDepthMax) return fail(broken("the host's tree is too deep"));
+  std::scoped_lock lock(mutex_);
+  directories_.emplace(id, std::move(refused));
+  return {};
+}
+
+Result<void> TreeBuilder::make_directory(const OpenDirectory& made, const NodePtr& parent) {
+  WH_ASSIGN(const auto handle, tree_->open(parent));
+  WH_ASSIGN(const bool is_new, handle->make_directory(made.name, kOwnerAll));
+  WH_ASSIGN(const auto own, tree_->open(made.node));
+  WH_ASSIGN(const auto status, own->status());
+  if (!is_new) {
+    if (made_directories_.contains({status.device, status.inode})) {
+      return fail({.code = Code::kUnsafeName,
+                   .operation = "make directory",
+                   .object = made.name,
+                   .detail = "its name is one with another's on this file system"});
+    }
+    if ((status.mode & kOwnerAll) != kOwnerAll) WH_TRY(own->set_mode(status.mode | kOwnerAll));
+  }
+  made_directories_.emplace(status.device, status.inode);
+  return {};
+}
+
+Result<void> TreeBuilder::on_directory_end(std::uint64_t directory) {
+  std::scoped_lock lock(mutex_);
+  const auto found = directories_.find(directory);
+  if (found == directories_.end() || found->second.ended) {
+    return fail(broken("the host ended a directory that is not open"));
+  }
+  found->second.ended = true;
+  complete_directory(directory);
+  return {};
+}
+
+Result<void> TreeBuilder::on_symlink(const wire::Entry& entry, OpenDirectory& parent) {
+  const std::string path = DirectoryTree::path_of(parent.node, entry.name);
+  auto made = make_symlink(entry, parent.node);
+  if (!made.has_value()) {
+    if (ends_session(made.error())) return made;
+    return entry_failed(entry.parent, path, made.error());
+  }
+  finished_in(entry.parent);
+  return {};
+}
+
+Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& parent) {
+  if (entry.target.empty() || entry.target.find('\0') != std::string::npos) {
+    Error error = broken("the host sent a symlink without a usable target");
+    error.object = DirectoryTree::path_of(parent, entry.name);
+    return fail(std::move(error));
+  }
+  WH_ASSIGN(const auto directory, tree_->open(parent));
+  auto made = directory->make_symlink(entry.name, entry.target);
+  if (!made.has_value()) {
+    if (made.error().code != Code::kExists) return made;
+    const auto present = directory->read_link(entry.name);
+    if (present.has_value() && *present == entry.target) {
+      ++counters_.links;
+      return {};
+    }
+    const auto status = directory->status_of(entry.name);
+    const bool replaceable = options_.overwrite && status.has_value() &&
+                             status->type != FileType::kDirectory &&
+                             status->changed < rules_.started;
+    if (!replaceable) {
+      return fail({.code = Code::kExists,
+                   .operation = "make symlink",
+                   .object = DirectoryTree::path_of(parent, entry.name),
+                   .detail = "something else is there",
+                   .advice = options_.overwrite ? "" : "use --overwrite to replace it"});
+    }
+    const std::string partial = store::partial_name(entry.name);
+    static_cast<void>(directory->remove_file(partial));
+    WH_TRY(directory->make_symlink(partial, entry.target));
+    auto published = directory->publish(partial, entry.name, platform::Replace::kYes);
+    if (!published.has_value()) {
+      static_cast<void>(directory->remove_file(partial));
+      return published;
+    }
+  }
+  ++counters_.links;
+  return directory->set_symlink_modified(entry.name, modified_of(entry));
+}
+
+Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
+                                     OpenDirectory& parent, Wanted& wanted) {
+  ++counters_.announced_files;
+  counters_.announced_bytes += entry.size;
+  const std::string path = DirectoryTree::path_of(parent.node, entry.name);
+  Present present = Present::kMissing;
+  if (options_.may_have) {
+    const auto compared = compare(entry, parent.node);
+    if (!compared.has_value()) {
+      if (ends_session(compared.error())) return fail(compared.error());
+      return entry_failed(entry.parent, path, compared.error());
+    }
+    present = *compared;
+    if (present == Present::kEqual && (!options_.checksum || entry.size == 0)) {
+      skip(entry);
+      return {};
+    }
+    if (present == Present::kEqual && entry.size > kReconstructedMaxBytes) {
+      return entry_failed(entry.parent, path,
+                          {.code = Code::kLimit,
+                           .operation = "compare",
+                           .object = path,
+                           .detail = "it is too long to be compared by its content",
+                           .advice = "compare it by its size and time: without --checksum"});
+    }
+    if (present == Present::kDifferent && !options_.overwrite) {
+      return entry_failed(entry.parent, path,
+                          {.code = Code::kExists,
+                           .operation = "fetch",
+                           .object = path,
+                           .detail = "a different file is there",
+                           .advice = "use --overwrite to replace it"});
+    }
+  }
+  auto file = std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
+                                          entry.size > options_.cached_file_max_bytes);
+  auto reconstruction = reconstruction_of(file, entry, present);
+  {
+    std::scoped_lock lock(mutex_);
+    files_.emplace(id, file);
+  }
+  if (entry.size == 0) return absorb(file, publish(file));
+  if (!options_.may_have) return {};
+  const auto begun = begin_in_part(file, /*may_resume=*/present != Present::kEqual,
+                                   std::move(reconstruction), wanted);
+  if (!begun.has_value()) return absorb(file, fail(begun.error()));
+  if (!*begun) wanted.whole.push_back(id);
+  return {};
+}
+
+void TreeBuilder::skip(const wire::Entry& entry) {
+  ++counters_.skipped_files;
+  counters_.skipped_bytes += entry.size;
+  finished_in(entry.parent);
+}
+
+ReconstructionPtr TreeBuilder::reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
+                                                 Present present) const {
+  using IfDifferent = Reconstruction::IfDifferent;
+  const auto if_different = options_.overwrite ? IfDifferent::kReplace : IfDifferent::kRefuse;
+  if (present == Present::kMissing || entry.size > kReconstructedMaxBytes) return nullptr;
+  // Of a file with holes it would take longer to read them than to be told of them.
+  const bool pays = options_.reuse && entry.size >= kReconstructedMinBytes && !entry.sparse;
+  if (present == Present::kDifferent && !pays) return nullptr;
+  return std::make_shared<Reconstruction>(file, if_different);
+}
+
+Result<bool> TreeBuilder::begin_in_part(const TakenFilePtr& file, bool may_resume,
+                                        ReconstructionPtr reconstruction, Wanted& wanted) {
+  bool is_resumed = false;
+  if (may_resume) {
+    WH_ASSIGN(is_resumed, resume(file));
+  }
+  if (!is_resumed && reconstruction == nullptr) return false;
+  // Of what a reconstruction may find here, nothing is wanted yet.
+  auto missing = reconstruction == nullptr ? file->missing() : std::vector<RangeSet::Range>();
+  wanted.parts.push_back({0, file->id(), std::move(missing)});
+  local_work_.add({file, is_resumed, std::move(reconstruction)});
+  return true;
+}
+
+Result<bool> TreeBuilder::resume(const TakenFilePtr& file) {
+  {
+    std::scoped_lock lock(mutex_);
+    if (resumed_ >= kResumedMax) return false;
+  }
+  WH_ASSIGN(const bool resumed, file->resume(*tree_));
+  if (!resumed) return false;
+  {
+    std::scoped_lock lock(mutex_);
+    file->begun = file->was_resumed = true;
+    ++partials_;
+    ++resumed_;
+  }
+  events_.on_file(file->path());
+  return true;
+}
+
+Result<TreeBuilder::Present> TreeBuilder::compare(const wire::Entry& entry,
+                                                  const NodePtr& directory) {
+  WH_ASSIGN(const auto handle, tree_->open(directory));
+  const auto status = handle->status_of(entry.name);
+  if (!status.has_value()) {
+    if (status.error().code == Code::kNotFound) return Present::kMissing;
+    return fail(status.error());
+  }
+  if (!looks_equal(entry, *status)) return Present::kDifferent;
+  if (options_.sync) {
+    WH_ASSIGN(const auto file, handle->open_file(entry.name));
+    WH_TRY(file.sync());
+  }
+  return Present::kEqual;
+}
+
+Result<void> TreeBuilder::on_listed(std::uint64_t entries) {
+  std::scoped_lock lock(mutex_);
+  if (listed_ || entries != next_entry_ || entries == 0) {
+    return fail(broken("the host's count of entries is wrong"));
+  }
+  for (const auto& [id, directory] : directories_) {
+    if (!directory.ended) return fail(broken("the host left a directory open"));
+  }
+  listed_ = true;
+  counters_.all_announced = true;
+  announced_.notify_all();
+  return {};
+}
+
+}  // namespace wormhole::transfer
