@@ -33,7 +33,7 @@ OWNERS = {
     "intel-ipsec-mb": {"session"},
     "blake3": {"store"},
     "xxh": {"store"},
-    "lmdb": {"store"},
+    "sqlite3": {"store"},
     "zstd": {"transfer"},
     "lz4": {"transfer"},
     "fuse": {"mount"},

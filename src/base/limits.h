@@ -63,6 +63,10 @@ inline constexpr std::uint32_t kOpenEntriesMax = 16 * 1024;
 // takes to remember how far each came.
 inline constexpr std::uint64_t kResumableMinBytes = 16 * kMiB;
 
+// Shorter files come whole and are not remembered: they are a chunk or two, and it takes longer to
+// look for one than to fetch it.
+inline constexpr std::uint64_t kReusableMinBytes = 2 * kMiB;
+
 // Partly received large files at once at a taker: bounds descriptors and range tables.
 inline constexpr std::size_t kOpenPartialsMax = 3 * kStreamsMax;
 // Those among them that an earlier run began; what it left of more files is fetched anew.

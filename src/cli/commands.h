@@ -43,6 +43,11 @@ struct ListArguments {
   bool recursive = false;
 };
 
+struct CacheArguments {
+  bool verify = false;
+  bool clear = false;
+};
+
 // What every command works with; built once in main.
 struct Environment {
   Output& output;
@@ -52,6 +57,7 @@ struct Environment {
 
 [[nodiscard]] ExitCode run_share(const ShareArguments& arguments, Environment& environment);
 [[nodiscard]] ExitCode run_get(const GetArguments& arguments, Environment& environment);
+[[nodiscard]] ExitCode run_cache(const CacheArguments& arguments, Environment& environment);
 [[nodiscard]] ExitCode run_list(const ListArguments& arguments, Environment& environment);
 
 }  // namespace wormhole::cli

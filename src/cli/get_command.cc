@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/get_progress.h"
 #include "cli/human.h"
+#include "cli/index_file.h"
 #include "cli/joining.h"
 #include "cli/retries.h"
 #include "transfer/client.h"
@@ -240,6 +241,9 @@ class Fetch {
         .reuse = arguments_.reuse,
         .cached_file_max_bytes = platform::memory_bytes() / kCachedPartOfMemory};
     take.may_have = transfer::may_have(take.destination, target.last_part());
+    const auto index = open_index(environment_.output);
+    take.index = index.get();
+    if (take.reuse && index != nullptr && !index->is_empty()) take.may_have = true;
 
     begun_ = joined.client->timeline().started;
     Result<void> result = attempt(*joined.client, target.path, take);

@@ -24,6 +24,7 @@ struct CommandLine {
   ShareArguments share;
   GetArguments get;
   ListArguments list;
+  CacheArguments cache;
 };
 
 void add_common(CLI::App& command, CommandLine& line) {
@@ -111,6 +112,16 @@ CLI::App* add_list(CLI::App& app, CommandLine& line) {
   return list;
 }
 
+CLI::App* add_cache(CLI::App& app, CommandLine& line) {
+  CLI::App* cache = app.add_subcommand("cache", "Show what is remembered of fetched files");
+  cache->add_flag("--verify", line.cache.verify,
+                  "Look at each file, and forget those that were changed or are gone");
+  cache->add_flag("--clear", line.cache.clear, "Forget everything; the files stay");
+  add_common(*cache, line);
+  cache->footer("Examples:\n  wormhole cache\n  wormhole cache --verify");
+  return cache;
+}
+
 int run(int argc, char** argv) {
   platform::hide_from_other_processes();
   std::vector<std::string> arguments;
@@ -129,6 +140,7 @@ int run(int argc, char** argv) {
   const CLI::App* share = add_share(app, line);
   const CLI::App* get = add_get(app, line);
   const CLI::App* list = add_list(app, line);
+  const CLI::App* cache = add_cache(app, line);
   try {
     std::vector<const char*> pointers;
     pointers.reserve(arguments.size());
@@ -157,6 +169,7 @@ int run(int argc, char** argv) {
   if (share->parsed()) exit = run_share(line.share, environment);
   if (get->parsed()) exit = run_get(line.get, environment);
   if (list->parsed()) exit = run_list(line.list, environment);
+  if (cache->parsed()) exit = run_cache(line.cache, environment);
   if (exit == ExitCode::kSuccess && output.is_broken()) {
     output.error({.code = Code::kLocalIo,
                   .operation = "write",

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 
 #include "platform/file_status_linux.h"
 #include "platform/file_system.h"
@@ -94,6 +95,19 @@ Result<FileStatus> Directory::status() const {
   struct stat status;
   if (::fstat(fd_.get(), &status) != 0) return last_error("look at", {});
   return to_file_status(status);
+}
+
+Result<std::string> Directory::path() const {
+  std::string link(PATH_MAX, '\0');
+  const std::string shown = "/proc/self/fd/" + std::to_string(fd_.get());
+  const ssize_t length = ::readlink(shown.c_str(), link.data(), link.size());
+  if (length < 0) return last_error("name directory", shown);
+  link.resize(static_cast<std::size_t>(length));
+  // Deleted, out of reach, or too long to be shown.
+  if (link.empty() || link.front() != '/' || static_cast<std::size_t>(length) == PATH_MAX) {
+    return fail({.code = Code::kNotFound, .operation = "name directory"});
+  }
+  return link;
 }
 
 Result<FileStatus> Directory::status_of(std::string_view name) const {

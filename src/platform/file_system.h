@@ -113,6 +113,8 @@ class Directory {
   [[nodiscard]] static Result<Directory> open_path(const std::string& path);
 
   [[nodiscard]] Result<FileStatus> status() const;
+  // Where it stands now: absolute, no links in it.
+  [[nodiscard]] Result<std::string> path() const;
   [[nodiscard]] Result<FileStatus> status_of(std::string_view name) const;
   [[nodiscard]] Result<Directory> open_directory(std::string_view name) const;
   // Regular files only (a pipe that took its place is refused, never waited for).

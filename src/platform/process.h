@@ -59,6 +59,10 @@ struct Usage {
 // what the kernel drew at boot. Not to be shown to anyone: hash it with a purpose.
 [[nodiscard]] std::string machine_and_user();
 
+// Where this user's programs keep what they can do without, by the XDG Base Directory
+// Specification: $XDG_CACHE_HOME, else ~/.cache. Absolute; nullopt where neither is set.
+[[nodiscard]] std::optional<std::string> cache_directory();
+
 [[nodiscard]] bool is_terminal(int descriptor);
 [[nodiscard]] unsigned terminal_columns(int descriptor);  // 80 when unknown
 // Asks on the controlling terminal without echo, also when stdin and stdout are pipes; the

@@ -88,6 +88,15 @@ std::uint64_t memory_bytes() {
          static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::optional<std::string> cache_directory() {
+  // Before threads that change the environment: there are none.
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && cache[0] == '/') return cache;  // others are to be ignored
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || home[0] != '/') return std::nullopt;
+  return std::string(home) + "/.cache";
+}
+
 std::string machine_and_user() {
   std::string id;
   for (const char* path : {"/etc/machine-id", "/proc/sys/kernel/random/boot_id"}) {

@@ -57,17 +57,19 @@ std::optional<std::uint64_t> Basis::find(const Chunk& chunk) const {
   return found->second;
 }
 
-bool Basis::read(const Chunk& chunk, std::uint64_t offset, MutableBytes out) const {
-  WH_CHECK(out.size() == chunk.length);
+bool Basis::read(std::uint64_t offset, MutableBytes out) const {
   const auto got = uncached_ ? file_->read_uncached_at(out, offset) : file_->read_at(out, offset);
-  return got.has_value() && *got == out.size() && store::hash(out) == chunk.hash;
+  return got.has_value() && *got == out.size();
 }
 
-bool Basis::is_unchanged(const platform::Directory& directory, std::string_view name) const {
-  const auto opened = file_->status();
-  const auto named = directory.status_of(name);
-  return opened.has_value() && opened->same_version(status_) && named.has_value() &&
-         named->same_version(status_);
+bool Basis::read(const Chunk& chunk, std::uint64_t offset, MutableBytes out) const {
+  WH_CHECK(out.size() == chunk.length);
+  return read(offset, out) && store::hash(out) == chunk.hash;
+}
+
+bool Basis::is_unchanged() const {
+  const auto now = file_->status();
+  return now.has_value() && now->same_version(status_);
 }
 
 }  // namespace wormhole::transfer

@@ -47,11 +47,13 @@ class Basis {
   [[nodiscard]] bool has_at(std::uint64_t offset, const Chunk& chunk) const;
   // Where, first, the bytes of such a chunk stand.
   [[nodiscard]] std::optional<std::uint64_t> find(const Chunk& chunk) const;
+  // False when there are not so many.
+  [[nodiscard]] bool read(std::uint64_t offset, MutableBytes out) const;
   // Reads them into `out`, of the chunk's length. False: they are others by now.
   [[nodiscard]] bool read(const Chunk& chunk, std::uint64_t offset, MutableBytes out) const;
-  // Nothing has changed the file since it was opened, and it still has that name.
-  [[nodiscard]] bool is_unchanged(const platform::Directory& directory,
-                                  std::string_view name) const;
+  [[nodiscard]] const platform::FileStatus& status() const { return status_; }  // as opened
+  // Nothing has changed the file since.
+  [[nodiscard]] bool is_unchanged() const;
   [[nodiscard]] const platform::File& file() const { return *file_; }
 
  private:

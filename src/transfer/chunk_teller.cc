@@ -68,7 +68,7 @@ Result<bool> ChunkTeller::tell_all(GivenFile& file, MutableBytes buffer) {
   std::uint64_t told_bytes = 0;
   while (!scan.is_over()) {
     if (stopped_) return false;
-    if (file.stopped) return true;
+    if (file.stopped || file.told_last) return true;
     WH_TRY(scan.step(buffer, next.chunks));
     if (scan.is_over()) {
       // The taker may need nothing else to have the whole file: it must be the announced version.

@@ -34,8 +34,8 @@ struct GivenFile {
   bool wanted = false;
   bool wanted_in_part = false;
   bool wanted_chunks = false;
-  bool told_last = false;          // nothing more of it will be asked for
-  std::uint64_t wanted_bytes = 0;  // in part
+  std::atomic<bool> told_last = false;  // nothing more of it will be asked for
+  std::uint64_t wanted_bytes = 0;       // in part
 
   // Once set, no stream sends more of it: it failed here or was dropped by the taker.
   std::atomic<bool> stopped = false;

@@ -50,7 +50,7 @@ std::vector<std::uint64_t> LocalWorkQueue::chunks_to_ask_for(const LocalWork& wo
   std::uint64_t ahead_bytes = 0;
   std::size_t ahead = 0;
   const auto ask = [&](const LocalWork& item) {
-    if (item.reconstruction == nullptr) return;
+    if (item.reconstruction == nullptr || !item.reconstruction->needs_chunks()) return;
     ahead_bytes += item.file->size();
     ++ahead;
     if (asked_for_.insert(item.file->id()).second) files.push_back(item.file->id());

@@ -67,38 +67,81 @@ bool Reconstruction::is_behind() const {
   return basis_->scanned_bytes() < told_bytes_;
 }
 
-Result<void> Reconstruction::begin(DirectoryTree& tree) {
-  is_begun_ = true;
-  WH_ASSIGN(const auto directory, tree.open(file_->directory()));
-  auto basis = Basis::open(*directory, file_->name(), file_->is_uncached());
-  if (!basis.has_value()) return {};  // it is gone: everything is asked for
-  basis_ = std::move(*basis);
-  is_same_so_far_ = file_->ranges() == 0 && basis_->size() == file_->size();
-  return is_same_so_far_ ? Result<void>() : begin_writing(tree);
+Result<std::unique_ptr<Basis>> Reconstruction::open_basis(DirectoryTree& tree) const {
+  if (!elsewhere_.has_value()) {
+    WH_ASSIGN(const auto directory, tree.open(file_->directory()));
+    return Basis::open(*directory, file_->name(), file_->is_uncached());
+  }
+  const std::size_t slash = elsewhere_->path.rfind('/');
+  WH_ASSIGN(const auto directory,
+            platform::Directory::open_path(elsewhere_->path.substr(0, slash + 1)));
+  WH_ASSIGN(auto basis,
+            Basis::open(directory, elsewhere_->path.substr(slash + 1), file_->is_uncached()));
+  if (store::is_untouched(*elsewhere_, basis->status())) return basis;
+  return fail({.code = Code::kChanged, .operation = "open", .object = elsewhere_->path});
 }
 
-Result<void> Reconstruction::begin_writing(DirectoryTree& tree) {
+Result<void> Reconstruction::begin(DirectoryTree& tree, Ranges& wanted) {
+  is_begun_ = true;
+  auto basis = open_basis(tree);
+  if (!basis.has_value()) return {};  // it is gone: everything is asked for
+  basis_ = std::move(*basis);
+  is_same_so_far_ = !is_certain_ && file_->ranges() == 0 && basis_->size() == file_->size();
+  return is_same_so_far_ ? Result<void>() : begin_writing(tree, wanted);
+}
+
+Result<void> Reconstruction::begin_writing(DirectoryTree& tree, Ranges& wanted) {
   is_same_so_far_ = false;
   file_->allow_ranges(kRangesMax + kPiecesMax + kUnresolvedMax);
   // Not where holes may come: in a clone, what is not written is not empty.
   if (file_->ranges() == 0 && !file_->is_sparse()) {
     WH_ASSIGN(is_cloned_, file_->begin_as_clone(tree, basis_->file()));
   }
-  if (is_cloned_) return keep(tree, 0, offset_);
+  if (is_cloned_) return keep(tree, 0, offset_, wanted);
   // Found in the basis once more, and copied.
   next_ = 0;
   offset_ = 0;
   return {};
 }
 
+Result<Reconstruction::Next> Reconstruction::copy_some(DirectoryTree& tree, Ranges& wanted) {
+  if (basis_ == nullptr) return want_everything(wanted);
+  const auto length = std::min<std::uint64_t>(
+      file_->size() - offset_, is_cloned_ ? file_->size() : std::uint64_t{kChunkMaxBytes});
+  const bool is_last = offset_ + length == file_->size();
+  if (is_cloned_) {
+    WH_TRY(keep(tree, 0, length, wanted));
+  } else {
+    if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
+    const MutableBytes bytes = MutableBytes(buffer_).first(static_cast<std::size_t>(length));
+    if (!basis_->read(offset_, bytes) || (is_last && !basis_->is_unchanged())) {
+      return fail({.code = Code::kChanged,
+                   .operation = "copy",
+                   .object = elsewhere_->path,
+                   .detail = "it changed meanwhile",
+                   .advice = "run the same command again"});
+    }
+    WH_TRY(put(tree, offset_, bytes));
+  }
+  offset_ += length;
+  if (is_complete_) return Next::kComplete;
+  return is_last ? Next::kOver : Next::kStep;
+}
+
+Reconstruction::Next Reconstruction::want_everything(Ranges& wanted) const {
+  want(0, file_->size(), wanted);
+  return Next::kOver;
+}
+
 Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, Ranges& wanted) {
-  if (!is_begun_) WH_TRY(begin(tree));
+  if (!is_begun_) WH_TRY(begin(tree, wanted));
+  if (is_certain_) return copy_some(tree, wanted);
   if (file_->ranges() >= kPiecesMax) {
     want_unresolved(file_->size(), wanted);
     return Next::kWait;
   }
   const std::optional<Chunk> chunk = told(next_);
-  if (chunk.has_value() && is_same_so_far_) return compare(tree, *chunk);
+  if (chunk.has_value() && is_same_so_far_) return compare(tree, *chunk, wanted);
   const bool is_all_taken = offset_ == file_->size();
   if (is_all_taken && unresolved_.empty()) return is_complete_ ? Next::kComplete : Next::kOver;
   if (chunk.has_value() && (unresolved_.size() < kUnresolvedMax || !can_scan())) {
@@ -111,7 +154,8 @@ Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, Ranges& w
   return is_complete_ ? Next::kComplete : Next::kStep;
 }
 
-Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const Chunk& chunk) {
+Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const Chunk& chunk,
+                                                     Ranges& wanted) {
   const Chunk* here = basis_->chunk(next_);
   if (here == nullptr && can_scan()) {
     WH_TRY(basis_->scan_some([](const Chunk&, std::uint64_t, Bytes) { return Result<void>(); }));
@@ -120,7 +164,14 @@ Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const 
   if (here != nullptr && *here == chunk) {
     ++next_;
     offset_ += chunk.length;
-    return offset_ == file_->size() ? Next::kIdentical : Next::kStep;
+    if (offset_ != file_->size()) return Next::kStep;
+    if (!is_elsewhere()) return Next::kIdentical;
+    WH_TRY(begin_writing(tree, wanted));
+    return is_complete_ ? Next::kComplete : Next::kStep;
+  }
+  if (is_elsewhere()) {
+    is_same_so_far_ = false;
+    return want_everything(wanted);
   }
   if (if_different_ == IfDifferent::kRefuse) {
     return fail({.code = Code::kExists,
@@ -129,7 +180,7 @@ Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const 
                  .detail = "a file of the same size and time is there, with other content",
                  .advice = "use --overwrite to replace it"});
   }
-  WH_TRY(begin_writing(tree));
+  WH_TRY(begin_writing(tree, wanted));
   return Next::kStep;
 }
 
@@ -142,7 +193,7 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
     want(offset, chunk.length, wanted);
     return {};
   }
-  if (is_cloned_ && basis_->has_at(offset, chunk)) return keep(tree, offset, chunk.length);
+  if (is_cloned_ && basis_->has_at(offset, chunk)) return keep(tree, offset, chunk.length, wanted);
   if (const auto place = basis_->find(chunk)) {
     if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
     const MutableBytes bytes = MutableBytes(buffer_).first(chunk.length);
@@ -168,7 +219,7 @@ Result<void> Reconstruction::scan(DirectoryTree& tree, Ranges& wanted) {
       if (unresolved->second != chunk) {
         want(unresolved->first, unresolved->second.length, wanted);
       } else if (is_cloned_ && unresolved->first == at) {
-        WH_TRY(keep(tree, at, chunk.length));
+        WH_TRY(keep(tree, at, chunk.length, wanted));
       } else {
         WH_TRY(put(tree, unresolved->first, bytes));
       }
@@ -207,7 +258,13 @@ Result<void> Reconstruction::put(DirectoryTree& tree, std::uint64_t offset, Byte
   return {};
 }
 
-Result<void> Reconstruction::keep(DirectoryTree& tree, std::uint64_t offset, std::uint64_t length) {
+Result<void> Reconstruction::keep(DirectoryTree& tree, std::uint64_t offset, std::uint64_t length,
+                                  Ranges& wanted) {
+  if (!basis_->is_unchanged()) {
+    // What was compared since is not what was cloned.
+    want(offset, length, wanted);
+    return {};
+  }
   for (const RangeSet::Range& range : file_->missing(offset, length)) {
     WH_TRY(file_->claim(range.offset, range.length));
     WH_ASSIGN(is_complete_, file_->skip(tree, range.length));

@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/range_set.h"
+#include "store/place.h"
 #include "transfer/basis.h"
 #include "transfer/directory_tree.h"
 #include "transfer/taken_file.h"
@@ -29,8 +30,6 @@ namespace wormhole::transfer {
 // Longer files come whole: both ends hold a list of their chunks, and it must fit (at 2 MiB a chunk
 // 5 MB of names, and 12 MB to find them by).
 inline constexpr std::uint64_t kReconstructedMaxBytes = 256 * kGiB;
-// Shorter ones too: they are a chunk.
-inline constexpr std::uint64_t kReconstructedMinBytes = 2 * kChunkMinBytes;
 
 class Reconstruction {
  public:
@@ -39,6 +38,16 @@ class Reconstruction {
 
   Reconstruction(TakenFilePtr file, IfDifferent if_different)
       : file_(std::move(file)), if_different_(if_different) {}
+  // From a file that stands elsewhere and has the same size. If it is certain that it is the same,
+  // no chunks are needed; else it is compared, and given up at the first difference.
+  Reconstruction(TakenFilePtr file, store::Place elsewhere, bool is_certain)
+      : file_(std::move(file)),
+        if_different_(IfDifferent::kReplace),
+        elsewhere_(std::move(elsewhere)),
+        is_certain_(is_certain) {}
+
+  [[nodiscard]] bool needs_chunks() const { return !is_certain_; }
+  [[nodiscard]] bool is_elsewhere() const { return elsewhere_.has_value(); }
 
   // kProtocol when they do not follow each other or leave the file.
   [[nodiscard]] Result<void> on_chunks(const wire::Chunks& chunks);
@@ -68,23 +77,31 @@ class Reconstruction {
   [[nodiscard]] bool is_behind() const;
   [[nodiscard]] bool can_scan() const { return basis_ != nullptr && !basis_->is_scanned(); }
 
-  Result<void> begin(DirectoryTree& tree);
+  Result<void> begin(DirectoryTree& tree, Ranges& wanted);
+  Result<std::unique_ptr<Basis>> open_basis(DirectoryTree& tree) const;
   // The two are different: from here on the new version is written.
-  Result<void> begin_writing(DirectoryTree& tree);
+  Result<void> begin_writing(DirectoryTree& tree, Ranges& wanted);
   // While all was the same so far.
-  Result<Next> compare(DirectoryTree& tree, const Chunk& chunk);
+  Result<Next> compare(DirectoryTree& tree, const Chunk& chunk, Ranges& wanted);
   // A chunk of the new version, in order.
   Result<void> take(DirectoryTree& tree, const Chunk& chunk, Ranges& wanted);
   Result<void> scan(DirectoryTree& tree, Ranges& wanted);
   // The bytes of the new version at `offset`, from the basis; those that nobody has claimed.
   Result<void> put(DirectoryTree& tree, std::uint64_t offset, Bytes bytes);
   // The same where the clone has them.
-  Result<void> keep(DirectoryTree& tree, std::uint64_t offset, std::uint64_t length);
+  Result<void> keep(DirectoryTree& tree, std::uint64_t offset, std::uint64_t length,
+                    Ranges& wanted);
+  // A part of what is certain.
+  Result<Next> copy_some(DirectoryTree& tree, Ranges& wanted);
+  // Nothing of the basis is used any more.
+  Next want_everything(Ranges& wanted) const;
   void want(std::uint64_t offset, std::uint64_t length, Ranges& wanted) const;
   // Those that stand before `end`.
   void want_unresolved(std::uint64_t end, Ranges& wanted);
   const TakenFilePtr file_;
   const IfDifferent if_different_;
+  const std::optional<store::Place> elsewhere_;
+  const bool is_certain_ = false;
 
   mutable std::mutex mutex_;  // of what the giver told
   std::vector<Chunk> told_;

@@ -17,7 +17,7 @@ SourceVersions::SourceVersions()
     : key_(store::hash(as_bytes(std::string(kKeyLabel) + platform::machine_and_user()))) {}
 
 std::uint64_t SourceVersions::of(const platform::FileStatus& status) const {
-  if (status.size_bytes < kResumableMinBytes) return 0;
+  if (status.size_bytes < kReusableMinBytes) return 0;
   // Not the device: its number may be another after the next boot.
   const std::array<std::uint64_t, 6> fields = {status.inode,
                                                status.size_bytes,

@@ -200,8 +200,27 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
   if (rules.sync) WH_TRY(file->sync());
   WH_ASSIGN(const auto directory, tree.open(directory_));
   WH_TRY(put_in_place(*directory, rules));
+  if (rules.is_recorded) {
+    // After the renaming, which counts as a change.
+    const auto status = file->status();
+    if (status.has_value()) published_ = *status;
+  }
   partial_.reset();
   return {};
+}
+
+std::optional<store::Place> TakenFile::place(DirectoryTree& tree) const {
+  const auto directory = tree.open(directory_);
+  std::scoped_lock lock(mutex_);
+  if (!published_.has_value() || !directory.has_value()) return std::nullopt;
+  const auto path = (*directory)->path();
+  if (!path.has_value()) return std::nullopt;
+  return store::Place{.path = (*path == "/" ? "" : *path) + "/" + entry_.name,
+                      .inode = published_->inode,
+                      .size_bytes = published_->size_bytes,
+                      .modified = published_->modified,
+                      .changed = published_->changed,
+                      .version = entry_.version};
 }
 
 Result<void> TakenFile::put_in_place(const platform::Directory& directory,

@@ -14,6 +14,7 @@
 #include "base/range_set.h"
 #include "platform/file_system.h"
 #include "store/partial_journal.h"
+#include "store/place.h"
 #include "transfer/directory_tree.h"
 #include "transfer/resumed_partial.h"
 #include "wire/messages.h"
@@ -31,7 +32,8 @@ inline constexpr std::size_t kDamagedRangesMax = kRangesMax / 4;
 // How a finished file is put in place.
 struct PublishRules {
   bool overwrite = false;
-  bool sync = false;  // --fsync: data on disk before the name
+  bool sync = false;         // --fsync: data on disk before the name
+  bool is_recorded = false;  // place() will be asked for
   // Files changed since then by anyone, this run included, are not replaced even so: two
   // entries whose names collide here, or another program's work.
   platform::Timestamp started;
@@ -98,6 +100,8 @@ class TakenFile {
   // Mode, time and the final name. kExists when a different file is there (and is kept). The
   // partial is gone either way.
   [[nodiscard]] Result<void> publish(DirectoryTree& tree, const PublishRules& rules);
+  // Where it stands, after publish(); nullopt where that cannot be told.
+  [[nodiscard]] std::optional<store::Place> place(DirectoryTree& tree) const;
   // Removes the partial, unless it was published. Any thread, also while others write.
   void abandon(DirectoryTree& tree);
   // The same when nobody writes or compares any more, but what another run can go on with stays;
@@ -139,6 +143,7 @@ class TakenFile {
   std::unique_ptr<ResumedPartial> resumed_;
   RangeSet damaged_{kDamagedRangesMax};
   std::uint64_t intact_bytes_ = 0;
+  std::optional<platform::FileStatus> published_;
   FilePtr partial_;  // writers hold a reference of their own
   bool abandoned_ = false;
   std::atomic<std::uint64_t> written_bytes_ = 0;

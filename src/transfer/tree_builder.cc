@@ -16,6 +16,7 @@ TreeBuilder::TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters
     : options_(std::move(options)), events_(events), counters_(counters) {
   rules_.overwrite = options_.overwrite;
   rules_.sync = options_.sync;
+  rules_.is_recorded = options_.index != nullptr;
 }
 
 TreeBuilder::~TreeBuilder() = default;
@@ -81,6 +82,7 @@ Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset
 Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   WH_TRY(file->publish(*tree_, rules_));
   if (!forget(file)) return {};  // given up by another thread at the last moment
+  record(*file);
   ++counters_.files;
   counters_.file_bytes += file->size();
   if (file->size() <= kPackedFileMaxBytes) events_.on_file(file->path());
@@ -117,15 +119,27 @@ Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& 
     return Reconstruction::Next::kOver;
   }
   if (reused > 0) WH_TRY(begin(file));
+  if (*next == Reconstruction::Next::kOver || *next == Reconstruction::Next::kComplete) {
+    if (reconstruction->is_elsewhere()) {
+      options_.index->count(reconstruction->reused_bytes() > 0, reconstruction->reused_bytes());
+    }
+  }
   if (*next == Reconstruction::Next::kIdentical) WH_TRY(absorb(file, keep(*reconstruction)));
   if (*next == Reconstruction::Next::kComplete) WH_TRY(absorb(file, publish(file)));
   return *next;
 }
 
+void TreeBuilder::record(const TakenFile& file) {
+  if (options_.index == nullptr || file.size() < kReusableMinBytes) return;
+  if (auto place = file.place(*tree_)) options_.index->add(std::move(*place));
+}
+
 Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
   const TakenFilePtr& file = reconstruction.file();
   WH_ASSIGN(const auto directory, tree_->open(file->directory()));
-  if (!reconstruction.basis()->is_unchanged(*directory, file->name())) {
+  const auto named = directory->status_of(file->name());
+  if (!reconstruction.basis()->is_unchanged() || !named.has_value() ||
+      !named->same_version(reconstruction.basis()->status())) {
     return fail({.code = Code::kChanged,
                  .operation = "compare",
                  .object = file->path(),

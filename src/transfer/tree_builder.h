@@ -23,6 +23,7 @@
 
 #include "base/limits.h"
 #include "base/result.h"
+#include "store/index.h"
 #include "transfer/destination.h"
 #include "transfer/directory_tree.h"
 #include "transfer/events.h"
@@ -46,6 +47,9 @@ struct TakeOptions {
   bool checksum = false;
   // Of a file that is there in another version, only what is different is asked for.
   bool reuse = true;
+  // Of files that were fetched before, wherever they are now. Null: there is none. Outlives the
+  // transfer.
+  store::Index* index = nullptr;
   // Longer files are written past the system's cache (platform::File::write_uncached_at).
   std::uint64_t cached_file_max_bytes = UINT64_MAX;
 };
@@ -151,6 +155,11 @@ class TreeBuilder {
   // Null: it comes whole, whatever is there.
   ReconstructionPtr reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
                                       Present present) const;
+  // The same from a file that was fetched before and stands elsewhere.
+  ReconstructionPtr reconstruction_from_elsewhere(const TakenFilePtr& file,
+                                                  const wire::Entry& entry) const;
+  // The index is told of a file that is in place.
+  void record(const TakenFile& file);
   // With --fsync an equal file is on disk when this returns: an earlier run may not have waited.
   Result<Present> compare(const wire::Entry& entry, const NodePtr& directory);
   Result<void> make_directory(const OpenDirectory& made, const NodePtr& parent);

@@ -334,11 +334,41 @@ ReconstructionPtr TreeBuilder::reconstruction_of(const TakenFilePtr& file, const
                                                  Present present) const {
   using IfDifferent = Reconstruction::IfDifferent;
   const auto if_different = options_.overwrite ? IfDifferent::kReplace : IfDifferent::kRefuse;
-  if (present == Present::kMissing || entry.size > kReconstructedMaxBytes) return nullptr;
+  if (entry.size > kReconstructedMaxBytes) return nullptr;
+  if (present == Present::kEqual) return std::make_shared<Reconstruction>(file, if_different);
   // Of a file with holes it would take longer to read them than to be told of them.
-  const bool pays = options_.reuse && entry.size >= kReconstructedMinBytes && !entry.sparse;
-  if (present == Present::kDifferent && !pays) return nullptr;
+  if (!options_.reuse || entry.size < kReusableMinBytes || entry.sparse) return nullptr;
+  if (auto elsewhere = reconstruction_from_elsewhere(file, entry)) return elsewhere;
+  if (present == Present::kMissing) return nullptr;
   return std::make_shared<Reconstruction>(file, if_different);
+}
+
+ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr& file,
+                                                             const wire::Entry& entry) const {
+  if (options_.index == nullptr || !options_.may_have) return nullptr;
+  const auto is_there = [&](const store::Place& place) {
+    const bool untouched = store::is_in_place(place);
+    if (!untouched) options_.index->remove(place.path);
+    return untouched;
+  };
+  for (auto& place : options_.index->of_version(entry.version)) {
+    if (is_there(place)) {
+      return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/true);
+    }
+  }
+  // Renamed, moved or copied at the host. Files of one size are many where each is a picture of a
+  // film: then only one of the same time or name is worth a look.
+  auto places = options_.index->of_size(entry.size);
+  const bool is_only_one = places.size() == 1;
+  for (auto& place : places) {
+    const bool is_like_it = is_only_one || place.modified == modified_of(entry) ||
+                            place.path.ends_with("/" + entry.name);
+    if (is_like_it && is_there(place)) {
+      return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/false);
+    }
+  }
+  options_.index->count(/*found=*/false, 0);
+  return nullptr;
 }
 
 Result<bool> TreeBuilder::begin_in_part(const TakenFilePtr& file, bool may_resume,

@@ -1,0 +1,32 @@
+#include "cli/index_file.h"
+
+#include <fmt/format.h>
+
+#include "base/escape.h"
+#include "platform/process.h"
+
+namespace wormhole::cli {
+
+std::optional<std::string> index_file() {
+  const auto cache = platform::cache_directory();
+  if (!cache.has_value()) return std::nullopt;
+  return *cache + "/wormhole/index.db";
+}
+
+std::unique_ptr<store::Index> open_index(Output& output) {
+  const auto file = index_file();
+  if (!file.has_value()) return nullptr;
+  auto index = store::Index::open(*file);
+  if (!index.has_value()) {
+    output.say("nothing is remembered of earlier runs: " + to_sentence(index.error()));
+    return nullptr;
+  }
+  if (!(*index)->set_aside().empty()) {
+    output.say(
+        fmt::format("the index of earlier runs was damaged: it is '{}' now, a new one is begun",
+                    escape((*index)->set_aside())));
+  }
+  return std::move(*index);
+}
+
+}  // namespace wormhole::cli

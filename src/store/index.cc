@@ -1,0 +1,365 @@
+#include "store/index.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+namespace wormhole::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "WHIX": what file(1) and we know a database of ours by.
+constexpr int kApplicationId = 0x57484958;
+constexpr int kFormat = 1;
+
+// Another process writes for so long at most.
+constexpr int kBusyTimeoutMs = 2000;
+// What is added waits for more so long.
+constexpr std::chrono::milliseconds kGatherTime{500};
+// Then so many are forgotten at once.
+constexpr std::size_t kForgottenTogether = kIndexedFilesMax / 8;
+
+constexpr const char* kSchema =
+    "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " used INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX by_size ON files (size, used);"
+    "CREATE INDEX by_version ON files (version, used) WHERE version != 0;"
+    "CREATE INDEX by_use ON files (used);"
+    "CREATE TABLE totals (id INTEGER PRIMARY KEY CHECK (id = 1), lookups INTEGER NOT NULL,"
+    " found INTEGER NOT NULL, reused INTEGER NOT NULL);"
+    "INSERT INTO totals VALUES (1, 0, 0, 0);";
+
+bool is_damage(int code) {
+  const int primary = code & 0xff;
+  return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_FORMAT;
+}
+
+// Bits as they are: SQLite's integers have a sign.
+std::int64_t to_integer(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+bool run(sqlite3* database, const std::string& sql) {
+  return sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;
+}
+
+std::string with_suffix(const std::string& file, const char* suffix) { return file + suffix; }
+
+void move_away(const std::string& file, const std::string& to) {
+  std::error_code ignored;
+  fs::rename(file, to, ignored);
+  // The log of a database that is gone belongs to no other.
+  for (const char* suffix : {"-wal", "-shm", "-journal"}) {
+    fs::remove(with_suffix(file, suffix), ignored);
+  }
+}
+
+}  // namespace
+
+void Index::Closer::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+
+// One statement, from being prepared to being over.
+class Index::Statement {
+ public:
+  Statement(sqlite3* database, const char* sql) {
+    if (sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr) != SQLITE_OK) {
+      statement_ = nullptr;
+    }
+  }
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  Statement& bind(int at, std::uint64_t value) {
+    sqlite3_bind_int64(statement_, at, to_integer(value));
+    return *this;
+  }
+  // Valid as long as `bytes`.
+  Statement& bind(int at, Bytes bytes) {
+    sqlite3_bind_blob64(statement_, at, bytes.data(), bytes.size(), SQLITE_STATIC);
+    return *this;
+  }
+  // SQLITE_ROW, SQLITE_DONE, or an error.
+  int step() { return statement_ == nullptr ? SQLITE_ERROR : sqlite3_step(statement_); }
+  void reset() { sqlite3_reset(statement_); }
+  [[nodiscard]] std::uint64_t integer(int column) const {
+    return static_cast<std::uint64_t>(sqlite3_column_int64(statement_, column));
+  }
+  [[nodiscard]] Bytes blob(int column) const {
+    const auto* data = static_cast<const std::byte*>(sqlite3_column_blob(statement_, column));
+    return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  }
+
+ private:
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+// Null: what is there is damaged or not ours.
+Result<Index::Database> Index::connect(const std::string& file) {
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(
+      file.c_str(), &opened,
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW,
+      nullptr);
+  Database database(opened);
+  const auto failed = [&]() -> Result<Database> {
+    if (is_damage(sqlite3_errcode(opened))) return Database();
+    return fail({.code = Code::kLocalIo,
+                 .operation = "open index",
+                 .object = file,
+                 .detail = opened == nullptr ? "out of memory" : sqlite3_errmsg(opened)});
+  };
+  if (code != SQLITE_OK) return failed();
+  sqlite3_busy_timeout(opened, kBusyTimeoutMs);
+  // Readers and a writer do not wait for each other; a commit is no flush, but a power cut still
+  // leaves an older state, whole. Where it is not to be had (network file systems), things are
+  // slower and the same.
+  run(opened, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+  const int keep = 1;
+  sqlite3_db_config(opened, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep, nullptr);
+  // Made by one of several that come at once.
+  if (!run(opened, "BEGIN IMMEDIATE")) return failed();
+  std::uint64_t id = 0;
+  std::uint64_t format = 0;
+  std::uint64_t tables = 0;
+  for (auto [sql, value] :
+       {std::pair("PRAGMA application_id", &id), std::pair("PRAGMA user_version", &format),
+        std::pair("SELECT count(*) FROM sqlite_master", &tables)}) {
+    Statement statement(opened, sql);
+    if (statement.step() != SQLITE_ROW) return failed();
+    *value = statement.integer(0);
+  }
+  if (tables == 0) {
+    if (!run(opened, kSchema) ||
+        !run(opened, fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};",
+                                 kApplicationId, kFormat))) {
+      return failed();
+    }
+  } else if (id != kApplicationId || format != kFormat) {
+    return Database();
+  }
+  if (!run(opened, "COMMIT")) return failed();
+  return database;
+}
+
+Result<std::unique_ptr<Index>> Index::open(const std::string& file) {
+  std::error_code error;
+  const fs::path directory = fs::path(file).parent_path();
+  const bool made = fs::create_directories(directory, error);
+  // What was fetched, and from where, is nobody else's business.
+  if (made) fs::permissions(directory, fs::perms::owner_all, error);
+  // A link in the user's own path is his choice; one in place of the file is not.
+  const fs::path real = fs::canonical(directory, error);
+  if (error) {
+    return fail({.code = Code::kLocalIo,
+                 .operation = "open index",
+                 .object = file,
+                 .detail = error.message()});
+  }
+  const std::string path = real / fs::path(file).filename();
+  WH_ASSIGN(auto database, connect(path));
+  std::string aside;
+  if (database == nullptr) {
+    aside = with_suffix(path, ".damaged");
+    move_away(path, aside);
+    WH_ASSIGN(database, connect(path));
+    if (database == nullptr) {
+      return fail({.code = Code::kLocalIo,
+                   .operation = "open index",
+                   .object = path,
+                   .detail = "what is there is no index, and could not be set aside"});
+    }
+  }
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, error);
+  return std::unique_ptr<Index>(new Index(path, std::move(database), std::move(aside)));
+}
+
+Index::Index(std::string file, Database database, std::string set_aside)
+    : file_(std::move(file)), set_aside_(std::move(set_aside)), database_(std::move(database)) {
+  writer_ = std::thread([this] { run_writer(); });
+}
+
+Index::~Index() {
+  {
+    std::scoped_lock lock(mutex_);
+    closing_ = true;
+    wake_.notify_one();
+  }
+  writer_.join();
+  database_.reset();
+  // Found out on the way: the next run begins a new one.
+  if (is_damaged_) move_away(file_, with_suffix(file_, ".damaged"));
+}
+
+Error Index::error(const char* operation) {
+  if (is_damage(sqlite3_errcode(database_.get()))) is_damaged_ = true;
+  return {.code = Code::kLocalIo,
+          .operation = operation,
+          .object = file_,
+          .detail = sqlite3_errmsg(database_.get()),
+          .advice = "'wormhole cache --clear' begins a new one"};
+}
+
+bool Index::is_empty() {
+  std::scoped_lock lock(database_mutex_);
+  Statement any(database_.get(), "SELECT 1 FROM files LIMIT 1");
+  return any.step() != SQLITE_ROW;
+}
+
+std::vector<Place> Index::places_where(const char* sql, std::uint64_t value, std::size_t most) {
+  std::scoped_lock lock(database_mutex_);
+  std::vector<Place> places;
+  Statement found(database_.get(), sql);
+  found.bind(1, value).bind(2, std::uint64_t{most});
+  int code = found.step();
+  for (; code == SQLITE_ROW; code = found.step()) {
+    // A row that does not fit its own checksum is none.
+    auto place = decode_place(std::string(as_text(found.blob(0))), found.blob(1));
+    if (place.has_value()) places.push_back(std::move(*place));
+  }
+  if (code != SQLITE_DONE) is_damaged_ = is_damaged_ || is_damage(code);
+  return places;
+}
+
+std::vector<Place> Index::of_version(std::uint64_t version) {
+  if (version == 0) return {};
+  return places_where(
+      "SELECT path, record FROM files WHERE version = ?1 AND version != 0"
+      " ORDER BY used DESC LIMIT ?2",
+      version, kCandidatesMax);
+}
+
+std::vector<Place> Index::of_size(std::uint64_t size_bytes) {
+  return places_where("SELECT path, record FROM files WHERE size = ?1 ORDER BY used DESC LIMIT ?2",
+                      size_bytes, kCandidatesMax);
+}
+
+void Index::add(Place place) {
+  std::scoped_lock lock(mutex_);
+  pending_.added.push_back(std::move(place));
+  wake_.notify_one();
+}
+
+void Index::remove(std::string path) {
+  std::scoped_lock lock(mutex_);
+  pending_.removed.push_back(std::move(path));
+  wake_.notify_one();
+}
+
+void Index::count(bool found, std::uint64_t bytes) {
+  std::scoped_lock lock(mutex_);
+  ++pending_.lookups;
+  if (found) ++pending_.found;
+  pending_.reused_bytes += bytes;
+  wake_.notify_one();
+}
+
+void Index::run_writer() {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return closing_ || !pending_.empty(); });
+      if (pending_.empty()) return;
+      wake_.wait_for(lock, kGatherTime, [&] { return closing_; });
+    }
+    write_pending();
+  }
+}
+
+void Index::write_pending() {
+  std::scoped_lock database_lock(database_mutex_);
+  Changes changes;
+  {
+    std::scoped_lock lock(mutex_);
+    changes = std::exchange(pending_, {});
+  }
+  // A cache that cannot be written to (a full disk) is as good as none.
+  if (!changes.empty()) write(changes);
+}
+
+void Index::write(const Changes& changes) {
+  sqlite3* database = database_.get();
+  if (is_damaged_ || !run(database, "BEGIN IMMEDIATE")) return;
+  bool done = true;
+  const auto finish = [&](Statement& statement) {
+    const int code = statement.step();
+    done = done && code == SQLITE_DONE;
+    is_damaged_ = is_damaged_ || is_damage(code);
+    statement.reset();
+  };
+  Statement removed(database, "DELETE FROM files WHERE path = ?1");
+  for (const std::string& path : changes.removed) finish(removed.bind(1, as_bytes(path)));
+  Statement added(database,
+                  "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3,"
+                  " (SELECT coalesce(max(used), 0) + 1 FROM files), ?4)");
+  for (const Place& place : changes.added) {
+    const PlaceRecord record = encode_place(place);
+    finish(added.bind(1, as_bytes(place.path))
+               .bind(2, place.size_bytes)
+               .bind(3, place.version)
+               .bind(4, Bytes(record)));
+  }
+  Statement counted(database,
+                    "UPDATE totals SET lookups = lookups + ?1, found = found + ?2,"
+                    " reused = reused + ?3");
+  finish(counted.bind(1, changes.lookups).bind(2, changes.found).bind(3, changes.reused_bytes));
+  Statement forgotten(database,
+                      "DELETE FROM files WHERE (SELECT count(*) FROM files) > ?1 AND path IN"
+                      " (SELECT path FROM files ORDER BY used LIMIT ?2)");
+  if (!changes.added.empty()) {
+    finish(forgotten.bind(1, std::uint64_t{kIndexedFilesMax})
+               .bind(2, std::uint64_t{kForgottenTogether}));
+  }
+  run(database, done ? "COMMIT" : "ROLLBACK");
+}
+
+Result<Index::Summary> Index::summary() {
+  write_pending();
+  std::scoped_lock lock(database_mutex_);
+  Summary summary;
+  Statement files(database_.get(), "SELECT count(*), coalesce(sum(size), 0) FROM files");
+  if (files.step() != SQLITE_ROW) return fail(error("read index"));
+  summary.files = files.integer(0);
+  summary.bytes = files.integer(1);
+  Statement totals(database_.get(), "SELECT lookups, found, reused FROM totals");
+  if (totals.step() != SQLITE_ROW) return fail(error("read index"));
+  summary.lookups = totals.integer(0);
+  summary.found = totals.integer(1);
+  summary.reused_bytes = totals.integer(2);
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::error_code error;
+    const auto size = fs::file_size(with_suffix(file_, suffix), error);
+    if (!error) summary.disk_bytes += size;
+  }
+  return summary;
+}
+
+Result<std::vector<Place>> Index::all() {
+  write_pending();
+  std::scoped_lock lock(database_mutex_);
+  std::vector<Place> places;
+  Statement rows(database_.get(), "SELECT path, record FROM files ORDER BY path");
+  int code = rows.step();
+  for (; code == SQLITE_ROW; code = rows.step()) {
+    auto place = decode_place(std::string(as_text(rows.blob(0))), rows.blob(1));
+    if (place.has_value()) places.push_back(std::move(*place));
+  }
+  if (code != SQLITE_DONE) return fail(error("read index"));
+  return places;
+}
+
+Result<void> Index::clear() {
+  write_pending();
+  std::scoped_lock lock(database_mutex_);
+  if (!run(database_.get(),
+           "BEGIN IMMEDIATE; DELETE FROM files;"
+           " UPDATE totals SET lookups = 0, found = 0, reused = 0; COMMIT; VACUUM;"
+           " PRAGMA wal_checkpoint(TRUNCATE);")) {
+    return fail(error("clear index"));
+  }
+  return {};
+}
+
+}  // namespace wormhole::store

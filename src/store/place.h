@@ -1,0 +1,40 @@
+// A place on this machine where a file stands that Wormhole put there, and how to tell that it is
+// still the same file. What the index keeps: docs/formats/index.md. Stateless; any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/bytes.h"
+#include "platform/file_system.h"
+
+namespace wormhole::store {
+
+struct Place {
+  std::string path;  // absolute, raw bytes
+  std::uint64_t inode = 0;
+  std::uint64_t size_bytes = 0;
+  platform::Timestamp modified;
+  platform::Timestamp changed;
+  // The giver's word for exactly these bytes, as it was announced; 0: it had none.
+  std::uint64_t version = 0;
+
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+// Nobody has touched the file since: its inode, size and times are the same. (Not its device,
+// whose number may be another after the next boot.)
+[[nodiscard]] bool is_untouched(const Place& place, const platform::FileStatus& status);
+
+// It stands there, untouched.
+[[nodiscard]] bool is_in_place(const Place& place);
+
+inline constexpr std::size_t kPlaceRecordBytes = 64;
+using PlaceRecord = std::array<std::byte, kPlaceRecordBytes>;
+[[nodiscard]] PlaceRecord encode_place(const Place& place);
+// nullopt for what encode_place() did not make of this path.
+[[nodiscard]] std::optional<Place> decode_place(std::string path, Bytes record);
+
+}  // namespace wormhole::store
