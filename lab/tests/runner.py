@@ -239,7 +239,7 @@ class Done:
     @property
     def events(self):
         events = [json.loads(line) for line in self.stdout.splitlines()]
-        verb = next(word for word in self.argv if word in ("get", "ls", "share"))
+        verb = next(word for word in self.argv if word in ("get", "ls", "share", "cache"))
         for event in events:
             check_documented(verb, event)
         return events

@@ -14,6 +14,7 @@ using nlohmann::json;
 
 // What stands there no more as it was fetched is forgotten.
 Result<std::uint64_t> verify(store::Index& index) {
+  WH_TRY(index.check());
   WH_ASSIGN(const auto places, index.all());
   std::uint64_t gone = 0;
   for (const store::Place& place : places) {

@@ -25,8 +25,9 @@ constexpr std::size_t kForgottenTogether = kIndexedFilesMax / 8;
 
 constexpr const char* kSchema =
     "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER NOT NULL, version INTEGER NOT NULL,"
-    " used INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;"
+    " modified INTEGER NOT NULL, used INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX by_size ON files (size, used);"
+    "CREATE INDEX by_time ON files (size, modified, used);"
     "CREATE INDEX by_version ON files (version, used) WHERE version != 0;"
     "CREATE INDEX by_use ON files (used);"
     "CREATE TABLE totals (id INTEGER PRIMARY KEY CHECK (id = 1), lookups INTEGER NOT NULL,"
@@ -41,8 +42,13 @@ bool is_damage(int code) {
 // Bits as they are: SQLite's integers have a sign.
 std::int64_t to_integer(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
-bool run(sqlite3* database, const std::string& sql) {
+bool execute(sqlite3* database, const std::string& sql) {
   return sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;
+}
+
+// Nanoseconds since 1970; what is out of range is no time that anyone looks for.
+std::uint64_t nanoseconds(platform::Timestamp time) {
+  return static_cast<std::uint64_t>(time.seconds) * 1'000'000'000 + time.nanoseconds;
 }
 
 std::string with_suffix(const std::string& file, const char* suffix) { return file + suffix; }
@@ -64,9 +70,7 @@ void Index::Closer::operator()(sqlite3* database) const { sqlite3_close_v2(datab
 class Index::Statement {
  public:
   Statement(sqlite3* database, const char* sql) {
-    if (sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr) != SQLITE_OK) {
-      statement_ = nullptr;
-    }
+    prepared_ = sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr);
   }
   ~Statement() { sqlite3_finalize(statement_); }
   Statement(const Statement&) = delete;
@@ -82,7 +86,7 @@ class Index::Statement {
     return *this;
   }
   // SQLITE_ROW, SQLITE_DONE, or an error.
-  int step() { return statement_ == nullptr ? SQLITE_ERROR : sqlite3_step(statement_); }
+  int step() { return prepared_ == SQLITE_OK ? sqlite3_step(statement_) : prepared_; }
   void reset() { sqlite3_reset(statement_); }
   [[nodiscard]] std::uint64_t integer(int column) const {
     return static_cast<std::uint64_t>(sqlite3_column_int64(statement_, column));
@@ -94,6 +98,7 @@ class Index::Statement {
 
  private:
   sqlite3_stmt* statement_ = nullptr;
+  int prepared_;
 };
 
 // Null: what is there is damaged or not ours.
@@ -116,11 +121,11 @@ Result<Index::Database> Index::connect(const std::string& file) {
   // Readers and a writer do not wait for each other; a commit is no flush, but a power cut still
   // leaves an older state, whole. Where it is not to be had (network file systems), things are
   // slower and the same.
-  run(opened, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+  execute(opened, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
   const int keep = 1;
   sqlite3_db_config(opened, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep, nullptr);
   // Made by one of several that come at once.
-  if (!run(opened, "BEGIN IMMEDIATE")) return failed();
+  if (!execute(opened, "BEGIN IMMEDIATE")) return failed();
   std::uint64_t id = 0;
   std::uint64_t format = 0;
   std::uint64_t tables = 0;
@@ -132,15 +137,15 @@ Result<Index::Database> Index::connect(const std::string& file) {
     *value = statement.integer(0);
   }
   if (tables == 0) {
-    if (!run(opened, kSchema) ||
-        !run(opened, fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};",
-                                 kApplicationId, kFormat))) {
+    if (!execute(opened, kSchema) ||
+        !execute(opened, fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};",
+                                     kApplicationId, kFormat))) {
       return failed();
     }
   } else if (id != kApplicationId || format != kFormat) {
     return Database();
   }
-  if (!run(opened, "COMMIT")) return failed();
+  if (!execute(opened, "COMMIT")) return failed();
   return database;
 }
 
@@ -193,47 +198,67 @@ Index::~Index() {
   if (is_damaged_) move_away(file_, with_suffix(file_, ".damaged"));
 }
 
+int Index::noted(int code) {
+  is_damaged_ = is_damaged_ || is_damage(code);
+  return code;
+}
+
+bool Index::run(const char* sql) {
+  return noted(sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr)) == SQLITE_OK;
+}
+
 Error Index::error(const char* operation) {
-  if (is_damage(sqlite3_errcode(database_.get()))) is_damaged_ = true;
+  noted(sqlite3_errcode(database_.get()));
   return {.code = Code::kLocalIo,
           .operation = operation,
           .object = file_,
-          .detail = sqlite3_errmsg(database_.get()),
-          .advice = "'wormhole cache --clear' begins a new one"};
+          .detail = is_damaged_ ? "it is damaged, and a new one is begun"
+                                : sqlite3_errmsg(database_.get())};
 }
 
 bool Index::is_empty() {
   std::scoped_lock lock(database_mutex_);
   Statement any(database_.get(), "SELECT 1 FROM files LIMIT 1");
-  return any.step() != SQLITE_ROW;
+  return noted(any.step()) != SQLITE_ROW;
 }
 
-std::vector<Place> Index::places_where(const char* sql, std::uint64_t value, std::size_t most) {
-  std::scoped_lock lock(database_mutex_);
-  std::vector<Place> places;
-  Statement found(database_.get(), sql);
-  found.bind(1, value).bind(2, std::uint64_t{most});
-  int code = found.step();
-  for (; code == SQLITE_ROW; code = found.step()) {
+void Index::collect(Statement& statement, std::vector<Place>& places) {
+  while (noted(statement.step()) == SQLITE_ROW) {
     // A row that does not fit its own checksum is none.
-    auto place = decode_place(std::string(as_text(found.blob(0))), found.blob(1));
+    auto place = decode_place(std::string(as_text(statement.blob(0))), statement.blob(1));
     if (place.has_value()) places.push_back(std::move(*place));
   }
-  if (code != SQLITE_DONE) is_damaged_ = is_damaged_ || is_damage(code);
-  return places;
 }
 
 std::vector<Place> Index::of_version(std::uint64_t version) {
-  if (version == 0) return {};
-  return places_where(
-      "SELECT path, record FROM files WHERE version = ?1 AND version != 0"
-      " ORDER BY used DESC LIMIT ?2",
-      version, kCandidatesMax);
+  std::vector<Place> places;
+  std::scoped_lock lock(database_mutex_);
+  Statement found(database_.get(),
+                  "SELECT path, record FROM files WHERE version = ?1 AND version != 0"
+                  " ORDER BY used DESC LIMIT ?2");
+  found.bind(1, version).bind(2, std::uint64_t{kCandidatesMax});
+  if (version != 0) collect(found, places);
+  return places;
 }
 
-std::vector<Place> Index::of_size(std::uint64_t size_bytes) {
-  return places_where("SELECT path, record FROM files WHERE size = ?1 ORDER BY used DESC LIMIT ?2",
-                      size_bytes, kCandidatesMax);
+std::vector<Place> Index::of_size(std::uint64_t size_bytes, platform::Timestamp modified) {
+  std::vector<Place> places;
+  std::scoped_lock lock(database_mutex_);
+  Statement of_that_time(database_.get(),
+                         "SELECT path, record FROM files WHERE size = ?1 AND modified = ?2"
+                         " ORDER BY used DESC LIMIT ?3");
+  of_that_time.bind(1, size_bytes)
+      .bind(2, nanoseconds(modified))
+      .bind(3, std::uint64_t{kCandidatesMax});
+  collect(of_that_time, places);
+  Statement others(database_.get(),
+                   "SELECT path, record FROM files WHERE size = ?1 AND modified != ?2"
+                   " ORDER BY used DESC LIMIT ?3");
+  others.bind(1, size_bytes)
+      .bind(2, nanoseconds(modified))
+      .bind(3, std::uint64_t{kCandidatesMax - places.size()});
+  collect(others, places);
+  return places;
 }
 
 void Index::add(Place place) {
@@ -281,25 +306,24 @@ void Index::write_pending() {
 
 void Index::write(const Changes& changes) {
   sqlite3* database = database_.get();
-  if (is_damaged_ || !run(database, "BEGIN IMMEDIATE")) return;
+  if (is_damaged_ || !run("BEGIN IMMEDIATE")) return;
   bool done = true;
   const auto finish = [&](Statement& statement) {
-    const int code = statement.step();
-    done = done && code == SQLITE_DONE;
-    is_damaged_ = is_damaged_ || is_damage(code);
+    done = noted(statement.step()) == SQLITE_DONE && done;
     statement.reset();
   };
   Statement removed(database, "DELETE FROM files WHERE path = ?1");
   for (const std::string& path : changes.removed) finish(removed.bind(1, as_bytes(path)));
   Statement added(database,
-                  "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3,"
-                  " (SELECT coalesce(max(used), 0) + 1 FROM files), ?4)");
+                  "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4,"
+                  " (SELECT coalesce(max(used), 0) + 1 FROM files), ?5)");
   for (const Place& place : changes.added) {
     const PlaceRecord record = encode_place(place);
     finish(added.bind(1, as_bytes(place.path))
                .bind(2, place.size_bytes)
                .bind(3, place.version)
-               .bind(4, Bytes(record)));
+               .bind(4, nanoseconds(place.modified))
+               .bind(5, Bytes(record)));
   }
   Statement counted(database,
                     "UPDATE totals SET lookups = lookups + ?1, found = found + ?2,"
@@ -312,7 +336,7 @@ void Index::write(const Changes& changes) {
     finish(forgotten.bind(1, std::uint64_t{kIndexedFilesMax})
                .bind(2, std::uint64_t{kForgottenTogether}));
   }
-  run(database, done ? "COMMIT" : "ROLLBACK");
+  run(done ? "COMMIT" : "ROLLBACK");
 }
 
 Result<Index::Summary> Index::summary() {
@@ -341,20 +365,25 @@ Result<std::vector<Place>> Index::all() {
   std::scoped_lock lock(database_mutex_);
   std::vector<Place> places;
   Statement rows(database_.get(), "SELECT path, record FROM files ORDER BY path");
-  int code = rows.step();
-  for (; code == SQLITE_ROW; code = rows.step()) {
-    auto place = decode_place(std::string(as_text(rows.blob(0))), rows.blob(1));
-    if (place.has_value()) places.push_back(std::move(*place));
-  }
-  if (code != SQLITE_DONE) return fail(error("read index"));
+  collect(rows, places);
+  if (is_damaged_) return fail(error("read index"));
   return places;
+}
+
+Result<void> Index::check() {
+  write_pending();
+  std::scoped_lock lock(database_mutex_);
+  Statement check(database_.get(), "PRAGMA integrity_check(1)");
+  const bool answers = noted(check.step()) == SQLITE_ROW;
+  if (answers && as_text(check.blob(0)) == "ok") return {};
+  is_damaged_ = true;
+  return fail(error("check index"));
 }
 
 Result<void> Index::clear() {
   write_pending();
   std::scoped_lock lock(database_mutex_);
-  if (!run(database_.get(),
-           "BEGIN IMMEDIATE; DELETE FROM files;"
+  if (!run("BEGIN IMMEDIATE; DELETE FROM files;"
            " UPDATE totals SET lookups = 0, found = 0, reused = 0; COMMIT; VACUUM;"
            " PRAGMA wal_checkpoint(TRUNCATE);")) {
     return fail(error("clear index"));

@@ -43,9 +43,9 @@ class Index {
   [[nodiscard]] const std::string& set_aside() const { return set_aside_; }
   [[nodiscard]] bool is_empty();
 
-  // Those used last come first.
+  // Those used last come first; of a size, before them those of that time.
   [[nodiscard]] std::vector<Place> of_version(std::uint64_t version);
-  [[nodiscard]] std::vector<Place> of_size(std::uint64_t size_bytes);
+  [[nodiscard]] std::vector<Place> of_size(std::uint64_t size_bytes, platform::Timestamp modified);
 
   void add(Place place);
   // It is not there any more as it was.
@@ -65,6 +65,8 @@ class Index {
   [[nodiscard]] Result<Summary> summary();
   // Every place, path by path, as it was when this was called.
   [[nodiscard]] Result<std::vector<Place>> all();
+  // Reads all of it. An error: it is damaged, and will be set aside when it is opened next.
+  [[nodiscard]] Result<void> check();
   // Forgets everything, the counts too.
   [[nodiscard]] Result<void> clear();
 
@@ -85,12 +87,14 @@ class Index {
 
   Index(std::string file, Database database, std::string set_aside);
   static Result<Database> connect(const std::string& file);
-  [[nodiscard]] std::vector<Place> places_where(const char* condition, std::uint64_t value,
-                                                std::size_t most);
+  // The places that the statement gives, which selects path and record.
+  void collect(Statement& statement, std::vector<Place>& places);
   void run_writer();
   void write(const Changes& changes);
   void write_pending();
-  // With the database's mutex held: what the library said of the last call.
+  // With the database's mutex held. What the library answered; damage is remembered.
+  int noted(int code);
+  bool run(const char* sql);
   Error error(const char* operation);
 
   const std::string file_;

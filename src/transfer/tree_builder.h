@@ -157,7 +157,7 @@ class TreeBuilder {
                                       Present present) const;
   // The same from a file that was fetched before and stands elsewhere.
   ReconstructionPtr reconstruction_from_elsewhere(const TakenFilePtr& file,
-                                                  const wire::Entry& entry) const;
+                                                  const wire::Entry& entry, Present present) const;
   // The index is told of a file that is in place.
   void record(const TakenFile& file);
   // With --fsync an equal file is on disk when this returns: an earlier run may not have waited.

@@ -17,6 +17,9 @@ constexpr std::chrono::milliseconds kClockSlack{10};
 
 constexpr std::uint32_t kOwnerAll = 0700;
 
+constexpr std::size_t kFewOfOneSize = 4;
+static_assert(kFewOfOneSize < store::kCandidatesMax);
+
 Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
 }
@@ -338,13 +341,14 @@ ReconstructionPtr TreeBuilder::reconstruction_of(const TakenFilePtr& file, const
   if (present == Present::kEqual) return std::make_shared<Reconstruction>(file, if_different);
   // Of a file with holes it would take longer to read them than to be told of them.
   if (!options_.reuse || entry.size < kReusableMinBytes || entry.sparse) return nullptr;
-  if (auto elsewhere = reconstruction_from_elsewhere(file, entry)) return elsewhere;
+  if (auto elsewhere = reconstruction_from_elsewhere(file, entry, present)) return elsewhere;
   if (present == Present::kMissing) return nullptr;
   return std::make_shared<Reconstruction>(file, if_different);
 }
 
 ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr& file,
-                                                             const wire::Entry& entry) const {
+                                                             const wire::Entry& entry,
+                                                             Present present) const {
   if (options_.index == nullptr || !options_.may_have) return nullptr;
   const auto is_there = [&](const store::Place& place) {
     const bool untouched = store::is_in_place(place);
@@ -356,13 +360,15 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
       return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/true);
     }
   }
+  // Another version is likelier to have something of it.
+  if (present != Present::kMissing) return nullptr;
   // Renamed, moved or copied at the host. Files of one size are many where each is a picture of a
   // film: then only one of the same time or name is worth a look.
-  auto places = options_.index->of_size(entry.size);
-  const bool is_only_one = places.size() == 1;
+  auto places = options_.index->of_size(entry.size, modified_of(entry));
+  const bool are_few = places.size() <= kFewOfOneSize;
   for (auto& place : places) {
-    const bool is_like_it = is_only_one || place.modified == modified_of(entry) ||
-                            place.path.ends_with("/" + entry.name);
+    const bool is_like_it =
+        are_few || place.modified == modified_of(entry) || place.path.ends_with("/" + entry.name);
     if (is_like_it && is_there(place)) {
       return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/false);
     }

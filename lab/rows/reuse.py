@@ -1,0 +1,118 @@
+"""A file that was fetched before: again, elsewhere, and under another name."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+
+import data
+import disks
+import measure
+from arena import arena
+from peers import Wormhole
+from processes import LabError
+from rows.base import Outcome, Row
+
+MIB = 1 << 20
+SIZES = (1024 * MIB, 256 * MIB)  # full, quick
+FILE = "large.bin"
+WIRE_MAX = 64 << 10
+
+
+class Fetcher:
+    """One user's fetches, by one index; both ends start anew for each."""
+
+    def __init__(self, place):
+        self.place = place
+        self.cache = place.client.path("cache-of-all")
+
+    def fetch(self, remote, directory, wire_max=WIRE_MAX):
+        """A Sample; the file must be right, and have come by the index."""
+        peer = Wormhole()
+        peer.cache = self.cache
+        peer.start(self.place.server, self.place.source)
+        try:
+            disks.settle(self.place.destination)
+            command = peer.fetch(self.place.client, remote, directory)
+            sample = measure.timed(self.place.client, command.argv, command.env, peer.server_pid)
+            peer.finish(sample)
+        finally:
+            peer.stop()
+        sample.extra.pop("stdout", None)
+        if not data.same_file(f"{self.place.source}/{remote}",
+                              os.path.join(directory, os.path.basename(remote))):
+            raise LabError(f"{remote}: the fetched file is not the source")
+        if wire_max is not None and sample.wire_bytes > wire_max:
+            raise LabError(f"{remote}: {sample.wire_bytes} bytes crossed the link")
+        return sample
+
+    def hit_rate(self):
+        """In percent, as `wormhole cache` tells it."""
+        told = self.place.client.run([Wormhole.binary, "cache", "--json"],
+                                     env={"XDG_CACHE_HOME": self.cache})
+        summary = json.loads(told.stdout)
+        return 100 * summary["found"] / summary["lookups"]
+
+
+def again(context, disk):
+    """(Samples in place, Samples in a new directory)"""
+    size = SIZES[context.quick]
+    in_place, elsewhere = [], []
+    with arena(context, "10gbit", size, disk=disk, copies=3) as place:
+        data.write_file(f"{place.source}/{FILE}", size, seed=1)
+        fetcher = Fetcher(place)
+        first = place.fresh_directory()
+        fetcher.fetch(FILE, first, wire_max=None)
+        for _ in range(context.runs(full=5, quick=2)):
+            in_place.append(fetcher.fetch(FILE, first))
+            other = place.fresh_directory()
+            measure.warm_memory(size)
+            elsewhere.append(fetcher.fetch(FILE, other))
+            place.remove(other)
+            context.say(f"    {disk:6} in place {in_place[-1].seconds:7.3f} s  elsewhere "
+                        f"{elsewhere[-1].seconds:7.3f} s  {elsewhere[-1].wire_bytes:8} bytes")
+    return in_place, elsewhere
+
+
+def seconds(context, disk, which):
+    samples = context.once("again " + disk, lambda: again(context, disk))[which]
+    report = {"name": "wormhole", "title": "Wormhole", "encrypted": True, "error": "",
+              "values": [sample.seconds for sample in samples],
+              "samples": [asdict(sample) for sample in samples]}
+    return Outcome(report["values"], [report], contestants_unit="s",
+                   notes=[f"{sample.wire_bytes} bytes crossed the link" for sample in samples])
+
+
+def hit_rate(context):
+    """Renamed, moved, copied, and all of it after both ends have started anew."""
+    size = SIZES[context.quick] // 4
+    with arena(context, "10gbit", 2 * size, copies=3) as place:
+        fetcher = Fetcher(place)
+        data.write_file(f"{place.source}/{FILE}", size, seed=1)
+        fetcher.fetch(FILE, place.fresh_directory(), wire_max=None)
+        os.rename(f"{place.source}/{FILE}", f"{place.source}/renamed.bin")
+        fetcher.fetch("renamed.bin", place.fresh_directory())
+        shutil.copyfile(f"{place.source}/renamed.bin", f"{place.source}/copied.bin")
+        fetcher.fetch("copied.bin", place.fresh_directory())
+        os.mkdir(f"{place.source}/sub")
+        os.rename(f"{place.source}/copied.bin", f"{place.source}/sub/moved.bin")
+        fetcher.fetch("sub/moved.bin", place.fresh_directory())
+        fetcher.fetch("renamed.bin", place.fresh_directory())
+        return Outcome([fetcher.hit_rate()])
+
+
+def seconds_row(name, title, disk, which, aim, floor, promise=""):
+    return Row(name, title, promise=promise, aim=f"< {aim} s, < 64 KiB on the wire", aim_value=aim,
+               floor=f"< {floor} s", floor_value=floor, unit="s", lower_is_better=True,
+               measure=lambda context: seconds(context, disk, which), quick=disk == "xfs")
+
+
+ROWS = [
+    seconds_row("identical", "1 GiB again, in place", "xfs", 0, 0.1, 1.0, promise="< 1 s"),
+    seconds_row("identical-elsewhere", "1 GiB again, into a new directory of XFS", "xfs", 1, 0.5,
+                1.0, promise="< 1 s"),
+    seconds_row("identical-copied", "1 GiB again, into a new directory of a disk that shares no "
+                "blocks", "tmpfs", 1, 1.0, 2.0, promise="< 1 s"),
+    Row("dedup", "Files found again: renamed, moved, copied, both ends restarted", promise="> 99 %",
+        aim="100 %", aim_value=100.0, floor="> 99 %", floor_value=99.0, unit="%", measure=hit_rate),
+]
