@@ -5,7 +5,7 @@ _wormhole() {
   [ "$COMP_CWORD" -gt 0 ] && previous=${COMP_WORDS[COMP_CWORD - 1]}
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      share | get | ls)
+      share | get | ls | cache)
         verb=$word
         break
         ;;
@@ -39,11 +39,14 @@ _wormhole() {
     share) options="--code --code-file --encryption --listen --once $common" ;;
     get) options="--checksum --code --code-file --compression --encryption --fsync --no-reuse --overwrite --streams $common" ;;
     ls) options="--code --code-file -l -R $common" ;;
+    cache) options="--clear --verify $common" ;;
   esac
   if [[ $current == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
   elif [ -z "$verb" ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'get ls share' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'cache get ls share' -- "$current")
+  elif [ "$verb" = cache ]; then
+    return
   elif [ "$verb" = share ]; then
     compopt -o filenames 2>/dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$current")

@@ -1,30 +1,33 @@
 # fish completion for wormhole
 
-set -l verbs share get ls
+set -l verbs share get ls cache
 set -l any "__fish_seen_subcommand_from $verbs"
 set -l share '__fish_seen_subcommand_from share'
 set -l get '__fish_seen_subcommand_from get'
 set -l ls '__fish_seen_subcommand_from ls'
+set -l cache '__fish_seen_subcommand_from cache'
+set -l joining '__fish_seen_subcommand_from share get ls'
 set -l guest '__fish_seen_subcommand_from get ls'
 
 complete -c wormhole -f
 complete -c wormhole -n "not $any" -a share -d 'Serve files and directories'
 complete -c wormhole -n "not $any" -a get -d 'Fetch them'
 complete -c wormhole -n "not $any" -a ls -d 'Look first'
+complete -c wormhole -n "not $any" -a cache -d 'What is remembered of fetched files'
 complete -c wormhole -n "not $any" -l version -d 'The version'
 
 complete -c wormhole -s h -l help -d 'Help, with examples'
 complete -c wormhole -n "$any" -l json -d 'One JSON object a line'
 complete -c wormhole -n "$any" -s q -l quiet -d 'Say nothing but errors'
 complete -c wormhole -n "$any" -s v -l verbose -d 'Say more'
-complete -c wormhole -n "$any" -l code-file -r -F -d 'The code is in this file'
+complete -c wormhole -n "$joining" -l code-file -r -F -d 'The code is in this file'
 
 complete -c wormhole -n "$share" -F
 complete -c wormhole -n "$share" -l listen -x -d 'Address and port to listen at'
 complete -c wormhole -n "$share" -l once -d 'End after one session'
 complete -c wormhole -n "$share" -l encryption -x -a 'on off' -d 'Allow unencrypted contents'
 
-complete -c wormhole -n "$any" -l code -x -d 'The code'
+complete -c wormhole -n "$joining" -l code -x -d 'The code'
 complete -c wormhole -n "$guest" -a '(__fish_print_hostnames)'
 complete -c wormhole -n "$get" -F
 complete -c wormhole -n "$get" -l overwrite -d 'Replace files that differ'
@@ -36,3 +39,6 @@ complete -c wormhole -n "$get" -l encryption -x -a 'on off' -d 'Receive contents
 complete -c wormhole -n "$get" -l fsync -d 'On the disk before success is said'
 complete -c wormhole -n "$ls" -s l -d 'Modes, sizes and times'
 complete -c wormhole -n "$ls" -s R -d 'Everything below'
+
+complete -c wormhole -n "$cache" -l verify -d 'Forget files that changed or are gone'
+complete -c wormhole -n "$cache" -l clear -d 'Forget everything'
