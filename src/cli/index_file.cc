@@ -18,7 +18,9 @@ std::unique_ptr<store::Index> open_index(Output& output) {
   if (!file.has_value()) return nullptr;
   auto index = store::Index::open(*file);
   if (!index.has_value()) {
-    output.say("nothing is remembered of earlier runs: " + to_sentence(index.error()));
+    // A cache directory that cannot be written to is nobody's mistake.
+    if (output.is_verbose())
+      output.say("nothing is remembered of earlier runs: " + to_sentence(index.error()));
     return nullptr;
   }
   if (!(*index)->set_aside().empty()) {

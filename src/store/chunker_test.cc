@@ -146,7 +146,7 @@ TEST(Chunker, AChangeSpreadsToItsNeighboursOnly) {
   constexpr std::uint64_t kSeed = 20'261'127;
   RecordProperty("seed", std::to_string(kSeed));
   std::mt19937_64 generator(kSeed);
-  const ByteVector original = splitmix_bytes(48 * kMiB, kSeed);
+  const ByteVector original = splitmix_bytes(32 * kMiB, kSeed);
   const auto chunks = chunks_of(original);
   const auto at = [&](std::uint64_t place) {
     return original.begin() + static_cast<std::ptrdiff_t>(place);
@@ -162,7 +162,7 @@ TEST(Chunker, AChangeSpreadsToItsNeighboursOnly) {
     ++edits;
     EXPECT_LE(total(fresh), changed_bytes + 4 * kChunkMaxBytes);
   };
-  for (int round = 0; round < 25; ++round) {
+  for (int round = 0; round < 8; ++round) {
     const std::uint64_t place = generator() % (original.size() - kMiB);
     const std::uint64_t length = 1 + generator() % 1000;
     ByteVector inserted = original;

@@ -97,7 +97,8 @@ TEST(Place, FuzzBodyOverRandomInputs) {
   const PlaceRecord record = encode_place(example());
   for (int round = 0; round < 20'000; ++round) {
     ByteVector input(record.begin(), record.end());
-    const Bytes path = as_bytes(example().path);
+    const std::string name = example().path;
+    const Bytes path = as_bytes(name);
     input.insert(input.end(), path.begin(), path.end());
     for (auto changes = generator() % 3; changes > 0; --changes) {
       input[generator() % input.size()] = std::byte(generator());

@@ -441,6 +441,7 @@ void Giver::stop() {
     std::scoped_lock lock(mutex_);
     stopped_ = true;
   }
+  teller_.stop();
   work_ready_.notify_all();
   walker_wake_.notify_all();
 }

@@ -1,5 +1,6 @@
 #include "transfer/local_work.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/units.h"
@@ -53,7 +54,7 @@ std::vector<std::uint64_t> LocalWorkQueue::chunks_to_ask_for(const LocalWork& wo
     if (item.reconstruction == nullptr || !item.reconstruction->needs_chunks()) return;
     ahead_bytes += item.file->size();
     ++ahead;
-    if (asked_for_.insert(item.file->id()).second) files.push_back(item.file->id());
+    if (!std::exchange(item.reconstruction->is_asked_for, true)) files.push_back(item.file->id());
   };
   std::scoped_lock lock(mutex_);
   ask(work);
@@ -61,6 +62,7 @@ std::vector<std::uint64_t> LocalWorkQueue::chunks_to_ask_for(const LocalWork& wo
     if (ahead >= kToldAheadMax || ahead_bytes + next.file->size() > kToldAheadMaxBytes) break;
     ask(next);
   }
+  for (const std::uint64_t file : files) asked_below_ = std::max(asked_below_, file + 1);
   return files;
 }
 
@@ -68,7 +70,7 @@ Result<void> LocalWorkQueue::on_chunks(const wire::Chunks& chunks) {
   ReconstructionPtr reconstruction;
   {
     std::scoped_lock lock(mutex_);
-    if (!asked_for_.contains(chunks.file)) {
+    if (chunks.file >= asked_below_) {
       return fail({.code = Code::kProtocol,
                    .operation = "fetch",
                    .detail = "the host told chunks that were not asked for"});

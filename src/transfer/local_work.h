@@ -12,7 +12,6 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -40,8 +39,8 @@ class LocalWorkQueue {
   // Files whose chunks the giver is to be asked for: that of `work`, and of what comes next as
   // many as it may read ahead, so that it need not wait for us to ask.
   [[nodiscard]] std::vector<std::uint64_t> chunks_to_ask_for(const LocalWork& work);
-  // kProtocol for chunks that were not asked for, or cannot be. Those of a file that was forgotten
-  // meanwhile are thrown away.
+  // kProtocol for chunks that cannot be, or before any were asked for. Those of a file that was
+  // forgotten meanwhile are thrown away.
   [[nodiscard]] Result<void> on_chunks(const wire::Chunks& chunks);
 
   // wait() returns when something was told or arrived since begin_wait(), or after stop().
@@ -57,7 +56,7 @@ class LocalWorkQueue {
   std::condition_variable progressed_;
   std::deque<LocalWork> queue_;
   std::unordered_map<std::uint64_t, ReconstructionPtr> reconstructions_;  // by their files
-  std::unordered_set<std::uint64_t> asked_for_;
+  std::uint64_t asked_below_ = 0;  // files whose chunks were asked for have smaller numbers
   std::atomic<bool> waits_ = false;
   bool stopped_ = false;
 };

@@ -51,9 +51,19 @@ Result<void> Reconstruction::on_chunks(const wire::Chunks& chunks) {
     if (chunk.length < kChunkMinBytes && told_bytes_ != file_->size()) {
       return fail(broken("the host told a chunk that is too short"));
     }
-    told_.push_back(chunk);
+    if (!is_ended_) told_.push_back(chunk);
   }
   return {};
+}
+
+void Reconstruction::end() {
+  basis_.reset();
+  buffer_ = {};
+  unresolved_.clear();
+  unresolved_places_.clear();
+  std::scoped_lock lock(mutex_);
+  is_ended_ = true;
+  told_ = {};
 }
 
 std::optional<Chunk> Reconstruction::told(std::size_t index) const {

@@ -69,6 +69,13 @@ class Reconstruction {
   // Which file it was compared with, once step() was called; may be null.
   [[nodiscard]] const Basis* basis() const { return basis_.get(); }
 
+  // After step() said that it is over, or will not be called again: gives all memory back. What is
+  // still told is thrown away.
+  void end();
+
+  // The giver was asked for its chunks (guarded by the queue's mutex).
+  bool is_asked_for = false;
+
  private:
   using Ranges = std::vector<RangeSet::Range>;
 
@@ -106,6 +113,7 @@ class Reconstruction {
   mutable std::mutex mutex_;  // of what the giver told
   std::vector<Chunk> told_;
   std::uint64_t told_bytes_ = 0;
+  bool is_ended_ = false;
 
   // Of the stepping thread.
   bool is_begun_ = false;

@@ -175,7 +175,8 @@ bool TakenFile::has_journal() {
 
 Result<bool> TakenFile::begin_as_clone(DirectoryTree& tree, const platform::File& source) {
   std::scoped_lock lock(mutex_);
-  WH_CHECK(claimed_.ranges() == 0);
+  // A host may have sent what nobody asked for: it must not be cloned over.
+  if (claimed_.ranges() > 0) return false;
   WH_ASSIGN(const auto file, open_partial(tree));
   if (file == nullptr) return false;
   WH_ASSIGN(const bool is_cloned, file->clone(source));

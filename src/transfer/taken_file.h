@@ -91,8 +91,8 @@ class TakenFile {
   // Writes a claimed range, making the partial at the first call. True: that was the last one,
   // this thread publishes. Thread-safe for separate ranges.
   [[nodiscard]] Result<bool> write(DirectoryTree& tree, Bytes data, std::uint64_t offset);
-  // Makes the partial share all blocks of `source`, where the file system can do that. Before any
-  // range is claimed.
+  // Makes the partial share all blocks of `source`. False where the file system cannot do that, or
+  // a range was claimed already.
   [[nodiscard]] Result<bool> begin_as_clone(DirectoryTree& tree, const platform::File& source);
   // The same as write() for a claimed range that is there already: a hole, or a part of a clone.
   [[nodiscard]] Result<bool> skip(DirectoryTree& tree, std::uint64_t length);

@@ -235,6 +235,7 @@ Result<void> Taker::rebuild(const LocalWork& work) {
     after_progress();
   }
   ask(/*is_last=*/true);
+  work.reconstruction->end();
   return {};
 }
 
