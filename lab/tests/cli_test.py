@@ -119,7 +119,7 @@ def test_bash_completes(box):
                               cwd=box).stdout.split()
 
     trees.write(os.path.join(box, "footage"))
-    assert complete("wormhole", "''") == ["get", "ls", "share"]
+    assert complete("wormhole", "''") == ["cache", "get", "ls", "share"]
     assert complete("wormhole", "g") == ["get"]
     assert "--overwrite" in complete("wormhole", "get", "--o")
     assert "--once" in complete("wormhole", "share", "--o")

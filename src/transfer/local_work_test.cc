@@ -1,0 +1,101 @@
+#include "transfer/local_work.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "platform/test_directory.h"
+
+namespace wormhole::transfer {
+namespace {
+
+class LocalWorkTest : public ::testing::Test {
+ protected:
+  LocalWork work(std::uint64_t id, std::uint64_t size = 4 * kMiB) {
+    wire::Entry entry;
+    entry.name = "f" + std::to_string(id);
+    entry.size = size;
+    auto file = std::make_shared<TakenFile>(id, 0, tree_.root(), entry, /*uncached=*/false);
+    auto reconstruction =
+        std::make_shared<Reconstruction>(file, Reconstruction::IfDifferent::kReplace);
+    return {std::move(file), false, std::move(reconstruction)};
+  }
+  static wire::Chunks chunks(std::uint64_t file) {
+    return {.request = 1, .file = file, .offset = 0, .chunks = {{kChunkMinBytes, {}}}};
+  }
+  using Ids = std::vector<std::uint64_t>;
+
+  const platform::TestDirectory box_;
+  DirectoryTree tree_{box_.open()};
+  LocalWorkQueue queue_;
+};
+
+TEST_F(LocalWorkTest, FilesAreWorkedOnInTheirOrder) {
+  EXPECT_TRUE(queue_.empty());
+  queue_.add(work(3));
+  queue_.add(work(5));
+  EXPECT_FALSE(queue_.empty());
+  EXPECT_EQ(queue_.next()->file->id(), 3U);
+  EXPECT_EQ(queue_.next()->file->id(), 5U);
+  EXPECT_TRUE(queue_.empty());
+  queue_.stop();
+  EXPECT_FALSE(queue_.next().has_value());
+}
+
+TEST_F(LocalWorkTest, TheGiverReadsSomeAheadAndIsAskedOnce) {
+  for (std::uint64_t id = 1; id <= 100; ++id) queue_.add(work(id));
+  const auto first = queue_.next();
+  const Ids asked = queue_.chunks_to_ask_for(*first);
+  ASSERT_EQ(asked.size(), 64U);
+  EXPECT_EQ(asked.front(), 1U);
+  EXPECT_EQ(asked.back(), 64U);
+  EXPECT_EQ(queue_.chunks_to_ask_for(*queue_.next()), (Ids{65}));
+}
+
+TEST_F(LocalWorkTest, NothingIsReadAheadOfALongFile) {
+  queue_.add(work(1, 100 * kGiB));
+  queue_.add(work(2));
+  EXPECT_EQ(queue_.chunks_to_ask_for(*queue_.next()), (Ids{1}));
+}
+
+TEST_F(LocalWorkTest, WhatIsResumedOrCertainNeedsNoChunks) {
+  LocalWork resumed = work(1);
+  resumed.reconstruction = nullptr;
+  LocalWork certain = work(2);
+  certain.reconstruction =
+      std::make_shared<Reconstruction>(certain.file, store::Place{.path = "/f"}, true);
+  queue_.add(certain);
+  EXPECT_EQ(queue_.chunks_to_ask_for(resumed), Ids{});
+}
+
+TEST_F(LocalWorkTest, ChunksOfNoFileThatWasAskedForAreRefused) {
+  queue_.add(work(7));
+  EXPECT_EQ(queue_.on_chunks(chunks(7)).error().code, Code::kProtocol);
+  static_cast<void>(queue_.chunks_to_ask_for(*queue_.next()));
+  EXPECT_TRUE(queue_.on_chunks(chunks(7)).has_value());
+  EXPECT_EQ(queue_.on_chunks(chunks(7)).error().code, Code::kProtocol) << "twice";
+  EXPECT_EQ(queue_.on_chunks(chunks(8)).error().code, Code::kProtocol);
+}
+
+TEST_F(LocalWorkTest, ChunksOfAFileThatWasForgottenAreNoOffence) {
+  queue_.add(work(7));
+  static_cast<void>(queue_.chunks_to_ask_for(*queue_.next()));
+  queue_.forget(7);
+  EXPECT_TRUE(queue_.on_chunks(chunks(7)).has_value());
+}
+
+TEST_F(LocalWorkTest, WaitingEndsWithProgressOrTheEnd) {
+  queue_.begin_wait();
+  std::thread progress([&] { queue_.progressed(); });
+  queue_.wait();
+  progress.join();
+  queue_.begin_wait();
+  queue_.forget(1);
+  queue_.wait();
+  queue_.begin_wait();
+  queue_.stop();
+  queue_.wait();
+}
+
+}  // namespace
+}  // namespace wormhole::transfer
