@@ -101,8 +101,7 @@ class Index::Statement {
   int prepared_;
 };
 
-// Null: what is there is damaged or not ours.
-Result<Index::Database> Index::connect(const std::string& file) {
+Result<Index::Database> Index::connect_to(const std::string& file) {
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(
       file.c_str(), &opened,
@@ -149,7 +148,7 @@ Result<Index::Database> Index::connect(const std::string& file) {
   return database;
 }
 
-Result<std::unique_ptr<Index>> Index::open(const std::string& file) {
+Result<Index::Database> Index::connect(const std::string& file) {
   std::error_code error;
   const fs::path directory = fs::path(file).parent_path();
   const bool made = fs::create_directories(directory, error);
@@ -164,21 +163,33 @@ Result<std::unique_ptr<Index>> Index::open(const std::string& file) {
                  .detail = error.message()});
   }
   const std::string path = real / fs::path(file).filename();
-  WH_ASSIGN(auto database, connect(path));
+  WH_ASSIGN(auto database, connect_to(path));
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, error);
+  return database;
+}
+
+Result<std::unique_ptr<Index>> Index::open(const std::string& file) {
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(file, error))) {
+    return std::unique_ptr<Index>(new Index(file, nullptr, {}));
+  }
+  WH_ASSIGN(auto database, connect(file));
   std::string aside;
   if (database == nullptr) {
-    aside = with_suffix(path, ".damaged");
-    move_away(path, aside);
-    WH_ASSIGN(database, connect(path));
-    if (database == nullptr) {
-      return fail({.code = Code::kLocalIo,
-                   .operation = "open index",
-                   .object = path,
-                   .detail = "what is there is no index, and could not be set aside"});
-    }
+    aside = with_suffix(file, ".damaged");
+    move_away(file, aside);
   }
-  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, error);
-  return std::unique_ptr<Index>(new Index(path, std::move(database), std::move(aside)));
+  return std::unique_ptr<Index>(new Index(file, std::move(database), std::move(aside)));
+}
+
+Result<void> Index::require_database() {
+  if (database_ != nullptr) return {};
+  WH_ASSIGN(database_, connect(file_));
+  if (database_ != nullptr) return {};
+  return fail({.code = Code::kLocalIo,
+               .operation = "open index",
+               .object = file_,
+               .detail = "what is there is no index"});
 }
 
 Index::Index(std::string file, Database database, std::string set_aside)
@@ -218,6 +229,7 @@ Error Index::error(const char* operation) {
 
 bool Index::is_empty() {
   std::scoped_lock lock(database_mutex_);
+  if (database_ == nullptr) return true;
   Statement any(database_.get(), "SELECT 1 FROM files LIMIT 1");
   return noted(any.step()) != SQLITE_ROW;
 }
@@ -233,6 +245,7 @@ void Index::collect(Statement& statement, std::vector<Place>& places) {
 std::vector<Place> Index::of_version(std::uint64_t version) {
   std::vector<Place> places;
   std::scoped_lock lock(database_mutex_);
+  if (database_ == nullptr) return places;
   Statement found(database_.get(),
                   "SELECT path, record FROM files WHERE version = ?1 AND version != 0"
                   " ORDER BY used DESC LIMIT ?2");
@@ -244,6 +257,7 @@ std::vector<Place> Index::of_version(std::uint64_t version) {
 std::vector<Place> Index::of_size(std::uint64_t size_bytes, platform::Timestamp modified) {
   std::vector<Place> places;
   std::scoped_lock lock(database_mutex_);
+  if (database_ == nullptr) return places;
   Statement of_that_time(database_.get(),
                          "SELECT path, record FROM files WHERE size = ?1 AND modified = ?2"
                          " ORDER BY used DESC LIMIT ?3");
@@ -305,8 +319,8 @@ void Index::write_pending() {
 }
 
 void Index::write(const Changes& changes) {
+  if (is_damaged_ || !require_database().has_value() || !run("BEGIN IMMEDIATE")) return;
   sqlite3* database = database_.get();
-  if (is_damaged_ || !run("BEGIN IMMEDIATE")) return;
   bool done = true;
   const auto finish = [&](Statement& statement) {
     done = noted(statement.step()) == SQLITE_DONE && done;
@@ -342,6 +356,7 @@ void Index::write(const Changes& changes) {
 Result<Index::Summary> Index::summary() {
   write_pending();
   std::scoped_lock lock(database_mutex_);
+  WH_TRY(require_database());
   Summary summary;
   Statement files(database_.get(), "SELECT count(*), coalesce(sum(size), 0) FROM files");
   if (files.step() != SQLITE_ROW) return fail(error("read index"));
@@ -363,6 +378,7 @@ Result<Index::Summary> Index::summary() {
 Result<std::vector<Place>> Index::all() {
   write_pending();
   std::scoped_lock lock(database_mutex_);
+  WH_TRY(require_database());
   std::vector<Place> places;
   Statement rows(database_.get(), "SELECT path, record FROM files ORDER BY path");
   collect(rows, places);
@@ -373,6 +389,7 @@ Result<std::vector<Place>> Index::all() {
 Result<void> Index::check() {
   write_pending();
   std::scoped_lock lock(database_mutex_);
+  WH_TRY(require_database());
   Statement check(database_.get(), "PRAGMA integrity_check(1)");
   const bool answers = noted(check.step()) == SQLITE_ROW;
   if (answers && as_text(check.blob(0)) == "ok") return {};
@@ -383,6 +400,7 @@ Result<void> Index::check() {
 Result<void> Index::clear() {
   write_pending();
   std::scoped_lock lock(database_mutex_);
+  WH_TRY(require_database());
   if (!run("BEGIN IMMEDIATE; DELETE FROM files;"
            " UPDATE totals SET lookups = 0, found = 0, reused = 0; COMMIT; VACUUM;"
            " PRAGMA wal_checkpoint(TRUNCATE);")) {

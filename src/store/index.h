@@ -33,7 +33,8 @@ inline constexpr std::size_t kCandidatesMax = 8;
 
 class Index {
  public:
-  // `file`: its directory is made if it is missing. kLocalIo when none can be had there.
+  // Where there is none, it is made when there is something to write (which takes some 10 ms, as
+  // SQLite flushes what it makes). kLocalIo when what is there cannot be opened.
   [[nodiscard]] static Result<std::unique_ptr<Index>> open(const std::string& file);
   ~Index();
   Index(const Index&) = delete;
@@ -86,7 +87,12 @@ class Index {
   };
 
   Index(std::string file, Database database, std::string set_aside);
+  // Its directory is made if it is missing.
   static Result<Database> connect(const std::string& file);
+  // Null: what is there is damaged or not ours.
+  static Result<Database> connect_to(const std::string& path);
+  // With the database's mutex held: there is one.
+  Result<void> require_database();
   // The places that the statement gives, which selects path and record.
   void collect(Statement& statement, std::vector<Place>& places);
   void run_writer();
@@ -101,7 +107,7 @@ class Index {
   const std::string set_aside_;
 
   std::mutex database_mutex_;  // before the other
-  Database database_;
+  Database database_;          // null: there was none, and nothing to write yet
   bool is_damaged_ = false;
 
   std::mutex mutex_;

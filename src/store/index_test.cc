@@ -175,8 +175,26 @@ TEST_F(IndexTest, ALinkInItsPlaceIsNotFollowed) {
   EXPECT_EQ(box_.read("victim"), "mine");
 }
 
-TEST_F(IndexTest, WhereNoneCanBeIsAnError) {
+TEST_F(IndexTest, IsMadeWhenThereIsSomethingToWrite) {
+  {
+    const auto index = open();
+  }
+  EXPECT_FALSE(fs::exists(fs::path(file_).parent_path()));
+  open()->count(false, 0);
+  EXPECT_TRUE(fs::exists(file_));
+}
+
+TEST_F(IndexTest, WhereNoneCanBeNothingIsRemembered) {
   std::ofstream(box_ / "cache") << "a file";
+  const auto index = open();
+  index->add(place("/a", 10, 7));
+  EXPECT_EQ(index->summary().error().code, Code::kLocalIo);
+  EXPECT_TRUE(index->of_version(7).empty());
+  EXPECT_TRUE(index->is_empty());
+}
+
+TEST_F(IndexTest, WhatCannotBeOpenedIsAnError) {
+  fs::create_directories(file_);
   const auto index = Index::open(file_);
   ASSERT_FALSE(index.has_value());
   EXPECT_EQ(index.error().code, Code::kLocalIo);
