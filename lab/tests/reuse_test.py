@@ -148,6 +148,20 @@ def test_without_a_place_for_the_index_everything_else_works(box, source):
     assert fetch(box, source, "second", env=env)["bytes"] == SIZE + 5
 
 
+def test_after_a_power_cut(box, source, xfs):
+    """What the index lost or is damaged by costs time and nothing else."""
+    path, power_cut = xfs
+    env = {"XDG_CACHE_HOME": os.path.join(path, "cache")}
+    fetch(box, source, "first", env=env)
+    os.sync()
+    for number in range(3):
+        os.utime(os.path.join(source, "large"), ns=(number, number))
+        fetch(box, source, f"before-{number}", env=env)
+        power_cut()
+        fetch(box, source, f"after-{number}", env=env)
+        fetch(box, source, f"again-{number}", env=env)
+
+
 def test_several_at_once_share_it(box, source):
     fetch(box, source, "first")
     results = {}

@@ -7,8 +7,8 @@
 // of files is bounded: those that were not used for the longest time are forgotten first.
 //
 // Any thread. add(), remove() and count() never wait for the disk: a thread of the index writes,
-// at the latest when it is destroyed. Nothing is flushed: a power cut loses the newest entries and
-// damages nothing.
+// at the latest when it is destroyed. Nothing is flushed: a power cut may lose the newest entries,
+// or damage the whole of it, which is found out as any damage is.
 #pragma once
 
 #include <condition_variable>
@@ -33,8 +33,8 @@ inline constexpr std::size_t kCandidatesMax = 8;
 
 class Index {
  public:
-  // Where there is none, it is made when there is something to write (which takes some 10 ms, as
-  // SQLite flushes what it makes). kLocalIo when what is there cannot be opened.
+  // Where there is none, it is made when there is something to write. kLocalIo when what is there
+  // cannot be opened.
   [[nodiscard]] static Result<std::unique_ptr<Index>> open(const std::string& file);
   ~Index();
   Index(const Index&) = delete;
