@@ -356,7 +356,7 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
     return untouched;
   };
   for (auto& place : options_.index->of_version(entry.version)) {
-    if (is_there(place)) {
+    if (place.size_bytes == entry.size && is_there(place)) {
       return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/true);
     }
   }

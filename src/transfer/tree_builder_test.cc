@@ -296,12 +296,13 @@ TEST_F(TreeBuilderTest, OverwritingWantsWhatDiffersToo) {
   fs::create_symlink("old", at("l"));
   fs::create_symlink("same", at("m"));
   // What changed since the transfer began is not ours to replace: let a clock tick pass.
-  const auto made = status(at("m")).changed;
-  while (true) {
+  const auto nanoseconds = [](const platform::Timestamp& time) {
+    return time.seconds * 1'000'000'000 + time.nanoseconds;
+  };
+  const auto made = nanoseconds(status(at("m")).changed);
+  do {
     there_.write("tick", "x");
-    const auto now = status(there_ / "tick").modified;
-    if (now.seconds > made.seconds || now.nanoseconds > made.nanoseconds + 50'000'000) break;
-  }
+  } while (nanoseconds(status(there_ / "tick").modified) < made + 50'000'000);
   begin(/*may_have=*/true, /*overwrite=*/true);
   announce({root(), file("differs", 0, 3), link("links", 0, "to"), link("l", 0, "new"),
             link("m", 0, "same"), end(0)});
