@@ -243,7 +243,7 @@ class Fetch {
     take.may_have = transfer::may_have(take.destination, target.last_part());
     const auto index = open_index(environment_.output);
     take.index = index.get();
-    if (take.reuse && index != nullptr && !index->is_empty()) take.may_have = true;
+    if (take.reuse && index != nullptr && !index->was_empty()) take.may_have = true;
 
     begun_ = joined.client->timeline().started;
     Result<void> result = attempt(*joined.client, target.path, take);

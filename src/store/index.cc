@@ -194,6 +194,10 @@ Result<void> Index::require_database() {
 
 Index::Index(std::string file, Database database, std::string set_aside)
     : file_(std::move(file)), set_aside_(std::move(set_aside)), database_(std::move(database)) {
+  if (database_ != nullptr) {
+    Statement any(database_.get(), "SELECT 1 FROM files LIMIT 1");
+    was_empty_ = noted(any.step()) != SQLITE_ROW;
+  }
   writer_ = std::thread([this] { run_writer(); });
 }
 
@@ -225,13 +229,6 @@ Error Index::error(const char* operation) {
           .object = file_,
           .detail = is_damaged_ ? "it is damaged, and a new one is begun"
                                 : sqlite3_errmsg(database_.get())};
-}
-
-bool Index::is_empty() {
-  std::scoped_lock lock(database_mutex_);
-  if (database_ == nullptr) return true;
-  Statement any(database_.get(), "SELECT 1 FROM files LIMIT 1");
-  return noted(any.step()) != SQLITE_ROW;
 }
 
 void Index::collect(Statement& statement, std::vector<Place>& places) {
@@ -296,6 +293,10 @@ void Index::count(bool found, std::uint64_t bytes) {
 }
 
 void Index::run_writer() {
+  {
+    std::scoped_lock lock(database_mutex_);
+    static_cast<void>(require_database());  // tried again when there is something to write
+  }
   while (true) {
     {
       std::unique_lock lock(mutex_);

@@ -33,8 +33,8 @@ inline constexpr std::size_t kCandidatesMax = 8;
 
 class Index {
  public:
-  // Where there is none, it is made when there is something to write. kLocalIo when what is there
-  // cannot be opened.
+  // Where there is none, one is made meanwhile: when a transfer ends, the same disk may be busy for
+  // a tenth of a second. kLocalIo when what is there cannot be opened.
   [[nodiscard]] static Result<std::unique_ptr<Index>> open(const std::string& file);
   ~Index();
   Index(const Index&) = delete;
@@ -42,7 +42,8 @@ class Index {
 
   // Where a damaged one was set aside by open(); empty: it was not.
   [[nodiscard]] const std::string& set_aside() const { return set_aside_; }
-  [[nodiscard]] bool is_empty();
+  // When it was opened.
+  [[nodiscard]] bool was_empty() const { return was_empty_; }
 
   // Those used last come first; of a size, before them those of that time.
   [[nodiscard]] std::vector<Place> of_version(std::uint64_t version);
@@ -107,7 +108,8 @@ class Index {
   const std::string set_aside_;
 
   std::mutex database_mutex_;  // before the other
-  Database database_;          // null: there was none, and nothing to write yet
+  Database database_;          // null: there was none, and none could be made yet
+  bool was_empty_ = true;
   bool is_damaged_ = false;
 
   std::mutex mutex_;
