@@ -7,10 +7,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <limits>
 
+#include "base/limits.h"
 #include "base/units.h"
 #include "platform/file_status_linux.h"
 #include "platform/file_system.h"
@@ -181,6 +183,21 @@ Result<bool> File::clone(const File& source) const {
 Result<void> File::truncate(std::uint64_t size_bytes) const {
   const auto size = static_cast<off_t>(size_bytes);
   if (retry([&] { return ::ftruncate(fd_.get(), size); }) != 0) return last_error("resize");
+  return {};
+}
+
+Result<void> File::clear(std::uint64_t offset, std::uint64_t length) const {
+  const auto start = static_cast<off_t>(offset);
+  const auto bytes = static_cast<off_t>(length);
+  constexpr int kPunch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  if (retry([&] { return ::fallocate(fd_.get(), kPunch, start, bytes); }) == 0) return {};
+  if (errno != EOPNOTSUPP && errno != ENOSYS) return last_error("clear");
+  const ByteVector zeros(std::min<std::uint64_t>(length, kBlockBytes));
+  for (std::uint64_t done = 0; done < length;) {
+    const std::uint64_t part = std::min<std::uint64_t>(zeros.size(), length - done);
+    WH_TRY(write_at(Bytes(zeros).first(part), offset + done));
+    done += part;
+  }
   return {};
 }
 

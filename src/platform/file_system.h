@@ -75,6 +75,8 @@ class File {
   // file system cannot do that, or the two are on different ones.
   [[nodiscard]] Result<bool> clone(const File& source) const;
   [[nodiscard]] Result<void> truncate(std::uint64_t size_bytes) const;
+  // Zeros from here on, without blocks where the file system can do that.
+  [[nodiscard]] Result<void> clear(std::uint64_t offset, std::uint64_t length) const;
   // The next range with data at or after `offset`: [start, end), nullopt when only a hole is
   // left. File systems without the notion answer [offset, size).
   struct Extent {

@@ -351,7 +351,8 @@ void Index::write(const Changes& changes) {
     finish(forgotten.bind(1, std::uint64_t{kIndexedFilesMax})
                .bind(2, std::uint64_t{kForgottenTogether}));
   }
-  run(done ? "COMMIT" : "ROLLBACK");
+  // Where another process reads for too long it cannot be committed, and would stay open.
+  if (!run(done ? "COMMIT" : "ROLLBACK")) run("ROLLBACK");
 }
 
 Result<Index::Summary> Index::summary() {

@@ -14,6 +14,9 @@ namespace {
 constexpr std::uint64_t kSingleStreamBytes = 4 * kMiB;
 constexpr std::uint64_t kSingleStreamFiles = 256;
 
+// Our last words take no longer than a round trip unless nobody reads them.
+constexpr std::chrono::seconds kGoodbyeTimeout{2};
+
 Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "talk to host", .detail = std::string(why)};
 }
@@ -222,6 +225,11 @@ Result<void> Client::list(const std::string& path, bool recursive,
 
 void Client::run_writer() {
   const auto result = control_->run(nullptr);
+  {
+    std::scoped_lock lock(mutex_);
+    is_writer_over_ = true;
+    writer_over_.notify_all();
+  }
   if (!result.has_value()) session_failed(result.error());
 }
 
@@ -432,16 +440,26 @@ void Client::session_failed(const Error& error) {
     if (lister_ != nullptr) lister_->finish(fail(*failed_));
     if (dials_end_.has_value()) dials_end_->wake();
     controller_wake_.notify_all();
-    if (first_ != nullptr) first_->socket.shut_down();
-    for (const auto& stream : streams_) {
-      if (stream->connection != nullptr) stream->connection->socket.shut_down();
-    }
+    cut();
   }
   if (taker != nullptr) taker->fail_with(first);
   if (control != nullptr) control->close();
 }
 
+void Client::cut() {
+  is_cut_ = true;
+  writer_over_.notify_all();
+  if (first_ != nullptr) first_->socket.shut_down();
+  for (const auto& stream : streams_) {
+    if (stream->connection != nullptr) stream->connection->socket.shut_down();
+  }
+}
+
 void Client::cancel() {
+  {
+    std::scoped_lock lock(mutex_);
+    if (closing_) return cut();
+  }
   session_failed({.code = Code::kInterrupted, .operation = "fetch", .detail = "interrupted"});
 }
 
@@ -458,14 +476,13 @@ void Client::close() {
     control_->push(wire::Bye{});
     control_->close();
   }
-  if (writer_.joinable()) writer_.join();
   {
-    std::scoped_lock lock(mutex_);
-    first_->socket.shut_down();
-    for (const auto& stream : streams_) {
-      if (stream->connection != nullptr) stream->connection->socket.shut_down();
-    }
+    // A host that does not read need not be said goodbye to.
+    std::unique_lock lock(mutex_);
+    writer_over_.wait_for(lock, kGoodbyeTimeout, [&] { return is_writer_over_ || is_cut_; });
+    cut();
   }
+  if (writer_.joinable()) writer_.join();
   if (reader_.joinable()) reader_.join();
   if (controller_.joinable()) controller_.join();
   for (const auto& stream : streams_) {

@@ -111,6 +111,7 @@ class Client {
   std::uint64_t count_arrived();
   [[nodiscard]] std::uint64_t left_on_wire() const;
   void session_failed(const Error& how);
+  void cut();  // every connection; with the mutex held
   // Whose answer that is. Null: late words about a request that ended. kProtocol: nobody's.
   Result<std::shared_ptr<Taker>> taker_of(std::uint32_t request);
   // A frame of data from any stream.
@@ -141,6 +142,9 @@ class Client {
   std::uint32_t ended_request_ = 0;  // this one and all before it are over
   std::optional<Error> failed_;
   bool closing_ = false;
+  bool is_cut_ = false;
+  bool is_writer_over_ = false;
+  std::condition_variable writer_over_;  // or everything is cut
   bool streams_begun_ = false;
   unsigned streams_granted_ = 0;
   bool host_is_loss_based_ = false;

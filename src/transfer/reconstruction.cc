@@ -124,7 +124,8 @@ Result<Reconstruction::Next> Reconstruction::copy_some(DirectoryTree& tree, Rang
   } else {
     if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
     const MutableBytes bytes = MutableBytes(buffer_).first(static_cast<std::size_t>(length));
-    if (!basis_->read(offset_, bytes) || (is_last && !basis_->is_unchanged())) {
+    // Asked each time, before it is written: an interrupted run's bytes are believed by the next.
+    if (!basis_->read(offset_, bytes) || !basis_->is_unchanged()) {
       return fail({.code = Code::kChanged,
                    .operation = "copy",
                    .object = elsewhere_->path,
@@ -257,7 +258,7 @@ Result<void> Reconstruction::put(DirectoryTree& tree, std::uint64_t offset, Byte
       const Bytes data = bytes.subspan(at - offset, length);
       WH_TRY(file_->claim(at, length));
       if (file_->is_sparse() && is_zero(data)) {
-        WH_ASSIGN(is_complete_, file_->skip(tree, length));
+        WH_ASSIGN(is_complete_, file_->leave_empty(tree, at, length));
       } else {
         WH_ASSIGN(is_complete_, file_->write(tree, data, at));
       }

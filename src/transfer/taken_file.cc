@@ -94,6 +94,8 @@ Result<bool> TakenFile::resume(DirectoryTree& tree) {
   }
   std::scoped_lock lock(mutex_);
   partial_ = std::move(file);
+  is_old_ = true;
+  noted_bytes_ = resumed_->held().total_bytes();
   for (const auto& range : resumed_->held().all()) {
     WH_CHECK(claimed_.add(range.offset, range.length) == RangeSet::Added::kOk);
   }
@@ -137,7 +139,10 @@ TakenFile::Checked TakenFile::check_some(MutableBytes buffer) {
     written_bytes_ -= intact_bytes_;
   }
   std::scoped_lock lock(mutex_);
-  for (const auto& range : end.damaged) claimed_.remove(range.offset, range.length);
+  for (const auto& range : end.damaged) {
+    claimed_.remove(range.offset, range.length);
+    noted_bytes_ -= range.length;
+  }
   resumed_.reset();
   return end;
 }
@@ -160,6 +165,7 @@ void TakenFile::note(const platform::File& file, Bytes data, std::uint64_t offse
                                     .checksum = store::checksum(data, offset)};
   PortionBytes bytes;
   store::JournalWriter::Portion portion{};
+  noted_bytes_ += data.size();
   {
     std::scoped_lock lock(journal_mutex_);
     if (!journal_->add(record)) return;
@@ -179,9 +185,22 @@ Result<bool> TakenFile::begin_as_clone(DirectoryTree& tree, const platform::File
   if (claimed_.ranges() > 0) return false;
   WH_ASSIGN(const auto file, open_partial(tree));
   if (file == nullptr) return false;
+  // A longer file does not become one whose last block is not whole (FICLONERANGE(2)).
+  WH_TRY(file->truncate(0));
   WH_ASSIGN(const bool is_cloned, file->clone(source));
   WH_TRY(file->truncate(entry_.size));
   return is_cloned;
+}
+
+Result<bool> TakenFile::leave_empty(DirectoryTree& tree, std::uint64_t offset,
+                                    std::uint64_t length) {
+  FilePtr old;
+  {
+    std::scoped_lock lock(mutex_);
+    if (is_old_) old = partial_;
+  }
+  if (old != nullptr) WH_TRY(old->clear(offset, length));
+  return skip(tree, length);
 }
 
 Result<bool> TakenFile::skip(DirectoryTree& tree, std::uint64_t length) {
@@ -194,8 +213,15 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
   std::scoped_lock lock(mutex_);
   WH_ASSIGN(const auto file, open_partial(tree));  // an empty file has had no range
   if (file == nullptr) return {};
-  if (has_journal()) WH_TRY(file->truncate(entry_.size));
   if (entry_.size > kPackedFileMaxBytes) WH_TRY(file->flush());
+  if (has_journal()) {
+    // Last of all that may fail for want of room or be interrupted: until then the next run can go
+    // on with it.
+    if (rules.sync) WH_TRY(file->sync());
+    WH_TRY(file->truncate(entry_.size));
+    std::scoped_lock journal_lock(journal_mutex_);
+    journal_.reset();
+  }
   WH_TRY(file->set_mode(received_mode(entry_.mode)));
   WH_TRY(file->set_modified(modified_of(entry_)));
   if (rules.sync) WH_TRY(file->sync());
@@ -274,7 +300,7 @@ std::uint64_t TakenFile::suspend(DirectoryTree& tree) {
       abandoned_ = true;
       partial_.reset();
       resumed_.reset();
-      return claimed_.total_bytes();
+      return noted_bytes_;
     }
   }
   abandon(tree);

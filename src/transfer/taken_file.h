@@ -94,7 +94,10 @@ class TakenFile {
   // Makes the partial share all blocks of `source`. False where the file system cannot do that, or
   // a range was claimed already.
   [[nodiscard]] Result<bool> begin_as_clone(DirectoryTree& tree, const platform::File& source);
-  // The same as write() for a claimed range that is there already: a hole, or a part of a clone.
+  // The same as write() for a claimed range of zeros.
+  [[nodiscard]] Result<bool> leave_empty(DirectoryTree& tree, std::uint64_t offset,
+                                         std::uint64_t length);
+  // The same for one that is there already: a part of a clone.
   [[nodiscard]] Result<bool> skip(DirectoryTree& tree, std::uint64_t length);
 
   // Mode, time and the final name. kExists when a different file is there (and is kept). The
@@ -105,12 +108,13 @@ class TakenFile {
   // Removes the partial, unless it was published. Any thread, also while others write.
   void abandon(DirectoryTree& tree);
   // The same when nobody writes or compares any more, but what another run can go on with stays;
-  // returns how many bytes that are.
+  // returns how many bytes of that the next run will find noted.
   std::uint64_t suspend(DirectoryTree& tree);
 
   // Data has begun to arrive; an earlier run began it (guarded by the tree builder's mutex).
   bool begun = false;
   bool was_resumed = false;
+  std::size_t asked_ranges = 0;  // likewise: of what is missing, one by one
 
  private:
   using FilePtr = std::shared_ptr<const platform::File>;
@@ -144,9 +148,11 @@ class TakenFile {
   RangeSet damaged_{kDamagedRangesMax};
   std::uint64_t intact_bytes_ = 0;
   std::optional<platform::FileStatus> published_;
-  FilePtr partial_;  // writers hold a reference of their own
+  FilePtr partial_;      // writers hold a reference of their own
+  bool is_old_ = false;  // an earlier run may have left in it what it did not note, or a clone
   bool abandoned_ = false;
   std::atomic<std::uint64_t> written_bytes_ = 0;
+  std::atomic<std::uint64_t> noted_bytes_ = 0;  // in the journal
 };
 using TakenFilePtr = std::shared_ptr<TakenFile>;
 

@@ -48,6 +48,7 @@ Result<void> Taker::on_message(const wire::Message& message) {
       }
       control_.push(wire::Want{request_, std::move(wanted.whole),
                                entries->first_id + entries->entries.size()});
+      for (LocalWork& work : wanted.local) tree_.local_work().add(std::move(work));
     }
     if (!local_work_.joinable() && !tree_.local_work().empty()) {
       local_work_ = std::thread([this] { run_local_work(); });
@@ -199,6 +200,7 @@ Result<void> Taker::work_on(const LocalWork& work) {
     }
   }
   if (work.reconstruction != nullptr) return rebuild(work);
+  tree_.asked_for(work.file, damaged.size());
   control_.push(wire::WantRanges{request_, work.file->id(), std::move(damaged), /*last=*/true});
   return {};
 }
@@ -208,6 +210,9 @@ Result<void> Taker::rebuild(const LocalWork& work) {
   std::vector<RangeSet::Range> wanted;
   const auto ask = [&](bool is_last) {
     if (wanted.empty() && !is_last) return;
+    tree_.asked_for(work.file, wanted.size());
+    // What the scan has passed stands before what is looked at now.
+    std::ranges::sort(wanted, {}, &RangeSet::Range::offset);
     std::span<const RangeSet::Range> rest = wanted;
     while (rest.size() > wire::kRangesPerMessageMax) {
       const auto part = rest.first(wire::kRangesPerMessageMax);

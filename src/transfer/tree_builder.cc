@@ -46,7 +46,8 @@ Result<void> TreeBuilder::begin(const TakenFilePtr& file) {
   bool begins = false;
   {
     std::scoped_lock lock(mutex_);
-    begins = !file->begun;
+    // Given up by another thread meanwhile: it takes no room any more.
+    begins = !file->begun && files_.contains(file->id());
     if (begins) {
       file->begun = true;
       if (++partials_ > kOpenPartialsMax) {
@@ -74,7 +75,7 @@ Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset
   WH_TRY(file->claim(offset, length));
   WH_TRY(begin(file));
   local_work_.progressed();
-  const auto complete = file->skip(*tree_, length);
+  const auto complete = file->leave_empty(*tree_, offset, length);
   if (!complete.has_value()) return absorb(file, fail(complete.error()));
   return *complete ? absorb(file, publish(file)) : Result<void>();
 }
@@ -95,7 +96,9 @@ Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
 
 void TreeBuilder::wait_for_room() {
   std::unique_lock lock(mutex_);
-  room_.wait(lock, [&] { return woken_ || partials_ < kOpenPartialsMax / 2; });
+  room_.wait(lock, [&] {
+    return woken_ || (partials_ < kOpenPartialsMax / 2 && asked_ranges_ < kAskedRangesMax);
+  });
 }
 
 Result<bool> TreeBuilder::check_some(const TakenFilePtr& file, MutableBytes buffer,
@@ -155,6 +158,13 @@ Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
   finished_in(file->parent());
   close_directories();
   return {};
+}
+
+void TreeBuilder::asked_for(const TakenFilePtr& file, std::size_t ranges) {
+  std::scoped_lock lock(mutex_);
+  if (!files_.contains(file->id())) return;
+  file->asked_ranges += ranges;
+  asked_ranges_ += ranges;
 }
 
 bool TreeBuilder::is_open(const TakenFilePtr& file) const {
@@ -226,12 +236,16 @@ void TreeBuilder::report(const std::string& path, const Error& error) {
 // --- bookkeeping -------------------------------------------------------------------------------
 
 bool TreeBuilder::forget(const TakenFilePtr& file) {
+  {
+    std::scoped_lock lock(mutex_);
+    if (files_.erase(file->id()) == 0) return false;
+    if (file->begun) --partials_;
+    room_.notify_one();
+    if (file->was_resumed) --resumed_;
+    asked_ranges_ -= file->asked_ranges;
+  }
+  // After that: it wakes who looks whether the file is still open.
   local_work_.forget(file->id());
-  std::scoped_lock lock(mutex_);
-  if (files_.erase(file->id()) == 0) return false;
-  if (file->begun) --partials_;
-  room_.notify_one();
-  if (file->was_resumed) --resumed_;
   return true;
 }
 

@@ -37,6 +37,9 @@ namespace wormhole::transfer {
 struct TakeOptions {
   Destination destination;
   bool overwrite = false;
+  // What was changed since then, by whomever, is never replaced; by default since the root was
+  // announced. A run of several attempts has one.
+  std::optional<platform::Timestamp> started = {};
   bool sync = false;
   // The giver waits for Want: compare with what is there first.
   bool may_have = false;
@@ -54,9 +57,16 @@ struct TakeOptions {
   std::uint64_t cached_file_max_bytes = UINT64_MAX;
 };
 
+// Now, as file systems tell it: what a run that starts now changes is not before it.
+[[nodiscard]] platform::Timestamp take_start();
+
 // Files given up are remembered so that their late data is no offence; a host that makes us give
 // up more than this is not worth talking to.
 inline constexpr std::size_t kGivenUpMax = 1'000'000;
+
+// No further file is looked at while so many ranges are awaited of those before: a giver keeps
+// kOpenEntriesMax of them, and a single file may add a quarter of that.
+inline constexpr std::size_t kAskedRangesMax = kOpenEntriesMax / 4;
 
 class TreeBuilder {
  public:
@@ -70,6 +80,8 @@ class TreeBuilder {
     std::vector<std::uint64_t> whole;  // ids
     // Without a request: of files that an earlier run began, or that are there in another version.
     std::vector<wire::WantRanges> parts;
+    // For local_work(), once the giver was asked for all this: what that asks for comes after.
+    std::vector<LocalWork> local = {};
   };
   [[nodiscard]] Result<void> on_entries(const wire::Entries& entries, Wanted& wanted);
   [[nodiscard]] Result<void> on_listed(std::uint64_t entries);
@@ -89,7 +101,10 @@ class TreeBuilder {
   // What is to be done beside what arrives, by one thread: check_some() until that is false for a
   // file that was resumed, then rebuild_some() until it is over where there is a reconstruction.
   [[nodiscard]] LocalWorkQueue& local_work() { return local_work_; }
-  // Waits while too many files stand half here: what is missing of those must come at last.
+  // So many ranges of it were asked for by that thread.
+  void asked_for(const TakenFilePtr& file, std::size_t ranges);
+  // Waits while too many files stand half here, or in too many pieces: what is missing of those
+  // must come at last.
   void wait_for_room();
   // Compares what an earlier run left with its journal. `buffer`: a block. What turns out to be
   // damaged is put into `damaged` at the end.
@@ -206,6 +221,7 @@ class TreeBuilder {
   std::set<std::pair<std::uint64_t, std::uint64_t>> made_directories_;
   std::size_t partials_ = 0;
   std::size_t resumed_ = 0;       // of them
+  std::size_t asked_ranges_ = 0;  // by the thread that works on what is here, of files_
   std::condition_variable room_;  // partials_ became less
   std::uint32_t finished_ = 0;
 };

@@ -24,15 +24,15 @@ Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
 }
 
-platform::Timestamp transfer_start() {
+}  // namespace
+
+platform::Timestamp take_start() {
   const auto since_epoch = (std::chrono::system_clock::now() - kClockSlack).time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
   return {seconds.count(),
           static_cast<std::uint32_t>(
               std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds).count())};
 }
-
-}  // namespace
 
 Result<void> TreeBuilder::on_entries(const wire::Entries& entries, Wanted& wanted) {
   {
@@ -117,7 +117,7 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
                  .object = placed.name,
                  .detail = "that name is kept for unfinished downloads"});
   }
-  rules_.started = transfer_start();
+  rules_.started = options_.started.value_or(take_start());
   tree_ = std::make_unique<DirectoryTree>(std::move(placed.directory));
   refuses_hidden_ = entry.name.empty() && !options_.destination.path.has_value();
   const bool is_directory = entry.type == EntryType::kDirectory;
@@ -387,7 +387,7 @@ Result<bool> TreeBuilder::begin_in_part(const TakenFilePtr& file, bool may_resum
   // Of what a reconstruction may find here, nothing is wanted yet.
   auto missing = reconstruction == nullptr ? file->missing() : std::vector<RangeSet::Range>();
   wanted.parts.push_back({0, file->id(), std::move(missing)});
-  local_work_.add({file, is_resumed, std::move(reconstruction)});
+  wanted.local.push_back({file, is_resumed, std::move(reconstruction)});
   return true;
 }
 
