@@ -139,6 +139,23 @@ def test_what_stays_in_place_shares_its_blocks(box, source, xfs):
     assert taken < SIZE // 10 + SLACK
 
 
+def test_a_file_that_grew_shares_its_blocks(box, source, xfs):
+    path, _ = xfs
+    dest = os.path.join(path, "dest")
+    change(source, ORIGINAL[: SIZE - 1234])
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        os.link(os.path.join(dest, "large"), os.path.join(path, "kept"))
+        os.sync()
+        before = os.statvfs(path).f_bavail
+        change(source, ORIGINAL[: SIZE - 1234] + b"another line\n")
+        get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+    os.sync()
+    trees.assert_same(source, dest)
+    taken = (before - os.statvfs(path).f_bavail) * os.statvfs(path).f_frsize
+    assert taken < SLACK
+
+
 def test_what_has_nothing_in_common_comes_whole(box, source, dest):
     with Share(box, source) as share:
         get(box, share.target, dest).expect(SUCCESS)

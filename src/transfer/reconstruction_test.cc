@@ -219,6 +219,33 @@ TEST_F(ReconstructionTest, ABasisThatChangedMeanwhileIsNotBelieved) {
   expect_published();
 }
 
+TEST_F(ReconstructionTest, AnOriginalThatChangesWhileItIsCopiedLeavesNothingToGoOnWith) {
+  const ByteVector old = random_bytes(64 * kMiB, 1);
+  here(old);
+  const auto status = box_.open().status_of("f").value();
+  store::Place place{.path = path().string(),
+                     .inode = status.inode,
+                     .size_bytes = status.size_bytes,
+                     .modified = status.modified,
+                     .changed = status.changed,
+                     .version = 1};
+  wire::Entry entry;
+  entry.name = "copy";
+  entry.size = old.size();
+  entry.version = 1;
+  entry.sparse = true;  // not cloned
+  const auto file = std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false);
+  Reconstruction copy(file, place, /*is_certain=*/true);
+  EXPECT_EQ(copy.step(tree_, wanted_).value(), Next::kStep);
+  const std::uint64_t before = copy.reused_bytes();
+  EXPECT_GT(before, 0U);
+  here(random_bytes(64 * kMiB, 2));
+  const auto next = copy.step(tree_, wanted_);
+  ASSERT_FALSE(next.has_value());
+  EXPECT_EQ(next.error().code, Code::kChanged);
+  EXPECT_EQ(copy.reused_bytes(), before);
+}
+
 TEST_F(ReconstructionTest, AShrunkenBasisHoldsNothing) {
   const ByteVector old = random_bytes(12 * kMiB, 1);
   ByteVector changed = old;

@@ -59,8 +59,12 @@ class ResumedPartialTest : public ::testing::Test {
   void interrupted(std::initializer_list<RangeSet::Range> ranges) {
     const auto file = file_of();
     EXPECT_TRUE(file->resume(tree_).has_value());
-    for (const auto& [offset, length] : ranges) put(*file, offset, length);
-    EXPECT_GT(file->suspend(tree_), 0U);
+    std::uint64_t put_bytes = 0;
+    for (const auto& [offset, length] : ranges) {
+      put(*file, offset, length);
+      put_bytes += length;
+    }
+    EXPECT_EQ(file->suspend(tree_), put_bytes);
   }
   struct Result {
     std::int64_t intact = 0;
@@ -91,7 +95,7 @@ class ResumedPartialTest : public ::testing::Test {
     EXPECT_FALSE(fs::exists(partial()));
   }
 
-  const std::string content_ = content();
+  std::string content_ = content();
   const platform::TestDirectory there_;
   DirectoryTree tree_{there_.open()};
 };
@@ -147,6 +151,25 @@ TEST_F(ResumedPartialTest, WhatACrashDamagedComesAgain) {
   EXPECT_EQ(then.damaged, (Ranges{{5 * kMega, kBlockBytes}}));
   EXPECT_TRUE(put(*next, 5 * kMega, kBlockBytes));
   expect_published(*next);
+}
+
+// What is not noted of an earlier run's partial may be anything: a clone, or what a crash lost.
+TEST_F(ResumedPartialTest, AHoleIsEmptyWhateverStoodThere) {
+  interrupted({{0, 8 * kMega}});
+  overwrite(10 * kMega, "left behind");
+  wire::Entry entry;
+  entry.name = "f";
+  entry.size = kSize;
+  entry.mode = 0644;
+  entry.version = kVersion;
+  entry.sparse = true;
+  const auto file = std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false);
+  ASSERT_TRUE(file->resume(tree_).value());
+  ASSERT_TRUE(file->claim(8 * kMega, kSize - 8 * kMega).has_value());
+  EXPECT_FALSE(file->leave_empty(tree_, 8 * kMega, kSize - 8 * kMega).value());
+  EXPECT_TRUE(check_all(*file).complete);
+  std::ranges::fill(content_.begin() + 8 * kMega, content_.end(), '\0');
+  expect_published(*file);
 }
 
 TEST_F(ResumedPartialTest, WhatIsDamagedAllOverComesAnewInFewRanges) {

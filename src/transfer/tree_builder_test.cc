@@ -317,6 +317,55 @@ TEST_F(TreeBuilderTest, OverwritingWantsWhatDiffersToo) {
   EXPECT_EQ(counters_.links, 3U);
 }
 
+TEST_F(TreeBuilderTest, WhatChangedSinceTheFirstAttemptIsNeverReplaced) {
+  const platform::Timestamp started = take_start();
+  fs::create_directories(at(""));
+  there_.write("dest/edited", "by the user");
+  const auto changed = status(at("edited")).changed;
+  while (take_start() < changed) std::this_thread::yield();
+  TakeOptions options{.destination = {(there_ / "dest").string()},
+                      .overwrite = true,
+                      .started = started,
+                      .may_have = true};
+  tree_.emplace(options, events_, counters_);
+  announce({root(), file("edited", 0, 3), end(0)});
+  listed();
+  data(1, "new");
+  EXPECT_EQ(events_.failed, (std::map<std::string, Code>{{"edited", Code::kExists}}));
+  EXPECT_EQ(read("edited"), "by the user");
+}
+
+// The giver knows what is wanted in part only when it was told: no thread asks for more before.
+TEST_F(TreeBuilderTest, WorkOnWhatIsHereBeginsWhenTheGiverWasTold) {
+  fs::create_directories(at(""));
+  there_.write("dest/large", std::string(kReusableMinBytes, 'o'));
+  begin(/*may_have=*/true, /*overwrite=*/true);
+  announce({root(), file("large", 0, kReusableMinBytes + 1), end(0)});
+  EXPECT_TRUE(tree_->local_work().empty());
+  ASSERT_EQ(wanted_.local.size(), 1U);
+  EXPECT_EQ(wanted_.local[0].file->id(), 1U);
+  ASSERT_EQ(wanted_.parts.size(), 1U);
+}
+
+TEST_F(TreeBuilderTest, LateDataOfAFileThatWasGivenUpTakesNoRoom) {
+  begin();
+  announce({root()});
+  std::vector<Entry> entries;
+  for (std::size_t i = 0; i < kOpenPartialsMax; ++i) {
+    entries.push_back(file("f" + std::to_string(i), 0, 1000));
+  }
+  announce(std::move(entries));
+  for (std::size_t i = 0; i < kOpenPartialsMax; ++i) {
+    const auto late = tree_->find(1 + i, false);
+    ASSERT_TRUE(late.has_value());
+    ASSERT_TRUE(tree_->on_failed({.has_file = true, .file = 1 + i}, false).has_value());
+    EXPECT_TRUE(tree_->on_data(*late, 0, as_bytes("late")).has_value());
+  }
+  tree_->wait_for_room();  // would wait for ever
+  announce({file("g", 0, 1000)});
+  data(1 + kOpenPartialsMax, "begins");
+}
+
 TEST_F(TreeBuilderTest, LinksThatAreThereStayUnlessOverwriting) {
   fs::create_directories(at(""));
   fs::create_symlink("old", at("l"));
