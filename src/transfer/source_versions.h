@@ -1,10 +1,11 @@
 // Names exactly these bytes of a file, so that a taker can go on with what it has of them: a
-// strong validator, as HTTP's ETag (RFC 9110, section 8.8.3), which nobody else can make up.
+// strong validator, as HTTP's ETag (RFC 9110, section 8.8.3), which nobody else can make up. (Who
+// was told it can repeat it: docs/threat-model.md.)
 //
 // Whoever writes the file, or replaces it, changes its name: the inode, its size, its time and the
 // kernel's own time of the last change, which no program can set, go into it under a key of this
-// machine and user. So another host's file is never taken for this one, however alike they look;
-// and both ends may start anew in between. Built once, then any thread.
+// machine and user. So another host's file is not taken for this one, however alike they look; and
+// both ends may start anew in between. Built once, then any thread.
 #pragma once
 
 #include <cstdint>
