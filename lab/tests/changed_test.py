@@ -156,6 +156,19 @@ def test_a_file_that_grew_shares_its_blocks(box, source, xfs):
     assert taken < SLACK
 
 
+def test_changed_files_between_many_others_are_one_session(box, source, dest):
+    for number in range(40):
+        large, old = f"large-{number:02}", random.Random(number).randbytes(2_300_000)
+        trees.write(os.path.join(dest, large), old, mtime_ns=OLD_TIME)
+        change(source, b"new" + old[3:], large)
+        for empty in range(600):
+            trees.write(os.path.join(source, f"{large}-{empty}"), b"")
+    with Share(box, source) as share:
+        done = get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+    trees.assert_same(source, dest)
+    assert not [event for event in done.events if event["event"] == "retrying"]
+
+
 def test_what_has_nothing_in_common_comes_whole(box, source, dest):
     with Share(box, source) as share:
         get(box, share.target, dest).expect(SUCCESS)
