@@ -235,7 +235,6 @@ class Fetch {
     transfer::TakeOptions take{
         .destination = {arguments_.destination},
         .overwrite = arguments_.overwrite,
-        .started = transfer::take_start(),
         .sync = arguments_.sync,
         .may_have = false,
         .checksum = arguments_.checksum,

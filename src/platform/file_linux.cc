@@ -169,6 +169,9 @@ Result<void> File::write_uncached_at(Bytes data, std::uint64_t offset) const {
 }
 
 Result<bool> File::clone(const File& source) const {
+  // A longer one would keep its end, or is refused where the source's last block is not whole
+  // (ioctl_ficlone(2)).
+  WH_TRY(truncate(0));
   if (::ioctl(fd_.get(), FICLONE, source.descriptor()) == 0) return true;
   switch (errno) {
     case ENOSPC:

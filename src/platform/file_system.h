@@ -71,11 +71,11 @@ class File {
   // in memory, so that no burst of write-back stalls later writes and nothing that other
   // programs have cached is driven out. Where the system cannot do that, only the former.
   [[nodiscard]] Result<void> write_uncached_at(Bytes data, std::uint64_t offset) const;
-  // Becomes the same as `source`, sharing its blocks until either is written to. False where the
-  // file system cannot do that, or the two are on different ones.
+  // Becomes the same as `source`, sharing its blocks until either is written to. False, and empty,
+  // where the file system cannot do that, or the two are on different ones.
   [[nodiscard]] Result<bool> clone(const File& source) const;
   [[nodiscard]] Result<void> truncate(std::uint64_t size_bytes) const;
-  // Zeros from here on, without blocks where the file system can do that.
+  // The range reads as zeros from now on, without blocks where the file system can do that.
   [[nodiscard]] Result<void> clear(std::uint64_t offset, std::uint64_t length) const;
   // The next range with data at or after `offset`: [start, end), nullopt when only a hole is
   // left. File systems without the notion answer [offset, size).

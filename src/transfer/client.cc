@@ -447,8 +447,6 @@ void Client::session_failed(const Error& error) {
 }
 
 void Client::cut() {
-  is_cut_ = true;
-  writer_over_.notify_all();
   if (first_ != nullptr) first_->socket.shut_down();
   for (const auto& stream : streams_) {
     if (stream->connection != nullptr) stream->connection->socket.shut_down();
@@ -479,7 +477,7 @@ void Client::close() {
   {
     // A host that does not read need not be said goodbye to.
     std::unique_lock lock(mutex_);
-    writer_over_.wait_for(lock, kGoodbyeTimeout, [&] { return is_writer_over_ || is_cut_; });
+    writer_over_.wait_for(lock, kGoodbyeTimeout, [&] { return is_writer_over_; });
     cut();
   }
   if (writer_.joinable()) writer_.join();

@@ -142,9 +142,8 @@ class Client {
   std::uint32_t ended_request_ = 0;  // this one and all before it are over
   std::optional<Error> failed_;
   bool closing_ = false;
-  bool is_cut_ = false;
   bool is_writer_over_ = false;
-  std::condition_variable writer_over_;  // or everything is cut
+  std::condition_variable writer_over_;
   bool streams_begun_ = false;
   unsigned streams_granted_ = 0;
   bool host_is_loss_based_ = false;

@@ -33,13 +33,15 @@ std::string content() {
 
 class ResumedPartialTest : public ::testing::Test {
  protected:
-  TakenFilePtr file_of(std::uint64_t version = kVersion, std::uint64_t size = kSize) {
+  TakenFilePtr file_of(std::uint64_t version = kVersion, std::uint64_t size = kSize,
+                       bool sparse = false) {
     wire::Entry entry;
     entry.name = "f";
     entry.size = size;
     entry.mode = 0644;
     entry.mtime_seconds = 1'234'567'890;
     entry.version = version;
+    entry.sparse = sparse;
     return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false);
   }
   // Writes a range, in blocks. Whether that was the last.
@@ -155,13 +157,7 @@ TEST_F(ResumedPartialTest, WhatACrashDamagedComesAgain) {
 TEST_F(ResumedPartialTest, AHoleIsEmptyWhateverStoodThere) {
   interrupted({{0, 8 * kMega}});
   overwrite(10 * kMega, "left behind");
-  wire::Entry entry;
-  entry.name = "f";
-  entry.size = kSize;
-  entry.mode = 0644;
-  entry.version = kVersion;
-  entry.sparse = true;
-  const auto file = std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false);
+  const auto file = file_of(kVersion, kSize, /*sparse=*/true);
   ASSERT_TRUE(file->resume(tree_).value());
   ASSERT_TRUE(file->claim(8 * kMega, kSize - 8 * kMega).has_value());
   EXPECT_FALSE(file->leave_empty(tree_, 8 * kMega, kSize - 8 * kMega).value());

@@ -185,8 +185,6 @@ Result<bool> TakenFile::begin_as_clone(DirectoryTree& tree, const platform::File
   if (claimed_.ranges() > 0) return false;
   WH_ASSIGN(const auto file, open_partial(tree));
   if (file == nullptr) return false;
-  // A longer file does not become one whose last block is not whole (FICLONERANGE(2)).
-  WH_TRY(file->truncate(0));
   WH_ASSIGN(const bool is_cloned, file->clone(source));
   WH_TRY(file->truncate(entry_.size));
   return is_cloned;
@@ -194,13 +192,16 @@ Result<bool> TakenFile::begin_as_clone(DirectoryTree& tree, const platform::File
 
 Result<bool> TakenFile::leave_empty(DirectoryTree& tree, std::uint64_t offset,
                                     std::uint64_t length) {
-  FilePtr old;
+  FilePtr file;
+  bool is_old = false;
   {
     std::scoped_lock lock(mutex_);
-    if (is_old_) old = partial_;
+    WH_ASSIGN(file, open_partial(tree));
+    is_old = is_old_;
   }
-  if (old != nullptr) WH_TRY(old->clear(offset, length));
-  return skip(tree, length);
+  if (file == nullptr) return false;
+  if (is_old) WH_TRY(file->clear(offset, length));
+  return written(length);
 }
 
 Result<bool> TakenFile::skip(DirectoryTree& tree, std::uint64_t length) {

@@ -16,6 +16,7 @@ TreeBuilder::TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters
     : options_(std::move(options)), events_(events), counters_(counters) {
   rules_.overwrite = options_.overwrite;
   rules_.sync = options_.sync;
+  rules_.started = options_.started;
   rules_.is_recorded = options_.index != nullptr;
 }
 

@@ -34,12 +34,14 @@
 
 namespace wormhole::transfer {
 
+// Now, as file systems tell it: what a run that starts now changes is not before it.
+[[nodiscard]] platform::Timestamp take_start();
+
 struct TakeOptions {
   Destination destination;
   bool overwrite = false;
-  // What was changed since then, by whomever, is never replaced; by default since the root was
-  // announced. A run of several attempts has one.
-  std::optional<platform::Timestamp> started = {};
+  // What was changed since then, by whomever, is never replaced. One for all attempts of a run.
+  platform::Timestamp started = take_start();
   bool sync = false;
   // The giver waits for Want: compare with what is there first.
   bool may_have = false;
@@ -57,15 +59,12 @@ struct TakeOptions {
   std::uint64_t cached_file_max_bytes = UINT64_MAX;
 };
 
-// Now, as file systems tell it: what a run that starts now changes is not before it.
-[[nodiscard]] platform::Timestamp take_start();
-
 // Files given up are remembered so that their late data is no offence; a host that makes us give
 // up more than this is not worth talking to.
 inline constexpr std::size_t kGivenUpMax = 1'000'000;
 
 // No further file is looked at while so many ranges are awaited of those before: a giver keeps
-// kOpenEntriesMax of them, and a single file may add a quarter of that.
+// kOpenEntriesMax of them, and a single file may add less than a third of that.
 inline constexpr std::size_t kAskedRangesMax = kOpenEntriesMax / 4;
 
 class TreeBuilder {
@@ -222,7 +221,7 @@ class TreeBuilder {
   std::size_t partials_ = 0;
   std::size_t resumed_ = 0;       // of them
   std::size_t asked_ranges_ = 0;  // by the thread that works on what is here, of files_
-  std::condition_variable room_;  // partials_ became less
+  std::condition_variable room_;  // these became less
   std::uint32_t finished_ = 0;
 };
 

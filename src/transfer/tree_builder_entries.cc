@@ -117,7 +117,6 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
                  .object = placed.name,
                  .detail = "that name is kept for unfinished downloads"});
   }
-  rules_.started = options_.started.value_or(take_start());
   tree_ = std::make_unique<DirectoryTree>(std::move(placed.directory));
   refuses_hidden_ = entry.name.empty() && !options_.destination.path.has_value();
   const bool is_directory = entry.type == EntryType::kDirectory;
