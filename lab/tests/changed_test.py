@@ -312,6 +312,8 @@ def test_what_is_there_is_written_to_while_it_is_copied(box, source, dest):
                 assert list(done.failed().values()) == ["exists"]
                 assert os.path.samestat(os.fstat(old.fileno()), os.stat(path))
             assert not trees.partials(dest)
+            # What is as new as the run itself is never replaced.
+            wait_until(lambda: time.time() > os.stat(path).st_ctime + 0.1, "it to be older")
             get(box, share.target, dest, "--overwrite").expect(SUCCESS)
             trees.assert_same(source, dest)
 

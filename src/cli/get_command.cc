@@ -223,13 +223,15 @@ class Fetch {
                    .detail = "the destination is empty",
                    .advice = "leave it out, or name one"});
     }
+    const auto secret = store::UserSecret::of_this_user(random_);
     const auto make_client = [&] {
       return std::make_unique<transfer::Client>(
           clock_, random_, pool_,
           transfer::ClientOptions{.streams = further_streams(arguments_),
                                   .finds_streams = !arguments_.streams.has_value(),
                                   .unencrypted = arguments_.unencrypted,
-                                  .compression = arguments_.compression});
+                                  .compression = arguments_.compression,
+                                  .secret = secret});
     };
     WH_ASSIGN(auto joined, join(arguments_.join, target, environment_, make_client));
     transfer::TakeOptions take{

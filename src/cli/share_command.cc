@@ -155,8 +155,8 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
   const platform::Address bound = socket.local();
   listener_ = std::make_unique<session::Listener>(std::move(socket), codes, *this, clock_, random_);
   host_ = std::make_unique<transfer::Host>(
-      shares, pool_, clock_, arguments_.allow_unencrypted, *this,
-      [this](const session::SessionId& id) { listener_->forget(id); });
+      shares, pool_, clock_, store::UserSecret::of_this_user(random_), arguments_.allow_unencrypted,
+      *this, [this](const session::SessionId& id) { listener_->forget(id); });
   const TimePoint started = clock_.now();
   announce(bound, wanted, code, shares);
 
@@ -278,9 +278,13 @@ void ShareCommand::on_client_gone(const transfer::HostSession::Status& last,
                  {"ok", ended.has_value()}};
   if (!ended.has_value()) set_bytes(object, "reason", to_sentence(ended.error()));
   output_.event(object);
-  std::string line = fmt::format("{} {}: {} files, {}", last.peer.to_string(),
-                                 ended.has_value() ? "is done" : "went away",
-                                 human_count(last.files), human_bytes(last.data_bytes));
+  const bool was_cut_off = !ended.has_value() && ended.error().code != Code::kLost &&
+                           ended.error().code != Code::kInterrupted;
+  std::string line =
+      fmt::format("{} {}: {} files, {}", last.peer.to_string(),
+                  ended.has_value() ? "is done" : (was_cut_off ? "was cut off" : "went away"),
+                  human_count(last.files), human_bytes(last.data_bytes));
+  if (was_cut_off) line += ", because: " + to_sentence(ended.error());
   if (output_.is_verbose()) {
     line +=
         fmt::format(" ({} on the wire, {} streams)", human_bytes(last.wire_bytes), last.streams);

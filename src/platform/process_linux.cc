@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -18,6 +19,8 @@
 
 namespace wormhole::platform {
 namespace {
+
+constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
 
 double to_seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
@@ -32,6 +35,15 @@ std::uint64_t peak_rss_bytes() {
     if (word == "VmHWM:" && status >> kibibytes) return kibibytes * kKiB;
   }
   return 0;
+}
+
+// Before threads that change the environment: there are none.
+std::optional<std::string> base_directory(const char* variable, std::string_view below_home) {
+  const char* named = std::getenv(variable);
+  if (named != nullptr && named[0] == '/') return named;  // others are to be ignored
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || home[0] != '/') return std::nullopt;
+  return home + std::string(below_home);
 }
 
 }  // namespace
@@ -88,22 +100,34 @@ std::uint64_t memory_bytes() {
          static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-std::optional<std::string> cache_directory() {
-  // Before threads that change the environment: there are none.
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && cache[0] == '/') return cache;  // others are to be ignored
-  const char* home = std::getenv("HOME");
-  if (home == nullptr || home[0] != '/') return std::nullopt;
-  return std::string(home) + "/.cache";
+std::optional<std::string> cache_directory() { return base_directory("XDG_CACHE_HOME", "/.cache"); }
+
+std::optional<std::string> state_directory() {
+  return base_directory("XDG_STATE_HOME", "/.local/state");
 }
 
 std::string machine_and_user() {
   std::string id;
-  for (const char* path : {"/etc/machine-id", "/proc/sys/kernel/random/boot_id"}) {
+  for (const char* path : {"/etc/machine-id", kBootIdFile}) {
     std::ifstream file(path);
     if (std::getline(file, id) && !id.empty()) break;
   }
   return id + "," + std::to_string(::geteuid());
+}
+
+std::uint64_t boot_id() {
+  static const std::uint64_t id = [] {
+    // random(4): a UUID, of which the first 16 digits are nearly all random.
+    std::ifstream file(kBootIdFile);
+    std::string digits;
+    std::getline(file, digits);
+    std::erase(digits, '-');
+    std::uint64_t value = 0;
+    const char* end = digits.data() + std::min<std::size_t>(digits.size(), 16);
+    static_cast<void>(std::from_chars(digits.data(), end, value, 16));
+    return value;
+  }();
+  return id;
 }
 
 unsigned processor_count() {

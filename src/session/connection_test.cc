@@ -87,10 +87,10 @@ TEST(Connection, FramesOfOtherStreamsAndDirectionsDoNotOpen) {
   Block block = pool.acquire();
   const auto moved = (*stream_at_host)->reader->receive(block);
   ASSERT_FALSE(moved.has_value());
-  EXPECT_EQ(moved.error().code, Code::kProtocol);
+  EXPECT_EQ(moved.error().code, Code::kLost);
   const auto reflected = (*client)->reader->receive(block);
   ASSERT_FALSE(reflected.has_value());
-  EXPECT_EQ(reflected.error().code, Code::kProtocol);
+  EXPECT_EQ(reflected.error().code, Code::kLost);
 }
 
 }  // namespace

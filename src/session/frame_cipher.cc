@@ -86,10 +86,12 @@ class Opener final : public FrameOpener {
     core_.die();
     OPENSSL_cleanse(payload.data(), payload.size());
     if (opened == Opened::kFailed) return cipher_failed("open frame");
-    return fail({.code = Code::kProtocol,
+    // By the network: the other end would have sealed whatever it says. What came before is as good
+    // as it was, and another connection may do better.
+    return fail({.code = Code::kLost,
                  .operation = "open frame",
                  .object = {},
-                 .detail = "its tag does not fit: it was altered, repeated or moved"});
+                 .detail = "its tag does not fit: it was altered, repeated or moved on the way"});
   }
 
   Result<bool> is_authentic(Bytes associated, std::span<const std::byte, kTagBytes> tag) override {

@@ -55,8 +55,8 @@ class FrameSealer {
 class FrameOpener {
  public:
   virtual ~FrameOpener() = default;
-  // `payload` becomes plaintext in place. kProtocol when the tag does not fit, kCrypto when the
-  // library failed: either way the payload is wiped first.
+  // `payload` becomes plaintext in place. kLost when the tag does not fit (the network
+  // altered it), kCrypto when the library failed: either way the payload is wiped first.
   [[nodiscard]] virtual Result<void> open(Bytes associated, MutableBytes payload,
                                           std::span<const std::byte, kTagBytes> tag) = 0;
   // Whether these bytes are those of which `tag` was made, by sealing nothing with them as

@@ -179,7 +179,7 @@ TEST(FrameCipher, SuitesDoNotOpenEachOther) {
   ByteVector buffer = random_bytes(100);
   Tag tag;
   ASSERT_TRUE(sealer(aes)->seal({}, buffer, tag));
-  EXPECT_EQ(opener(chacha)->open({}, buffer, tag).error().code, Code::kProtocol);
+  EXPECT_EQ(opener(chacha)->open({}, buffer, tag).error().code, Code::kLost);
 }
 
 TEST(FrameCipher, IpsecMbIsForAesOnly) {
@@ -194,7 +194,7 @@ void expect_refused(const Way& way, Bytes header, ByteVector payload, Tag tag) {
   const auto opens = opener(way);
   const auto opened = opens->open(header, payload, tag);
   ASSERT_FALSE(opened.has_value());
-  EXPECT_EQ(opened.error().code, Code::kProtocol);
+  EXPECT_EQ(opened.error().code, Code::kLost);
   EXPECT_TRUE(all_zero(payload));
 }
 
@@ -281,7 +281,7 @@ TEST(FrameCipher, AnotherSecretOpensNothing) {
     Tag tag;
     ASSERT_TRUE(sealer(way)->seal({}, payload, tag));
     const auto other = make_opener(way.suite, secret(2), way.library).value();
-    EXPECT_EQ(other->open({}, payload, tag).error().code, Code::kProtocol);
+    EXPECT_EQ(other->open({}, payload, tag).error().code, Code::kLost);
     EXPECT_TRUE(all_zero(payload));
   }
 }

@@ -250,23 +250,23 @@ TEST(SealedStream, RepeatedReorderedReflectedAndMovedFramesAreRefused) {
     Receiving to;
     to.put(joined({mine[0], mine[0]}));
     to.expect(frames[0]);
-    to.expect_failure({Code::kProtocol}, frames[0].payload);
+    to.expect_failure({Code::kLost}, frames[0].payload);
   }
   {
     Receiving to;
     to.put(joined({mine[1], mine[0]}));
-    to.expect_failure({Code::kProtocol}, frames[1].payload);
+    to.expect_failure({Code::kLost}, frames[1].payload);
   }
   {
     Receiving to;
     to.put(other[0]);
-    to.expect_failure({Code::kProtocol}, frames[0].payload);
+    to.expect_failure({Code::kLost}, frames[0].payload);
   }
   {
     Receiving to;
     to.put(joined({mine[0], other[1]}));
     to.expect(frames[0]);
-    to.expect_failure({Code::kProtocol}, frames[1].payload);
+    to.expect_failure({Code::kLost}, frames[1].payload);
   }
 }
 
@@ -459,7 +459,7 @@ TEST(SealedStream, NoFrameCanBePassedOffAsADamagedOne) {
     forged[4] = std::byte(FrameType::kPlain);
     Receiving to;
     to.put(forged);
-    to.expect_failure({Code::kProtocol});
+    to.expect_failure({Code::kLost});
   }
 }
 
@@ -471,11 +471,11 @@ TEST(SealedStream, PlainFramesThatAreRepeatedReorderedOrMovedKillTheStream) {
     Receiving to;
     to.put(joined({raw[0], wrong}));
     to.expect(frames[0]);
-    to.expect_failure({Code::kProtocol}, frames[0].payload);
+    to.expect_failure({Code::kLost}, frames[0].payload);
   }
   Receiving to;
   to.put(joined({raw[1], raw[0]}));
-  to.expect_failure({Code::kProtocol});
+  to.expect_failure({Code::kLost});
 }
 
 // The payload of one frame behind the header of another: the second tag counts as well.

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 // "WHIX": what file(1) and we know a database of ours by.
 constexpr int kApplicationId = 0x57484958;
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 // Another process writes for so long at most.
 constexpr int kBusyTimeoutMs = 2000;

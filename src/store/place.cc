@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "platform/process.h"
 #include "store/partial_journal.h"
 
 namespace wormhole::store {
@@ -25,6 +26,8 @@ bool is_untouched(const Place& place, const platform::FileStatus& status) {
          status.changed == place.changed;
 }
 
+bool is_safe(const Place& place) { return place.boot == 0 || place.boot == platform::boot_id(); }
+
 bool is_in_place(const store::Place& place) {
   const std::size_t slash = place.path.rfind('/');
   const auto directory = platform::Directory::open_path(place.path.substr(0, slash + 1));
@@ -42,6 +45,7 @@ PlaceRecord encode_place(const Place& place) {
   store_le(record.data() + 32, place.modified.nanoseconds);
   store_le(record.data() + 36, place.changed.nanoseconds);
   store_le(record.data() + 40, place.version);
+  store_le(record.data() + 48, place.boot);
   const Checksum sum = checksum_of(place.path, Bytes(record).first(kFieldsBytes));
   std::ranges::copy(sum, record.begin() + kFieldsBytes);
   return record;
@@ -63,7 +67,8 @@ std::optional<Place> decode_place(std::string path, Bytes record) {
               .size_bytes = load_le<std::uint64_t>(record.data() + 8),
               .modified = {seconds(16), load_le<std::uint32_t>(record.data() + 32)},
               .changed = {seconds(24), load_le<std::uint32_t>(record.data() + 36)},
-              .version = load_le<std::uint64_t>(record.data() + 40)};
+              .version = load_le<std::uint64_t>(record.data() + 40),
+              .boot = load_le<std::uint64_t>(record.data() + 48)};
   if (place.modified.nanoseconds >= kNanosecondsEnd ||
       place.changed.nanoseconds >= kNanosecondsEnd) {
     return std::nullopt;

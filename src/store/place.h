@@ -18,8 +18,12 @@ struct Place {
   std::uint64_t size_bytes = 0;
   platform::Timestamp modified;
   platform::Timestamp changed;
-  // The giver's word for exactly these bytes, as it was announced; 0: it had none.
+  // What this user calls the giver's word for exactly these bytes (docs/formats/messages.md); 0: it
+  // had none.
   std::uint64_t version = 0;
+  // The boot (platform::boot_id) that it was written in: what the kernel had not yet written to
+  // disk at its end is lost. 0: it was flushed.
+  std::uint64_t boot = 0;
 
   friend bool operator==(const Place&, const Place&) = default;
 };
@@ -28,10 +32,13 @@ struct Place {
 // whose number may be another after the next boot.)
 [[nodiscard]] bool is_untouched(const Place& place, const platform::FileStatus& status);
 
+// Its bytes cannot have been lost since.
+[[nodiscard]] bool is_safe(const Place& place);
+
 // It stands there, untouched.
 [[nodiscard]] bool is_in_place(const Place& place);
 
-inline constexpr std::size_t kPlaceRecordBytes = 64;
+inline constexpr std::size_t kPlaceRecordBytes = 72;
 using PlaceRecord = std::array<std::byte, kPlaceRecordBytes>;
 [[nodiscard]] PlaceRecord encode_place(const Place& place);
 // nullopt for what encode_place() did not make of this path.

@@ -7,6 +7,7 @@
 
 #include "base/corpus_testing.h"
 #include "base/document_testing.h"
+#include "platform/process.h"
 #include "platform/test_directory.h"
 #include "store/place_fuzz.h"
 
@@ -19,7 +20,8 @@ Place example() {
           .size_bytes = 5'000'000'000,
           .modified = {1'700'000'000, 500'000'000},
           .changed = {1'700'000'100, 7},
-          .version = 0x0123456789abcdef};
+          .version = 0x0123456789abcdef,
+          .boot = 0xfedcba9876543210};
 }
 
 TEST(Place, ComesBackAsItWas) {
@@ -38,7 +40,7 @@ TEST(Place, WhatWasAlteredIsNone) {
     EXPECT_EQ(decode_place(example().path, bad), std::nullopt) << bit;
   }
   EXPECT_EQ(decode_place("/home/ada/day-3/scene.mow", record), std::nullopt) << "another path's";
-  EXPECT_EQ(decode_place(example().path, Bytes(record).first(63)), std::nullopt);
+  EXPECT_EQ(decode_place(example().path, Bytes(record).first(kPlaceRecordBytes - 1)), std::nullopt);
   EXPECT_EQ(decode_place(example().path, {}), std::nullopt);
   Place relative = example();
   relative.path = "scene.mov";
@@ -83,6 +85,16 @@ TEST(Place, AFileIsUntouchedUntilSomebodyTouchesIt) {
   EXPECT_FALSE(is_in_place(place));
   std::filesystem::create_symlink(box / "g", box / "f");
   EXPECT_FALSE(is_in_place(place));
+}
+
+TEST(Place, BytesAreSafeWithinTheirBootOrWhenTheyWereFlushed) {
+  ASSERT_NE(platform::boot_id(), 0U);
+  Place place = example();
+  EXPECT_FALSE(is_safe(place));
+  place.boot = platform::boot_id();
+  EXPECT_TRUE(is_safe(place));
+  place.boot = 0;
+  EXPECT_TRUE(is_safe(place));
 }
 
 TEST(Place, TheDocumentedExample) {

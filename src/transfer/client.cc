@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/limits.h"
+#include "session/host_identity.h"
 #include "transfer/failure.h"
 #include "transfer/stream_controller.h"
 
@@ -246,9 +247,8 @@ Result<void> Client::read_first_connection() {
     WH_ASSIGN(const auto header, first_->reader->receive(block));
     watch.busy();
     if (header.type == wire::FrameType::kControl) {
-      WH_ASSIGN(const auto message,
-                wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
-      WH_TRY(on_control(message));
+      WH_ASSIGN(auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
+      WH_TRY(on_control(std::move(message)));
       WH_TRY(control_->check_read());
       continue;
     }
@@ -272,10 +272,11 @@ Result<void> Client::on_frame(const wire::FrameHeader& header, Block& block,
   return taker == nullptr ? Result<void>() : taker->on_frame(header, block, on_first_connection);
 }
 
-Result<void> Client::on_control(const wire::Message& message) {
+Result<void> Client::on_control(wire::Message message) {
   if (const auto* hello = std::get_if<wire::Hello>(&message)) return on_hello(*hello);
   if (!greeted_) return fail(broken("no Hello came first"));
   if (std::holds_alternative<wire::Ping>(message)) return {};
+  if (auto* entries = std::get_if<wire::Entries>(&message)) name_versions(*entries);
   {
     std::scoped_lock lock(mutex_);
     const std::uint32_t request = request_of(message);
@@ -313,11 +314,23 @@ Result<void> Client::on_hello(const wire::Hello& hello) {
   }
   if (greeted_) return fail(broken("a second Hello"));
   greeted_ = true;
+  if (hello.proof.has_value()) {
+    if (!session::is_proven(*hello.proof, first_->session_id)) {
+      return fail(broken("its proof of who it is does not fit"));
+    }
+    if (options_.secret.has_value()) version_names_.emplace(*options_.secret, hello.proof->key);
+  }
   is_plain_ = hello.unencrypted && options_.unencrypted;
   std::scoped_lock lock(mutex_);
   streams_granted_ = hello.streams_max;
   host_is_loss_based_ = (hello.features & wire::kFeatureLossBased) != 0;
   return {};
+}
+
+void Client::name_versions(wire::Entries& entries) const {
+  for (wire::Entry& entry : entries.entries) {
+    entry.version = version_names_.has_value() ? version_names_->of(entry.version) : 0;
+  }
 }
 
 void Client::begin_streams() {

@@ -24,9 +24,11 @@
 #include "platform/readiness.h"
 #include "session/dialler.h"
 #include "session/join_code.h"
+#include "store/user_secret.h"
 #include "transfer/control_writer.h"
 #include "transfer/events.h"
 #include "transfer/taker.h"
+#include "transfer/version_names.h"
 #include "transfer/watchdog.h"
 
 namespace wormhole::transfer {
@@ -38,6 +40,8 @@ struct ClientOptions {
   bool finds_streams = false;
   bool unencrypted = false;
   bool compression = true;  // the host may compress where that is faster
+  // What names are made of (VersionNames); none: nothing is gone on with, nothing recognised.
+  std::optional<store::UserSecret> secret = std::nullopt;
 };
 
 class Client {
@@ -99,8 +103,10 @@ class Client {
   void run_controller(Duration round_trip);
   Result<void> read_first_connection();
   Result<void> read_stream(session::Connection& connection);
-  Result<void> on_control(const wire::Message& message);
+  Result<void> on_control(wire::Message message);
   Result<void> on_hello(const wire::Hello& hello);
+  // What the host calls its versions becomes what we call them.
+  void name_versions(wire::Entries& entries) const;
   // Once it is known that more than one stream is worth it.
   void begin_streams();
   void set_streams(unsigned wanted);  // with the mutex held
@@ -150,7 +156,8 @@ class Client {
 
   std::atomic<unsigned> further_streams_ = 0;  // that stand
   std::atomic<unsigned> streams_at_most_ = 0;
-  bool greeted_ = false;  // the reader's: Hello came
+  bool greeted_ = false;                       // the reader's: Hello came
+  std::optional<VersionNames> version_names_;  // the reader's
   std::atomic<bool> is_plain_ = false;
   std::optional<TimePoint> first_byte_;
   std::string shown_root_;

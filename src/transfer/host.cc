@@ -5,12 +5,19 @@
 #include "base/limits.h"
 
 namespace wormhole::transfer {
+namespace {
 
-Host::Host(const Shares& shares, BlockPool& pool, const Clock& clock, bool allow_plain,
-           HostEvents& events, std::function<void(const session::SessionId&)> forget)
+constexpr std::string_view kIdentityPurpose = "wormhole host identity 1";
+
+}  // namespace
+
+Host::Host(const Shares& shares, BlockPool& pool, const Clock& clock,
+           const store::UserSecret& secret, bool allow_plain, HostEvents& events,
+           std::function<void(const session::SessionId&)> forget)
     : shares_(shares),
       pool_(pool),
       clock_(clock),
+      identity_(secret.key(kIdentityPurpose)),
       allow_plain_(allow_plain),
       events_(events),
       forget_(std::move(forget)),
@@ -38,8 +45,9 @@ void Host::on_session(std::unique_ptr<session::Connection> first) {
         finished_.push_back(id);
         over_.notify_all();
       };
-      sessions_[id] = std::make_unique<HostSession>(shares_, pool_, codecs_, clock_, watchdog_,
-                                                    std::move(first), allow_plain_, on_over);
+      sessions_[id] =
+          std::make_unique<HostSession>(shares_, pool_, codecs_, clock_, watchdog_, identity_,
+                                        std::move(first), allow_plain_, on_over);
     }
   }
   if (first != nullptr) {

@@ -16,7 +16,9 @@
 
 #include "base/block.h"
 #include "base/clock.h"
+#include "session/host_identity.h"
 #include "session/listener.h"
+#include "store/user_secret.h"
 #include "transfer/host_session.h"
 #include "transfer/shares.h"
 #include "transfer/watchdog.h"
@@ -35,8 +37,8 @@ class HostEvents {
 class Host {
  public:
   // `forget` tells the listener that a session is over.
-  Host(const Shares& shares, BlockPool& pool, const Clock& clock, bool allow_plain,
-       HostEvents& events, std::function<void(const session::SessionId&)> forget);
+  Host(const Shares& shares, BlockPool& pool, const Clock& clock, const store::UserSecret& secret,
+       bool allow_plain, HostEvents& events, std::function<void(const session::SessionId&)> forget);
   // Stops all sessions and waits for them.
   ~Host();
   Host(const Host&) = delete;
@@ -54,6 +56,7 @@ class Host {
   BlockPool& pool_;
   const Clock& clock_;
   Codecs codecs_;  // of all sessions
+  const session::HostIdentity identity_;
   const bool allow_plain_;
   HostEvents& events_;
   const std::function<void(const session::SessionId&)> forget_;

@@ -56,13 +56,15 @@ class HostSession::FirstConnectionData final : public DataSource {
 };
 
 HostSession::HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, const Clock& clock,
-                         Watchdog& watchdog, std::unique_ptr<session::Connection> first,
-                         bool allow_plain, std::function<void()> on_over)
+                         Watchdog& watchdog, const session::HostIdentity& identity,
+                         std::unique_ptr<session::Connection> first, bool allow_plain,
+                         std::function<void()> on_over)
     : allow_plain_(allow_plain),
       pool_(pool),
       codecs_(codecs),
       clock_(clock),
       watchdog_(watchdog),
+      identity_(identity),
       on_over_(std::move(on_over)),
       first_(std::move(first)),
       peer_(first_->socket.peer()),
@@ -137,7 +139,8 @@ Result<void> HostSession::on_message(const wire::Message& message) {
     // As many as it likes: whether there is room is seen when each comes (Host::on_stream).
     control_.push(wire::Hello{.features = first_->is_loss_based ? wire::kFeatureLossBased : 0,
                               .streams_max = hello->streams_max,
-                              .unencrypted = allow_plain_});
+                              .unencrypted = allow_plain_,
+                              .proof = identity_.prove(first_->session_id)});
     return {};
   }
   if (!greeted_) return fail(broken("no Hello came first"));

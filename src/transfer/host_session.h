@@ -17,6 +17,7 @@
 #include "base/block.h"
 #include "base/result.h"
 #include "session/connection.h"
+#include "session/host_identity.h"
 #include "transfer/control_writer.h"
 #include "transfer/data_sender.h"
 #include "transfer/giver.h"
@@ -28,7 +29,8 @@ namespace wormhole::transfer {
 class HostSession {
  public:
   HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, const Clock& clock,
-              Watchdog& watchdog, std::unique_ptr<session::Connection> first, bool allow_plain,
+              Watchdog& watchdog, const session::HostIdentity& identity,
+              std::unique_ptr<session::Connection> first, bool allow_plain,
               std::function<void()> on_over);
   ~HostSession();
   HostSession(const HostSession&) = delete;
@@ -75,6 +77,7 @@ class HostSession {
   Codecs& codecs_;
   const Clock& clock_;
   Watchdog& watchdog_;
+  const session::HostIdentity& identity_;
   const std::function<void()> on_over_;
   const std::unique_ptr<session::Connection> first_;
   const platform::Address peer_;

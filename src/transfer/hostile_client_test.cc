@@ -200,7 +200,8 @@ void add_frames(std::vector<Abuse>& all) {
                    first.say(wire::Ping{});
                    const ByteVector frame = first.last_frame();
                    first.raw(frame);
-                 })});
+                 }),
+                 Code::kLost});
   all.push_back({"end_inside_a_frame", "", greeted([](Peer& first) {
                    first.say(wire::Ping{});
                    first.raw(Bytes(first.last_frame()).first(40));

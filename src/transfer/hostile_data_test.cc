@@ -213,7 +213,8 @@ std::vector<Attack> data_attacks() {
             talk.first.data(talk.request, 2, 0, "01234");
             const ByteVector frame = talk.first.last_frame();
             talk.first.raw(frame);
-          }));
+          }),
+          kOk, Code::kLost);
   return std::move(all.attacks);
 }
 
@@ -433,7 +434,13 @@ void add_malformed(Collected& all) {
   header("frame-of-the-largest-size", "payload size", raw_header(UINT32_MAX, 2));
   header("frame-hole-without-length", "payload size", raw_header(0, 4));
   header("frame-past-the-largest-file", "offset", raw_header(1, 2, 0, 0, kFileMaxBytes + 1));
-  header("frame-unsealed", "", raw_header(0, 1));
+  all.add(
+      "frame-unsealed", "",
+      [](Talk& talk) {
+        talk.first.raw(raw_header(0, 1));
+        talk.first.raw(ByteVector(wire::kFrameTagBytes));
+      },
+      kOk, Code::kLost);
 }
 
 }  // namespace
@@ -511,7 +518,7 @@ std::vector<Attack> stream_attacks() {
     stream.raw(ByteVector(1));
     talk.first.wait_for_end();
   });
-  add("frame-of-another-stream", "", Code::kProtocol, [](Talk& talk, Peer& stream) {
+  add("frame-of-another-stream", "", Code::kLost, [](Talk& talk, Peer& stream) {
     talk.first.data(talk.request, 2, 0, "01234");
     stream.raw(talk.first.last_frame());
     talk.first.wait_for_end();

@@ -65,6 +65,10 @@ Result<void> Victim::list() {
       [this](const Error& error) { failures_.on_failed(error.object, error); });
 }
 
+namespace {
+const store::UserSecret kHostSecret{store::Hash{std::byte{1}}};
+}  // namespace
+
 HonestHost::HonestHost(const std::vector<std::string>& paths, bool allow_plain)
     : codes_(evil_code(), random_, clock_), shares_(share(paths)) {
   auto socket = platform::ListenSocket::open("127.0.0.1", 0);
@@ -72,7 +76,7 @@ HonestHost::HonestHost(const std::vector<std::string>& paths, bool allow_plain)
   address_ = socket->local();
   listener_ =
       std::make_unique<session::Listener>(std::move(*socket), codes_, *this, clock_, random_);
-  host_ = std::make_unique<Host>(shares_, pool_, clock_, allow_plain, *this,
+  host_ = std::make_unique<Host>(shares_, pool_, clock_, kHostSecret, allow_plain, *this,
                                  [this](const session::SessionId& id) { listener_->forget(id); });
   thread_ = std::thread([this] { EXPECT_TRUE(listener_->run().has_value()); });
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/limits.h"
+#include "session/host_identity.h"
 #include "store/hash.h"
 #include "transfer/hostile_attacks.h"
 #include "transfer/hostile_fixture.h"
@@ -155,6 +156,34 @@ TEST(HostileRoot, AnotherFileThanTheOneAskedForIsRefused) {
   EXPECT_EQ(got.error().code, Code::kProtocol);
   EXPECT_EQ(got.error().object, "precious");
   EXPECT_EQ(box.arrived(), (std::map<std::string, std::string>{{"precious", "mine"}}));
+}
+
+// No host says what its cipher did not seal: that was the network, and another connection may do
+// better.
+TEST(HostileNetwork, AnAlteredFrameEndsTheConnectionAndKeepsWhatCame) {
+  const Box box;
+  const session::HostIdentity identity(store::Hash{std::byte{9}});
+  const std::string piece(kBlockBytes, 'p');
+  EvilHost host([&](EvilHost& self, Peer& first) {
+    answer(
+        [&](Talk& talk) {
+          wire::Entry film = file(wire::kNoEntry, "film", 2 * kResumableMinBytes);
+          film.version = 5;
+          talk.entries(0, {film});
+          for (std::uint64_t at = 0; at < kResumableMinBytes; at += piece.size()) {
+            talk.first.data(talk.request, 0, at, piece);
+          }
+          first.raw(ByteVector(first.last_frame()));
+        },
+        {.streams_max = 4, .proof = identity.prove(first.connection().session_id)})(self, first);
+  });
+  Victim victim(host.address(), {.secret = store::UserSecret(store::Hash{})});
+  const auto got = victim.get(box.destination() + "/");
+  ASSERT_FALSE(got.has_value());
+  EXPECT_EQ(got.error().code, Code::kLost);
+  EXPECT_EQ(victim.counters().kept_bytes, kResumableMinBytes);
+  const auto partial = fs::path(box.destination()) / store::partial_name("film");
+  EXPECT_GT(fs::file_size(partial), 2 * kResumableMinBytes) << "its journal stands behind it";
 }
 
 TEST(HostileRoot, ManyThingsForTheOneAskedForAreRefused) {

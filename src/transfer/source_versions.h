@@ -1,6 +1,6 @@
 // Names exactly these bytes of a file, so that a taker can go on with what it has of them: a
-// strong validator, as HTTP's ETag (RFC 9110, section 8.8.3), which nobody else can make up. (Who
-// was told it can repeat it: docs/threat-model.md.)
+// strong validator, as HTTP's ETag (RFC 9110, section 8.8.3). Who was told it can repeat it; what a
+// taker makes of it cannot be had that way (version_names.h).
 //
 // Whoever writes the file, or replaces it, changes its name: the inode, its size, its time and the
 // kernel's own time of the last change, which no program can set, go into it under a key of this

@@ -22,13 +22,17 @@ namespace {
 namespace fs = std::filesystem;
 using platform::TestDirectory;
 
+const store::UserSecret kHostSecret{store::Hash{std::byte{1}}};
+const store::UserSecret kTakerSecret{store::Hash{std::byte{2}}};
+
 // A host as the share command builds it.
 class Sharing final : public session::ListenerEvents, public HostEvents {
  public:
-  explicit Sharing(const std::vector<std::string>& paths, bool allow_plain = false)
+  explicit Sharing(const std::vector<std::string>& paths, bool allow_plain = false,
+                   const store::UserSecret& secret = kHostSecret)
       : shares_(Shares::open(paths)),
         codes_(session::testing::code_of(session::testing::kCodeText), random_, clock_),
-        host_(std::in_place, shares_.value(), pool_, clock_, allow_plain, *this,
+        host_(std::in_place, shares_.value(), pool_, clock_, secret, allow_plain, *this,
               [this](const session::SessionId& id) { listener_->forget(id); }) {
     auto socket = platform::ListenSocket::open("127.0.0.1", 0);
     EXPECT_TRUE(socket.has_value());

@@ -1,6 +1,7 @@
 #include "transfer/tree_builder.h"
 
 #include "base/check.h"
+#include "platform/process.h"
 #include "transfer/failure.h"
 
 namespace wormhole::transfer {
@@ -135,7 +136,13 @@ Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& 
 
 void TreeBuilder::record(const TakenFile& file) {
   if (options_.index == nullptr || file.size() < kReusableMinBytes) return;
-  if (auto place = file.place(*tree_)) options_.index->add(std::move(*place));
+  auto place = file.place(*tree_);
+  if (!place.has_value()) return;
+  if (!options_.sync) {
+    place->boot = platform::boot_id();
+    if (place->boot == 0) place->version = 0;  // it could not be told when it is not safe any more
+  }
+  options_.index->add(std::move(*place));
 }
 
 Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
@@ -177,6 +184,15 @@ bool TreeBuilder::is_open(const TakenFilePtr& file) const {
 
 Result<void> TreeBuilder::absorb(const TakenFilePtr& file, Result<void> result) {
   if (result.has_value() || ends_session(result.error())) return result;
+  {
+    std::scoped_lock lock(mutex_);
+    if (given_up_.size() >= kGivenUpMax) {
+      return fail({.code = Code::kLimit,
+                   .operation = "fetch",
+                   .detail = "too many files failed: a million, the last one because: " +
+                             to_sentence(result.error())});
+    }
+  }
   give_up(file, result.error());
   return {};
 }

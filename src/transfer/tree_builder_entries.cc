@@ -118,6 +118,11 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
                  .detail = "that name is kept for unfinished downloads"});
   }
   tree_ = std::make_unique<DirectoryTree>(std::move(placed.directory));
+  if (placed.made && !entry.name.empty() && entry.type == EntryType::kDirectory) {
+    // At once: a run that goes on after this one was interrupted finds a directory that was there.
+    WH_ASSIGN(const auto handle, tree_->open(tree_->root()));
+    WH_TRY(handle->set_mode(received_mode(entry.mode) | kOwnerAll));
+  }
   refuses_hidden_ = entry.name.empty() && !options_.destination.path.has_value();
   const bool is_directory = entry.type == EntryType::kDirectory;
   {
@@ -356,7 +361,8 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
   };
   for (auto& place : options_.index->of_version(entry.version)) {
     if (place.size_bytes == entry.size && is_there(place)) {
-      return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/true);
+      const bool is_safe = store::is_safe(place);
+      return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/is_safe);
     }
   }
   // Another version is likelier to have something of it.

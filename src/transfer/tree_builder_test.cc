@@ -121,6 +121,24 @@ class TreeBuilderTest : public ::testing::Test {
   std::uint64_t next_ = 0;
 };
 
+TEST_F(TreeBuilderTest, ARootThatAnInterruptedRunMadeHasItsMode) {
+  for (const std::uint16_t mode : {0700, 0750, 0777, 0500}) {
+    begin();
+    announce({directory("root", wire::kNoEntry, mode), file("a", 0)});
+    EXPECT_EQ(status(there_ / "dest").mode, mode | 0700U);
+    tree_->abandon(/*keeps_partials=*/false);
+    begin(/*may_have=*/true);
+    next_ = 0;
+    announce({directory("root", wire::kNoEntry, mode), file("a", 0), end(0)});
+    data(1, "aaa");
+    EXPECT_TRUE(tree_->on_listed(next_).has_value());
+    EXPECT_TRUE(tree_->is_complete());
+    EXPECT_EQ(status(there_ / "dest").mode, mode | 0700U);
+    fs::remove_all(there_ / "dest");
+    next_ = 0;
+  }
+}
+
 TEST_F(TreeBuilderTest, BuildsWhatIsAnnounced) {
   begin();
   announce({root()});

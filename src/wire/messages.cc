@@ -1,5 +1,6 @@
 #include "wire/messages.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -49,8 +50,14 @@ struct Body {
 };
 
 auto put(FlatBufferBuilder& b, const Hello& m) {
+  ByteField proof = 0;
+  if (m.proof.has_value()) {
+    std::string both(as_text(m.proof->key));
+    both += as_text(m.proof->signature);
+    proof = put_bytes(b, both);
+  }
   return Body{fb::Body::Hello,
-              fb::CreateHello(b, m.version, m.features, m.streams_max, m.unencrypted)};
+              fb::CreateHello(b, m.version, m.features, m.streams_max, m.unencrypted, proof)};
 }
 auto put(FlatBufferBuilder& b, const Join& m) {
   return Body{fb::Body::Join, fb::CreateJoin(b, m.stream)};
@@ -160,7 +167,17 @@ Result<std::uint32_t> credit_of(std::uint32_t entries, std::string_view message)
 
 Result<Message> take(const fb::Hello& m) {
   if (m.streams_max() >= kStreamsMax) return fail(broken("Hello", "too many streams"));
-  return Hello{m.version(), m.features(), m.streams_max(), m.unencrypted()};
+  Hello hello{m.version(), m.features(), m.streams_max(), m.unencrypted()};
+  if (m.proof() == nullptr) return hello;
+  HostProof proof;
+  if (m.proof()->size() != proof.key.size() + proof.signature.size()) {
+    return fail(broken("Hello", "a proof of another length"));
+  }
+  const auto* bytes = reinterpret_cast<const std::byte*>(m.proof()->data());
+  std::copy_n(bytes, proof.key.size(), proof.key.begin());
+  std::copy_n(bytes + proof.key.size(), proof.signature.size(), proof.signature.begin());
+  hello.proof = proof;
+  return hello;
 }
 Result<Message> take(const fb::Join& m) {
   if (m.stream() == 0 || m.stream() >= kStreamsMax) {

@@ -6,8 +6,10 @@
 // but names are still only bytes: platform::check_name decides whether one is usable.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -37,11 +39,21 @@ inline constexpr std::uint64_t kFeatureCompression = 1;
 // streams carry more than few where packets are lost.
 inline constexpr std::uint64_t kFeatureLossBased = 2;
 
+// Who the host is, and that it is: an Ed25519 public key (RFC 8032), and its signature over the
+// session's id (session/host_identity.h).
+using HostKey = std::array<std::byte, 32>;
+struct HostProof {
+  HostKey key{};
+  std::array<std::byte, 64> signature{};
+  friend bool operator==(const HostProof&, const HostProof&) = default;
+};
+
 struct Hello {
   std::uint32_t version = kProtocolVersion;
   std::uint64_t features = 0;
   std::uint8_t streams_max = 0;
   bool unencrypted = false;
+  std::optional<HostProof> proof = std::nullopt;  // the host's only
 };
 struct Join {
   std::uint8_t stream = 0;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <string>
 #include <tuple>
@@ -17,7 +18,7 @@ namespace wormhole::wire {
 namespace {
 
 auto fields(const Hello& m) {
-  return std::tie(m.version, m.features, m.streams_max, m.unencrypted);
+  return std::tie(m.version, m.features, m.streams_max, m.unencrypted, m.proof);
 }
 auto fields(const Join& m) { return std::tie(m.stream); }
 auto fields(const EndStream& m) { return std::tie(m.stream); }
@@ -87,6 +88,15 @@ Chunk chunk(std::uint32_t length) {
   return made;
 }
 
+// The document's.
+HostProof some_proof() {
+  const auto values = testing::documented_values("docs/formats/messages.md");
+  HostProof proof;
+  std::ranges::copy(from_hex(values.at("host key")).value(), proof.key.begin());
+  std::ranges::copy(from_hex(values.at("signature")).value(), proof.signature.begin());
+  return proof;
+}
+
 std::vector<Message> samples() {
   Entry file;
   file.parent = 0x1122334455667788;
@@ -105,7 +115,7 @@ std::vector<Message> samples() {
   Entry end;
   end.type = EntryType::kDirectoryEnd;
   end.parent = 9;
-  return {Hello{7, 0xfedcba9876543210, 63, true},
+  return {Hello{7, 0xfedcba9876543210, 63, true, some_proof()},
           Join{63},
           EndStream{1},
           Get{0x01020304, kBytes, true, 77},
@@ -273,6 +283,20 @@ void expect_limits(const std::vector<Limit>& limits) {
 TEST(Messages, LimitsOfEntriesAtTheEdgeAndOneOver) { expect_limits(entry_limits()); }
 TEST(Messages, OtherLimitsAtTheEdgeAndOneOver) { expect_limits(other_limits()); }
 
+TEST(Messages, AProofOfAnotherLengthIsRefused) {
+  const Encoded hello(Hello{.proof = some_proof()});
+  ByteVector bytes(hello.bytes().begin(), hello.bytes().end());
+  const std::array<std::byte, 4> length = {std::byte{96}, std::byte{0}, std::byte{0}, std::byte{0}};
+  const auto at = std::ranges::search(bytes, length).begin();
+  ASSERT_NE(at, bytes.end());
+  for (const int wrong : {0, 32, 64, 95}) {
+    *at = std::byte(wrong);
+    const auto decoded = decode(bytes);
+    ASSERT_FALSE(decoded.has_value()) << wrong;
+    EXPECT_EQ(decoded.error().object, "Hello") << wrong;
+  }
+}
+
 TEST(Messages, AWholeBatchOfEntriesComesBack) {
   Entries batch{3, 1000, {}};
   for (std::size_t i = 0; i < kEntriesPerMessageMax; ++i) {
@@ -401,7 +425,7 @@ std::vector<std::pair<std::string, Message>> example_session() {
   end.type = EntryType::kDirectoryEnd;
   end.parent = 0;
   return {{"taker Hello", Hello{.streams_max = 2}},
-          {"host Hello", Hello{.streams_max = 2}},
+          {"host Hello", Hello{.streams_max = 2, .proof = some_proof()}},
           {"Get", Get{1, "", true, 16'384}},
           {"Entries, root", Entries{1, 0, {root}}},
           {"Want, none", Want{1, {}, 1}},

@@ -1,0 +1,56 @@
+#include "session/host_identity.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/check.h"
+
+namespace wormhole::session {
+namespace {
+
+constexpr std::string_view kLabel = "wormhole host proof 1, ";
+
+static_assert(crypto_sign_SEEDBYTES == 32);
+static_assert(crypto_sign_SECRETKEYBYTES == 64);
+static_assert(crypto_sign_PUBLICKEYBYTES == sizeof(wire::HostKey));
+static_assert(crypto_sign_BYTES == sizeof(wire::HostProof::signature));
+
+const unsigned char* raw(const std::byte* bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes);
+}
+unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
+
+// What is signed: nothing else that this key signs begins with that label.
+std::array<std::byte, kLabel.size() + sizeof(SessionId)> statement(const SessionId& session) {
+  std::array<std::byte, kLabel.size() + sizeof(SessionId)> bytes;
+  std::ranges::copy(session, std::ranges::copy(as_bytes(kLabel), bytes.begin()).out);
+  return bytes;
+}
+
+}  // namespace
+
+HostIdentity::HostIdentity(std::span<const std::byte, 32> seed) {
+  // Neither this nor signing can fail.
+  WH_CHECK(crypto_sign_seed_keypair(raw(public_key_.data()), raw(secret_key_.data()),
+                                    raw(seed.data())) == 0);
+}
+
+HostIdentity::~HostIdentity() { sodium_memzero(secret_key_.data(), secret_key_.size()); }
+
+wire::HostProof HostIdentity::prove(const SessionId& session) const {
+  wire::HostProof proof{.key = public_key_, .signature = {}};
+  const auto said = statement(session);
+  WH_CHECK(crypto_sign_detached(raw(proof.signature.data()), nullptr, raw(said.data()), said.size(),
+                                raw(secret_key_.data())) == 0);
+  return proof;
+}
+
+bool is_proven(const wire::HostProof& proof, const SessionId& session) {
+  const auto said = statement(session);
+  return crypto_sign_verify_detached(raw(proof.signature.data()), raw(said.data()), said.size(),
+                                     raw(proof.key.data())) == 0;
+}
+
+}  // namespace wormhole::session

@@ -1,0 +1,87 @@
+#include "store/user_secret.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "platform/process.h"
+
+namespace wormhole::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kMachineLabel = "wormhole secret of a machine and user 1, ";
+
+std::optional<Hash> parse(std::string_view text) {
+  const auto bytes = from_hex(text);
+  Hash parsed;
+  if (!bytes.has_value() || bytes->size() != parsed.size()) return std::nullopt;
+  std::ranges::copy(*bytes, parsed.begin());
+  return parsed;
+}
+
+void make_directory_of(const fs::path& file) {
+  std::error_code error;
+  const bool made = fs::create_directories(file.parent_path(), error);
+  if (made) fs::permissions(file.parent_path(), fs::perms::owner_all, error);
+}
+
+// Under its name at once and whole, or not at all. False: another was first.
+Result<bool> make(const fs::path& file, const Hash& secret, Random& random) {
+  std::array<std::byte, 8> suffix;
+  random.fill(suffix);
+  const std::string beside = file.string() + "." + to_hex(suffix);
+  WH_TRY(platform::write_secret_file(beside, to_hex(secret)));
+  std::error_code error;
+  fs::create_hard_link(beside, file, error);
+  const bool is_taken = error == std::errc::file_exists;
+  // No hard links here: of two that come at once the later one stays.
+  if (error && !is_taken) fs::rename(beside, file, error);
+  std::error_code ignored;
+  fs::remove(beside, ignored);
+  if (!error || is_taken) return !is_taken;
+  return fail({.code = Code::kLocalIo,
+               .operation = "keep a secret",
+               .object = file.string(),
+               .detail = error.message()});
+}
+
+}  // namespace
+
+UserSecret UserSecret::of_this_user(Random& random) {
+  const auto directory = platform::state_directory();
+  if (directory.has_value()) {
+    const auto kept = open(*directory + "/wormhole/secret", random);
+    if (kept.has_value()) return *kept;
+  }
+  return UserSecret(hash(as_bytes(std::string(kMachineLabel) + platform::machine_and_user())));
+}
+
+Result<UserSecret> UserSecret::open(const std::string& file, Random& random) {
+  auto text = platform::read_secret_file(file);
+  if (text.has_value()) {
+    if (const auto kept = parse(*text)) return UserSecret(*kept);
+    std::error_code ignored;
+    fs::remove(file, ignored);
+  } else if (text.error().code != Code::kNotFound) {
+    return fail(text.error());
+  }
+  make_directory_of(file);
+  Hash secret;
+  random.fill(secret);
+  WH_ASSIGN(const bool is_ours, make(file, secret, random));
+  if (is_ours) return UserSecret(secret);
+  WH_ASSIGN(const std::string theirs, platform::read_secret_file(file));
+  if (const auto kept = parse(theirs)) return UserSecret(*kept);
+  return fail({.code = Code::kLocalIo,
+               .operation = "read a secret",
+               .object = file,
+               .detail = "it is not one"});
+}
+
+Hash UserSecret::key(std::string_view purpose) const {
+  return keyed_hash(bytes_, as_bytes(purpose));
+}
+
+}  // namespace wormhole::store
