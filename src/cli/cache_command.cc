@@ -18,7 +18,7 @@ Result<std::uint64_t> verify(store::Index& index) {
   WH_ASSIGN(const auto places, index.all());
   std::uint64_t gone = 0;
   for (const store::Place& place : places) {
-    if (store::is_in_place(place)) continue;
+    if (store::standing_of(place) != store::Standing::kGone) continue;
     index.remove(place.path);
     ++gone;
   }

@@ -117,6 +117,11 @@ class Directory {
   [[nodiscard]] Result<FileStatus> status() const;
   // Where it stands now: absolute, no links in it.
   [[nodiscard]] Result<std::string> path() const;
+  // Names the mount it is on, from being mounted to being unmounted: as long as it is the same,
+  // what was written there is there, whether it has reached the disk or not. 0 where the system
+  // does not tell (Linux before 6.8), or that is not so (network file systems find out later that
+  // there was no room).
+  [[nodiscard]] std::uint64_t mount_id() const;
   [[nodiscard]] Result<FileStatus> status_of(std::string_view name) const;
   [[nodiscard]] Result<Directory> open_directory(std::string_view name) const;
   // Regular files only (a pipe that took its place is refused, never waited for).

@@ -59,9 +59,6 @@ struct Usage {
 // what the kernel drew at boot. Not to be shown to anyone: hash it with a purpose.
 [[nodiscard]] std::string machine_and_user();
 
-// Names the machine's present run, from one boot to the next; 0 where the system does not tell.
-[[nodiscard]] std::uint64_t boot_id();
-
 // Where this user's programs keep what they can do without, by the XDG Base Directory
 // Specification: $XDG_CACHE_HOME, else ~/.cache. Absolute; nullopt where neither is set.
 [[nodiscard]] std::optional<std::string> cache_directory();

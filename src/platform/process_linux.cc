@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -19,8 +18,6 @@
 
 namespace wormhole::platform {
 namespace {
-
-constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
 
 double to_seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
@@ -108,26 +105,11 @@ std::optional<std::string> state_directory() {
 
 std::string machine_and_user() {
   std::string id;
-  for (const char* path : {"/etc/machine-id", kBootIdFile}) {
+  for (const char* path : {"/etc/machine-id", "/proc/sys/kernel/random/boot_id"}) {
     std::ifstream file(path);
     if (std::getline(file, id) && !id.empty()) break;
   }
   return id + "," + std::to_string(::geteuid());
-}
-
-std::uint64_t boot_id() {
-  static const std::uint64_t id = [] {
-    // random(4): a UUID, of which the first 16 digits are nearly all random.
-    std::ifstream file(kBootIdFile);
-    std::string digits;
-    std::getline(file, digits);
-    std::erase(digits, '-');
-    std::uint64_t value = 0;
-    const char* end = digits.data() + std::min<std::size_t>(digits.size(), 16);
-    static_cast<void>(std::from_chars(digits.data(), end, value, 16));
-    return value;
-  }();
-  return id;
 }
 
 unsigned processor_count() {

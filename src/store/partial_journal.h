@@ -3,7 +3,8 @@
 // file gets its final name. Format: docs/formats/partial.md.
 //
 // Sans-I/O. JournalWriter: one thread at a time; the rest is stateless. A journal is a claim about
-// bytes on a disk that may have lost some since: nothing is reused before its checksum fits.
+// bytes on a disk that may have lost some since: unless its file system stood all the while,
+// nothing is reused before its checksum fits.
 #pragma once
 
 #include <array>
@@ -25,7 +26,9 @@ struct SourceVersion {
   friend bool operator==(const SourceVersion&, const SourceVersion&) = default;
 };
 
-inline constexpr std::size_t kJournalHeaderBytes = 32;
+// Two records' room, so that no record lies across the edge of a page: one whose writing was
+// interrupted there would be half a claim.
+inline constexpr std::size_t kJournalHeaderBytes = 64;
 inline constexpr std::size_t kJournalRecordBytes = 32;
 // A record is of one block at most.
 inline constexpr std::uint64_t kJournalRangeMaxBytes = kBlockBytes;
@@ -35,9 +38,20 @@ inline constexpr std::uint64_t kJournalRangeMaxBytes = kBlockBytes;
 using Checksum = std::array<std::byte, 16>;
 [[nodiscard]] Checksum checksum(Bytes data, std::uint64_t offset);
 
+struct JournalHeader {
+  SourceVersion source;
+  // The mount that all of it was written on (platform::Directory::mount_id); 0: not known.
+  std::uint64_t mount = 0;
+
+  friend bool operator==(const JournalHeader&, const JournalHeader&) = default;
+};
+[[nodiscard]] std::array<std::byte, kJournalHeaderBytes> encode_journal_header(
+    const JournalHeader& header);
+
 struct JournalRecord {
   std::uint64_t offset = 0;
   std::uint32_t length = 0;
+  std::uint32_t written = 0;  // when it was: seconds since 1970, modulo 2^32
   Checksum checksum{};
 };
 
@@ -49,9 +63,8 @@ inline constexpr std::size_t kJournalPortionMaxBytes =
 
 // Where the journal of a file of that size begins.
 [[nodiscard]] std::uint64_t journal_offset(std::uint64_t file_bytes);
-// The source that a journal beginning with these bytes is about; nullopt when it is none.
-// Precondition: kJournalHeaderBytes.
-[[nodiscard]] std::optional<SourceVersion> parse_journal_header(Bytes header);
+// nullopt for what is no journal's. Precondition: kJournalHeaderBytes.
+[[nodiscard]] std::optional<JournalHeader> parse_journal_header(Bytes header);
 // nullopt for what is no range of such a file. Precondition: kJournalRecordBytes.
 [[nodiscard]] std::optional<JournalRecord> parse_journal_record(Bytes record,
                                                                 std::uint64_t file_bytes);
@@ -60,7 +73,7 @@ inline constexpr std::size_t kJournalPortionMaxBytes =
 class JournalWriter {
  public:
   // `records`: so many whole ones of an earlier run stand there already.
-  JournalWriter(const SourceVersion& source, std::uint64_t records);
+  JournalWriter(const JournalHeader& header, std::uint64_t records);
 
   // True when enough are gathered: then take() is due.
   [[nodiscard]] bool add(const JournalRecord& record);
@@ -69,13 +82,13 @@ class JournalWriter {
     std::uint64_t offset;  // in the partial
     Bytes bytes;           // in `out`; empty: nothing is waiting
   };
-  // Portions may be written in any order, and while others add.
-  [[nodiscard]] Portion take(std::span<std::byte, kJournalPortionMaxBytes> out);
+  // Portions may be written in any order, and while others add. `now`: see JournalRecord::written.
+  [[nodiscard]] Portion take(std::span<std::byte, kJournalPortionMaxBytes> out, std::uint32_t now);
   // Something of a journal stands in the partial.
   [[nodiscard]] bool is_begun() const { return records_ > 0; }
 
  private:
-  const SourceVersion source_;
+  const JournalHeader header_;
   std::uint64_t records_;  // written or taken
   std::size_t waiting_ = 0;
   ByteVector bytes_;  // the header, if it is to come first, and what waits

@@ -11,20 +11,21 @@ namespace wormhole::store {
 void fuzz_partial_journal(Bytes input) {
   if (input.size() < kJournalHeaderBytes) return;
   const Bytes header = input.first(kJournalHeaderBytes);
-  const auto source = parse_journal_header(header);
-  if (!source.has_value() || source->size_bytes > kFileMaxBytes) return;
+  const auto parsed = parse_journal_header(header);
+  if (!parsed.has_value() || parsed->source.size_bytes > kFileMaxBytes) return;
+  const std::uint64_t file_bytes = parsed->source.size_bytes;
   for (Bytes rest = input.subspan(kJournalHeaderBytes); rest.size() >= kJournalRecordBytes;
        rest = rest.subspan(kJournalRecordBytes)) {
     const Bytes bytes = rest.first(kJournalRecordBytes);
-    const auto record = parse_journal_record(bytes, source->size_bytes);
+    const auto record = parse_journal_record(bytes, file_bytes);
     if (!record.has_value()) continue;
     WH_CHECK(record->length > 0 && record->length <= kJournalRangeMaxBytes);
-    WH_CHECK(record->offset + record->length <= source->size_bytes);
-    JournalWriter writer(*source, 0);
+    WH_CHECK(record->offset + record->length <= file_bytes);
+    JournalWriter writer(*parsed, 0);
     static_cast<void>(writer.add(*record));
     std::array<std::byte, kJournalPortionMaxBytes> portion_bytes;
-    const auto portion = writer.take(portion_bytes);
-    WH_CHECK(std::ranges::equal(portion.bytes.first(kJournalHeaderBytes), header));
+    const auto portion = writer.take(portion_bytes, record->written);
+    WH_CHECK(parse_journal_header(portion.bytes.first(kJournalHeaderBytes)) == parsed);
     WH_CHECK(std::ranges::equal(portion.bytes.last(kJournalRecordBytes), bytes));
   }
 }

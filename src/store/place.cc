@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "platform/process.h"
 #include "store/partial_journal.h"
 
 namespace wormhole::store {
@@ -26,14 +25,14 @@ bool is_untouched(const Place& place, const platform::FileStatus& status) {
          status.changed == place.changed;
 }
 
-bool is_safe(const Place& place) { return place.boot == 0 || place.boot == platform::boot_id(); }
-
-bool is_in_place(const store::Place& place) {
+Standing standing_of(const Place& place) {
   const std::size_t slash = place.path.rfind('/');
   const auto directory = platform::Directory::open_path(place.path.substr(0, slash + 1));
-  if (!directory.has_value()) return false;
+  if (!directory.has_value()) return Standing::kGone;
   const auto status = directory->status_of(place.path.substr(slash + 1));
-  return status.has_value() && is_untouched(place, *status);
+  if (!status.has_value() || !is_untouched(place, *status)) return Standing::kGone;
+  const bool is_safe = place.mount == 0 || place.mount == directory->mount_id();
+  return is_safe ? Standing::kSafe : Standing::kUntouched;
 }
 
 PlaceRecord encode_place(const Place& place) {
@@ -45,7 +44,7 @@ PlaceRecord encode_place(const Place& place) {
   store_le(record.data() + 32, place.modified.nanoseconds);
   store_le(record.data() + 36, place.changed.nanoseconds);
   store_le(record.data() + 40, place.version);
-  store_le(record.data() + 48, place.boot);
+  store_le(record.data() + 48, place.mount);
   const Checksum sum = checksum_of(place.path, Bytes(record).first(kFieldsBytes));
   std::ranges::copy(sum, record.begin() + kFieldsBytes);
   return record;
@@ -68,7 +67,7 @@ std::optional<Place> decode_place(std::string path, Bytes record) {
               .modified = {seconds(16), load_le<std::uint32_t>(record.data() + 32)},
               .changed = {seconds(24), load_le<std::uint32_t>(record.data() + 36)},
               .version = load_le<std::uint64_t>(record.data() + 40),
-              .boot = load_le<std::uint64_t>(record.data() + 48)};
+              .mount = load_le<std::uint64_t>(record.data() + 48)};
   if (place.modified.nanoseconds >= kNanosecondsEnd ||
       place.changed.nanoseconds >= kNanosecondsEnd) {
     return std::nullopt;

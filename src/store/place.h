@@ -21,9 +21,9 @@ struct Place {
   // What this user calls the giver's word for exactly these bytes (docs/formats/messages.md); 0: it
   // had none.
   std::uint64_t version = 0;
-  // The boot (platform::boot_id) that it was written in: what the kernel had not yet written to
-  // disk at its end is lost. 0: it was flushed.
-  std::uint64_t boot = 0;
+  // The mount that it was written on (platform::Directory::mount_id): of what the kernel had not
+  // yet written to disk, some may be lost after it. 0: it was flushed.
+  std::uint64_t mount = 0;
 
   friend bool operator==(const Place&, const Place&) = default;
 };
@@ -32,11 +32,12 @@ struct Place {
 // whose number may be another after the next boot.)
 [[nodiscard]] bool is_untouched(const Place& place, const platform::FileStatus& status);
 
-// Its bytes cannot have been lost since.
-[[nodiscard]] bool is_safe(const Place& place);
-
-// It stands there, untouched.
-[[nodiscard]] bool is_in_place(const Place& place);
+enum class Standing : std::uint8_t {
+  kGone,       // it does not stand there, or somebody touched it
+  kUntouched,  // by anyone; but some of its bytes may have been lost
+  kSafe,       // and every byte of it is there
+};
+[[nodiscard]] Standing standing_of(const Place& place);
 
 inline constexpr std::size_t kPlaceRecordBytes = 72;
 using PlaceRecord = std::array<std::byte, kPlaceRecordBytes>;

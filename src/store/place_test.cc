@@ -7,7 +7,6 @@
 
 #include "base/corpus_testing.h"
 #include "base/document_testing.h"
-#include "platform/process.h"
 #include "platform/test_directory.h"
 #include "store/place_fuzz.h"
 
@@ -21,7 +20,7 @@ Place example() {
           .modified = {1'700'000'000, 500'000'000},
           .changed = {1'700'000'100, 7},
           .version = 0x0123456789abcdef,
-          .boot = 0xfedcba9876543210};
+          .mount = 0xfedcba9876543210};
 }
 
 TEST(Place, ComesBackAsItWas) {
@@ -59,7 +58,12 @@ TEST(Place, AFileIsUntouchedUntilSomebodyTouchesIt) {
                     .size_bytes = status.size_bytes,
                     .modified = status.modified,
                     .changed = status.changed};
-  EXPECT_TRUE(is_in_place(place));
+  EXPECT_EQ(standing_of(place), Standing::kSafe) << "it was flushed";
+  Place of_a_mount = place;
+  of_a_mount.mount = 77;
+  EXPECT_EQ(standing_of(of_a_mount), Standing::kUntouched) << "another one";
+  of_a_mount.mount = box.open().mount_id();
+  EXPECT_EQ(standing_of(of_a_mount), Standing::kSafe);
   for (Place other : std::vector<Place>(5, place)) {
     static int field = 0;
     switch (field++) {
@@ -79,22 +83,12 @@ TEST(Place, AFileIsUntouchedUntilSomebodyTouchesIt) {
         other.path += "g";
         break;
     }
-    EXPECT_FALSE(is_in_place(other)) << field;
+    EXPECT_EQ(standing_of(other), Standing::kGone) << field;
   }
   std::filesystem::remove(box / "f");
-  EXPECT_FALSE(is_in_place(place));
+  EXPECT_EQ(standing_of(place), Standing::kGone);
   std::filesystem::create_symlink(box / "g", box / "f");
-  EXPECT_FALSE(is_in_place(place));
-}
-
-TEST(Place, BytesAreSafeWithinTheirBootOrWhenTheyWereFlushed) {
-  ASSERT_NE(platform::boot_id(), 0U);
-  Place place = example();
-  EXPECT_FALSE(is_safe(place));
-  place.boot = platform::boot_id();
-  EXPECT_TRUE(is_safe(place));
-  place.boot = 0;
-  EXPECT_TRUE(is_safe(place));
+  EXPECT_EQ(standing_of(place), Standing::kGone);
 }
 
 TEST(Place, TheDocumentedExample) {

@@ -128,24 +128,24 @@ TEST_F(HostileVersions, AnothersBytesUnderTheHostsWordAreNotItsFile) {
 }
 
 // What a power cut leaves: size and times are on disk, the bytes are not.
-TEST_F(HostileVersions, WhatAnEarlierBootWroteIsComparedBeforeItIsBelieved) {
+TEST_F(HostileVersions, WhatWasWrittenOnAnEarlierMountIsComparedBeforeItIsBelieved) {
   HonestHost host({path("film")});
   ASSERT_TRUE(get(host.address(), "one").has_value());
-  for (const bool is_of_this_boot : {true, false}) {
+  for (const bool is_of_this_mount : {true, false}) {
     directory_.write("one", std::string(kSize, '\0'));
     const auto status = directory_.open().status_of("one").value();
     store::Place place = index_->all().value().at(0);
-    EXPECT_EQ(place.boot, platform::boot_id());
+    EXPECT_EQ(place.mount, directory_.open().mount_id());
     place.inode = status.inode;
     place.modified = status.modified;
     place.changed = status.changed;
-    if (!is_of_this_boot) ++place.boot;
+    if (!is_of_this_mount) ++place.mount;
     index_->clear().value();
     index_->add(place);
     static_cast<void>(index_->summary());
-    const std::string name = is_of_this_boot ? "believed" : "compared";
+    const std::string name = is_of_this_mount ? "believed" : "compared";
     ASSERT_TRUE(get(host.address(), name).has_value());
-    EXPECT_EQ(content_of(path(name)) == film_, !is_of_this_boot);
+    EXPECT_EQ(content_of(path(name)) == film_, !is_of_this_mount);
   }
 }
 

@@ -11,24 +11,34 @@ namespace {
 
 constexpr std::uint64_t kPortionRecords = 2048;
 
+// Data that was written behind the last portion of the journal is the interrupted run's own if it
+// came so soon after; what is later may be anybody's. (On a slow link it was ours, too, and is read
+// in no time beside what is still to come.)
+constexpr std::uint32_t kOwnWritesSeconds = 2;
+
 using store::kJournalHeaderBytes;
 using store::kJournalRecordBytes;
 
 }  // namespace
 
 Result<std::unique_ptr<ResumedPartial>> ResumedPartial::open(
-    std::shared_ptr<const platform::File> file, const store::SourceVersion& source, bool uncached) {
+    std::shared_ptr<const platform::File> file, const store::JournalHeader& now, bool uncached) {
   WH_ASSIGN(const auto status, file->status());
-  const std::uint64_t begins = store::journal_offset(source.size_bytes);
+  const std::uint64_t begins = store::journal_offset(now.source.size_bytes);
   if (status.size_bytes < begins + kJournalHeaderBytes) return nullptr;
   std::array<std::byte, kJournalHeaderBytes> header{};
   WH_ASSIGN(const std::size_t got, file->read_at(header, begins));
-  if (got != header.size() || store::parse_journal_header(header) != source) return nullptr;
+  if (got != header.size()) return nullptr;
+  const auto then = store::parse_journal_header(header);
+  if (!then.has_value() || then->source != now.source) return nullptr;
   const std::uint64_t records =
       (status.size_bytes - begins - kJournalHeaderBytes) / kJournalRecordBytes;
 
   std::unique_ptr<ResumedPartial> resumed(
-      new ResumedPartial(std::move(file), source, uncached, records));
+      new ResumedPartial(std::move(file), now, uncached, records));
+  resumed->is_certain_ = resumed->is_certain(then->mount, status);
+  // What this run notes must not make the next one believe what this one has not looked at.
+  if (!resumed->is_certain_ && then->mount == now.mount) WH_TRY(resumed->write_header(0));
   // More separate ranges than are kept, as what is superseded lies scattered among what is not.
   RangeSet named(kRangesMax * kRangesMax);
   while (resumed->read_portion()) {
@@ -45,13 +55,38 @@ Result<std::unique_ptr<ResumedPartial>> ResumedPartial::open(
   return resumed;
 }
 
+bool ResumedPartial::is_certain(std::uint64_t written_on,
+                                const platform::FileStatus& status) const {
+  if (now_.mount == 0 || written_on != now_.mount || records_ == 0) return false;
+  std::array<std::byte, kJournalRecordBytes> bytes{};
+  const std::uint64_t at =
+      journal_begins() + kJournalHeaderBytes + (records_ - 1) * kJournalRecordBytes;
+  const auto got = file_->read_at(bytes, at);
+  if (!got.has_value() || *got != bytes.size()) return false;
+  const auto last = store::parse_journal_record(bytes, now_.source.size_bytes);
+  if (!last.has_value()) return false;
+  const auto modified = static_cast<std::uint32_t>(status.modified.seconds);
+  // Modulo 2^32. The kernel's clock for files is some milliseconds behind ours.
+  return modified + 1 - last->written <= 1 + kOwnWritesSeconds;
+}
+
+Result<void> ResumedPartial::write_header(std::uint64_t mount) const {
+  const auto header = store::encode_journal_header({.source = now_.source, .mount = mount});
+  return file_->write_at(header, journal_begins());
+}
+
+void ResumedPartial::confirm() const {
+  // The next run reads once more if it cannot be written.
+  if (!is_certain_) static_cast<void>(write_header(now_.mount));
+}
+
 bool ResumedPartial::read_portion() {
   if (portion_end_ == 0) return false;
   const std::uint64_t count = std::min(kPortionRecords, portion_end_);
   portion_end_ -= count;
   portion_.assign(count * kJournalRecordBytes, std::byte{});
-  const std::uint64_t at = store::journal_offset(source_.size_bytes) + kJournalHeaderBytes +
-                           portion_end_ * kJournalRecordBytes;
+  const std::uint64_t at =
+      journal_begins() + kJournalHeaderBytes + portion_end_ * kJournalRecordBytes;
   // What cannot be read stays zero, which is no record.
   static_cast<void>(file_->read_at(portion_, at));
   return true;
@@ -61,7 +96,8 @@ template <typename Use>
 void ResumedPartial::for_each_in_portion(const Use& use) const {
   for (std::size_t end = portion_.size(); end > 0; end -= kJournalRecordBytes) {
     const Bytes bytes = Bytes(portion_).subspan(end - kJournalRecordBytes, kJournalRecordBytes);
-    if (const auto record = store::parse_journal_record(bytes, source_.size_bytes)) use(*record);
+    if (const auto record = store::parse_journal_record(bytes, now_.source.size_bytes))
+      use(*record);
   }
 }
 
@@ -78,6 +114,11 @@ bool ResumedPartial::next_batch() {
 }
 
 std::optional<ResumedPartial::Checked> ResumedPartial::check_next(MutableBytes buffer) {
+  if (is_certain_ && unchecked_.total_bytes() > 0) {
+    const RangeSet::Range range = unchecked_.all().front();
+    unchecked_.remove(range.offset, range.length);
+    return Checked{range, true};
+  }
   if (next_batch()) {
     const store::JournalRecord record = batch_.back();
     batch_.pop_back();

@@ -26,11 +26,10 @@ class ResumedPartial {
   // one for each stream.
   static constexpr std::size_t kRangesMax = kStreamsMax;
 
-  // Null when the file has no journal, or one of another source. `uncached`: what is read of it
-  // does not stay in memory.
+  // Null when the file has no journal, or one of another source. `now`: what is to be gone on with,
+  // and the mount it is on. `uncached`: what is read of it does not stay in memory.
   [[nodiscard]] static Result<std::unique_ptr<ResumedPartial>> open(
-      std::shared_ptr<const platform::File> file, const store::SourceVersion& source,
-      bool uncached);
+      std::shared_ptr<const platform::File> file, const store::JournalHeader& now, bool uncached);
 
   // What the journal names, before anything of it is checked.
   [[nodiscard]] const RangeSet& held() const { return held_; }
@@ -43,17 +42,26 @@ class ResumedPartial {
     bool is_intact;
   };
   // The next range of held() that no call has returned yet; nullopt when all were. `buffer`: at
-  // least store::kJournalRangeMaxBytes. What cannot be read is not intact.
+  // least store::kJournalRangeMaxBytes. What cannot be read is not intact. Where nothing can have
+  // been lost (the file system stood all the while, and nobody wrote there since), nothing is read.
   [[nodiscard]] std::optional<Checked> check_next(MutableBytes buffer);
+  // After check_next() found all of it intact: the next run need not look again on this mount.
+  void confirm() const;
 
  private:
-  ResumedPartial(std::shared_ptr<const platform::File> file, const store::SourceVersion& source,
+  ResumedPartial(std::shared_ptr<const platform::File> file, const store::JournalHeader& now,
                  bool uncached, std::uint64_t records)
       : file_(std::move(file)),
-        source_(source),
+        now_(now),
         uncached_(uncached),
         records_(records),
         portion_end_(records) {}
+  [[nodiscard]] std::uint64_t journal_begins() const {
+    return store::journal_offset(now_.source.size_bytes);
+  }
+  [[nodiscard]] Result<void> write_header(std::uint64_t mount) const;
+  // What the journal says is so, without looking.
+  [[nodiscard]] bool is_certain(std::uint64_t written_on, const platform::FileStatus& status) const;
   // The records before the last ones that were read; false at the journal's beginning.
   [[nodiscard]] bool read_portion();
   // Calls use(record) for the portion's records, newest first.
@@ -63,9 +71,10 @@ class ResumedPartial {
   [[nodiscard]] bool next_batch();
 
   const std::shared_ptr<const platform::File> file_;
-  const store::SourceVersion source_;
+  const store::JournalHeader now_;
   const bool uncached_;
   const std::uint64_t records_;
+  bool is_certain_ = false;
   RangeSet held_{kRangesMax};
   RangeSet unchecked_{kRangesMax};
   ByteVector portion_;                       // whole records

@@ -88,6 +88,9 @@ class ResumedPartialTest : public ::testing::Test {
     std::fstream file(partial(), std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(static_cast<std::streamoff>(offset));
     file << bytes;
+    file.close();
+    // Not at once after the interruption: by somebody else.
+    fs::last_write_time(partial(), fs::file_time_type::clock::now() + std::chrono::seconds(10));
   }
   void expect_published(TakenFile& file) {
     ASSERT_TRUE(file.publish(tree_, kNow).has_value());
@@ -117,6 +120,59 @@ TEST_F(ResumedPartialTest, OnlyWhatIsMissingIsAskedFor) {
   EXPECT_EQ(result.intact, 7 * kMega);
   EXPECT_TRUE(result.damaged.empty());
   expect_published(*file);
+}
+
+// A mount that stood all the while has lost nothing: what an interrupted run noted is not read.
+TEST_F(ResumedPartialTest, NothingIsReadWhereNothingCanHaveBeenLost) {
+  if (there_.open().mount_id() == 0) GTEST_SKIP() << "this system does not tell mounts apart";
+  interrupted({{0, 5 * kMega}, {8 * kMega, 2 * kMega}});
+  const auto file = file_of();
+  ASSERT_TRUE(file->resume(tree_).value());
+  int steps = 0;
+  ByteVector untouched(kBlockBytes, std::byte{77});
+  const ByteVector before = untouched;
+  std::int64_t intact = 0;
+  for (bool over = false; !over; ++steps) {
+    const auto step = file->check_some(untouched);
+    intact += step.intact_bytes;
+    over = step.over;
+  }
+  EXPECT_EQ(intact, 7 * kMega);
+  EXPECT_EQ(steps, 3) << "one a range, and one to say that it is over";
+  EXPECT_EQ(untouched, before);
+  EXPECT_FALSE(put(*file, 5 * kMega, 3 * kMega));
+  EXPECT_TRUE(put(*file, 10 * kMega, kSize - 10 * kMega));
+  expect_published(*file);
+}
+
+TEST_F(ResumedPartialTest, WhatWasWrittenOnAnotherMountIsReadOnce) {
+  const std::uint64_t mount = there_.open().mount_id();
+  if (mount == 0) GTEST_SKIP() << "this system does not tell mounts apart";
+  interrupted({{0, 5 * kMega}});
+  const auto header_at = store::journal_offset(kSize);
+  const auto read_header = [&] {
+    std::array<std::byte, store::kJournalHeaderBytes> header{};
+    EXPECT_TRUE(there_.open().open_file(store::partial_name("f"))->read_at(header, header_at));
+    return store::parse_journal_header(header).value();
+  };
+  auto header = read_header();
+  EXPECT_EQ(header.mount, mount);
+  ++header.mount;
+  const auto other = store::encode_journal_header(header);
+  // As a power cut leaves it: the journal is there, some of the data is not.
+  for (const bool is_damaged : {true, false}) {
+    overwrite(header_at, as_text(other));
+    overwrite(kMega, is_damaged ? std::string(1000, 'x') : content_.substr(kMega, 1000));
+    fs::last_write_time(partial(), fs::file_time_type::clock::now());
+    const auto file = file_of();
+    ASSERT_TRUE(file->resume(tree_).value());
+    const Result result = check_all(*file);
+    EXPECT_EQ(result.damaged.empty(), !is_damaged);
+    EXPECT_EQ(result.intact, (is_damaged ? 5 * kMega - kBlockBytes : 5 * kMega));
+    EXPECT_EQ(read_header().mount, is_damaged ? header.mount : mount)
+        << "what is damaged must never be believed";
+    file->suspend(tree_);
+  }
 }
 
 TEST_F(ResumedPartialTest, AnyNumberOfTimes) {
@@ -221,6 +277,7 @@ TEST_F(ResumedPartialTest, ATornOrDamagedJournalCostsNoMoreThanItSays) {
 
 TEST_F(ResumedPartialTest, AJournalThatChangesMeanwhileCountsForNothing) {
   interrupted({{0, 8 * kMega}});
+  overwrite(0, content_.substr(0, 1));
   const auto file = file_of();
   ASSERT_TRUE(file->resume(tree_).value());
   overwrite(store::journal_offset(kSize) + store::kJournalHeaderBytes, std::string(32 * 32, '\0'));

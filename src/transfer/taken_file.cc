@@ -1,6 +1,7 @@
 #include "transfer/taken_file.h"
 
 #include <array>
+#include <chrono>
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -16,6 +17,12 @@ Error refused_range(std::string path, std::string_view why) {
           .operation = "receive",
           .object = std::move(path),
           .detail = std::string(why)};
+}
+
+// As the kernel stamps files.
+std::uint32_t seconds_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint32_t>(std::chrono::floor<std::chrono::seconds>(now).count());
 }
 
 using PortionBytes = std::array<std::byte, store::kJournalPortionMaxBytes>;
@@ -75,6 +82,10 @@ Result<TakenFile::FilePtr> TakenFile::open_partial(DirectoryTree& tree) {
   WH_ASSIGN(const auto directory, tree.open(directory_));
   WH_ASSIGN(auto file, directory->open_partial(store::partial_name(entry_.name)));
   partial_ = std::make_shared<const platform::File>(std::move(file));
+  if (is_resumable()) {
+    std::scoped_lock journal_lock(journal_mutex_);
+    journal_.emplace(journal_header(*directory), 0);
+  }
   if (entry_.size > kBlockBytes || entry_.sparse) WH_TRY(partial_->truncate(entry_.size));
   return partial_;
 }
@@ -87,7 +98,8 @@ Result<bool> TakenFile::resume(DirectoryTree& tree) {
   if (!there.has_value() || there->size_bytes <= store::journal_offset(entry_.size)) return false;
   WH_ASSIGN(auto opened, directory->open_partial(name, platform::Contents::kKeep));
   auto file = std::make_shared<const platform::File>(std::move(opened));
-  WH_ASSIGN(resumed_, ResumedPartial::open(file, source(), uncached_));
+  const store::JournalHeader now = journal_header(*directory);
+  WH_ASSIGN(resumed_, ResumedPartial::open(file, now, uncached_));
   if (resumed_ == nullptr || resumed_->held().total_bytes() == 0) {
     resumed_.reset();
     return false;
@@ -99,7 +111,8 @@ Result<bool> TakenFile::resume(DirectoryTree& tree) {
   for (const auto& range : resumed_->held().all()) {
     WH_CHECK(claimed_.add(range.offset, range.length) == RangeSet::Added::kOk);
   }
-  journal_.emplace(source(), resumed_->records());
+  std::scoped_lock journal_lock(journal_mutex_);
+  journal_.emplace(now, resumed_->records());
   return true;
 }
 
@@ -132,6 +145,7 @@ TakenFile::Checked TakenFile::check_some(MutableBytes buffer) {
     return {};
   }
   Checked end{.over = true, .damaged = damaged_.all()};
+  if (!next.has_value() && damaged_.total_bytes() == 0) resumed_->confirm();
   if (next.has_value()) {
     // Damaged all over: the whole of it comes anew, in few ranges.
     end.damaged = resumed_->held().all();
@@ -169,7 +183,7 @@ void TakenFile::note(const platform::File& file, Bytes data, std::uint64_t offse
   {
     std::scoped_lock lock(journal_mutex_);
     if (!journal_->add(record)) return;
-    portion = journal_->take(bytes);
+    portion = journal_->take(bytes, seconds_now());
   }
   write_journal(file, portion);
 }
@@ -237,18 +251,22 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
   return {};
 }
 
-std::optional<store::Place> TakenFile::place(DirectoryTree& tree) const {
+std::optional<store::Place> TakenFile::place(DirectoryTree& tree, const PublishRules& rules) const {
   const auto directory = tree.open(directory_);
   std::scoped_lock lock(mutex_);
   if (!published_.has_value() || !directory.has_value()) return std::nullopt;
   const auto path = (*directory)->path();
   if (!path.has_value()) return std::nullopt;
+  const std::uint64_t mount = rules.sync ? 0 : (*directory)->mount_id();
+  // Where it could not be told when it is not safe any more, nothing rests on a word alone.
+  const bool is_named = rules.sync || mount != 0;
   return store::Place{.path = (*path == "/" ? "" : *path) + "/" + entry_.name,
                       .inode = published_->inode,
                       .size_bytes = published_->size_bytes,
                       .modified = published_->modified,
                       .changed = published_->changed,
-                      .version = entry_.version};
+                      .version = is_named ? entry_.version : 0,
+                      .mount = mount};
 }
 
 Result<void> TakenFile::put_in_place(const platform::Directory& directory,
@@ -295,7 +313,7 @@ std::uint64_t TakenFile::suspend(DirectoryTree& tree) {
     if (journal_.has_value()) {
       PortionBytes bytes;
       std::scoped_lock journal_lock(journal_mutex_);
-      write_journal(*partial_, journal_->take(bytes));
+      write_journal(*partial_, journal_->take(bytes, seconds_now()));
     }
     if (has_journal()) {
       abandoned_ = true;

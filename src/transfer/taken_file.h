@@ -47,9 +47,7 @@ class TakenFile {
         parent_(parent),
         directory_(std::move(directory)),
         entry_(std::move(entry)),
-        uncached_(uncached) {
-    if (is_resumable()) journal_.emplace(source(), 0);
-  }
+        uncached_(uncached) {}
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::uint64_t parent() const { return parent_; }
@@ -104,7 +102,8 @@ class TakenFile {
   // partial is gone either way.
   [[nodiscard]] Result<void> publish(DirectoryTree& tree, const PublishRules& rules);
   // Where it stands, after publish(); nullopt where that cannot be told.
-  [[nodiscard]] std::optional<store::Place> place(DirectoryTree& tree) const;
+  [[nodiscard]] std::optional<store::Place> place(DirectoryTree& tree,
+                                                  const PublishRules& rules) const;
   // Removes the partial, unless it was published. Any thread, also while others write.
   void abandon(DirectoryTree& tree);
   // The same when nobody writes or compares any more, but what another run can go on with stays;
@@ -121,7 +120,9 @@ class TakenFile {
   [[nodiscard]] bool is_resumable() const {
     return entry_.version != 0 && entry_.size >= kResumableMinBytes;
   }
-  [[nodiscard]] store::SourceVersion source() const { return {entry_.size, entry_.version}; }
+  [[nodiscard]] store::JournalHeader journal_header(const platform::Directory& directory) const {
+    return {.source = {entry_.size, entry_.version}, .mount = directory.mount_id()};
+  }
   // What has been written is noted in the journal.
   void note(const platform::File& file, Bytes data, std::uint64_t offset);
   // One stands in the partial.

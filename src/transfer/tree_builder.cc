@@ -1,7 +1,6 @@
 #include "transfer/tree_builder.h"
 
 #include "base/check.h"
-#include "platform/process.h"
 #include "transfer/failure.h"
 
 namespace wormhole::transfer {
@@ -136,13 +135,7 @@ Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& 
 
 void TreeBuilder::record(const TakenFile& file) {
   if (options_.index == nullptr || file.size() < kReusableMinBytes) return;
-  auto place = file.place(*tree_);
-  if (!place.has_value()) return;
-  if (!options_.sync) {
-    place->boot = platform::boot_id();
-    if (place->boot == 0) place->version = 0;  // it could not be told when it is not safe any more
-  }
-  options_.index->add(std::move(*place));
+  if (auto place = file.place(*tree_, rules_)) options_.index->add(std::move(*place));
 }
 
 Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {

@@ -354,16 +354,18 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
                                                              const wire::Entry& entry,
                                                              Present present) const {
   if (options_.index == nullptr || !options_.may_have) return nullptr;
-  const auto is_there = [&](const store::Place& place) {
-    const bool untouched = store::is_in_place(place);
-    if (!untouched) options_.index->remove(place.path);
-    return untouched;
+  using store::Standing;
+  const auto standing_of = [&](const store::Place& place) {
+    const Standing standing = store::standing_of(place);
+    if (standing == Standing::kGone) options_.index->remove(place.path);
+    return standing;
   };
   for (auto& place : options_.index->of_version(entry.version)) {
-    if (place.size_bytes == entry.size && is_there(place)) {
-      const bool is_safe = store::is_safe(place);
-      return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/is_safe);
-    }
+    if (place.size_bytes != entry.size) continue;
+    const Standing standing = standing_of(place);
+    if (standing == Standing::kGone) continue;
+    return std::make_shared<Reconstruction>(file, std::move(place),
+                                            /*is_certain=*/standing == Standing::kSafe);
   }
   // Another version is likelier to have something of it.
   if (present != Present::kMissing) return nullptr;
@@ -374,7 +376,7 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
   for (auto& place : places) {
     const bool is_like_it =
         are_few || place.modified == modified_of(entry) || place.path.ends_with("/" + entry.name);
-    if (is_like_it && is_there(place)) {
+    if (is_like_it && standing_of(place) != Standing::kGone) {
       return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/false);
     }
   }

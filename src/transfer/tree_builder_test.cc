@@ -122,7 +122,7 @@ class TreeBuilderTest : public ::testing::Test {
 };
 
 TEST_F(TreeBuilderTest, ARootThatAnInterruptedRunMadeHasItsMode) {
-  for (const std::uint16_t mode : {0700, 0750, 0777, 0500}) {
+  for (const std::uint16_t mode : std::vector<std::uint16_t>{0700, 0750, 0777, 0500}) {
     begin();
     announce({directory("root", wire::kNoEntry, mode), file("a", 0)});
     EXPECT_EQ(status(there_ / "dest").mode, mode | 0700U);

@@ -1,0 +1,61 @@
+// Which mount a directory is on.
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <string>
+
+#include "platform/file_system.h"
+
+namespace wormhole::platform {
+namespace {
+
+// Linux 6.8; the C library's headers are older.
+constexpr unsigned kStatxMountIdUnique = 0x4000;
+
+// 0 where the system does not tell.
+std::uint64_t boot_id() {
+  static const std::uint64_t id = [] {
+    // random(4): a UUID, of which the first 16 digits are nearly all random.
+    std::ifstream file("/proc/sys/kernel/random/boot_id");
+    std::string digits;
+    std::getline(file, digits);
+    std::erase(digits, '-');
+    std::uint64_t value = 0;
+    const char* end = digits.data() + std::min<std::size_t>(digits.size(), 16);
+    static_cast<void>(std::from_chars(digits.data(), end, value, 16));
+    return value;
+  }();
+  return id;
+}
+
+// What write(2) took is kept until it is on the disk: the room for it is reserved.
+bool keeps_what_it_takes(int fd) {
+  struct statfs status;
+  if (::fstatfs(fd, &status) != 0) return false;
+  constexpr std::array<std::uint32_t, 8> kLocal = {
+      EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+      F2FS_SUPER_MAGIC, TMPFS_MAGIC,     OVERLAYFS_SUPER_MAGIC,
+      0x2fc12fc1,  // ZFS
+      0xca451a4e,  // bcachefs
+  };
+  return std::ranges::find(kLocal, static_cast<std::uint32_t>(status.f_type)) != kLocal.end();
+}
+
+}  // namespace
+
+std::uint64_t Directory::mount_id() const {
+  struct statx status;
+  const bool answers = ::statx(fd_.get(), "", AT_EMPTY_PATH, kStatxMountIdUnique, &status) == 0 &&
+                       (status.stx_mask & kStatxMountIdUnique) != 0;
+  if (!answers || boot_id() == 0 || !keeps_what_it_takes(fd_.get())) return 0;
+  // The kernel counts mounts up from boot to boot, and uses no number twice.
+  return std::max<std::uint64_t>(boot_id() + status.stx_mnt_id, 1);
+}
+
+}  // namespace wormhole::platform
