@@ -305,3 +305,27 @@ def test_after_a_power_cut(box, source, xfs, synced):
     if synced:
         assert done.summary["resumed_bytes"] > SIZE // 4
     trees.assert_same(source, dest)
+
+
+def test_a_plain_get_mends_what_a_power_cut_left(box, source, xfs):
+    """Times and some sizes are on the disk, the bytes are not: nobody need say --overwrite."""
+    path, power_cut = xfs
+    dest = os.path.join(path, "dest")
+    chance = random.Random(6)
+    for name, size in {"small": 20_000, "block": 300_000, "medium": 5 * MB}.items():
+        trees.write(os.path.join(source, name), chance.randbytes(size), mtime_ns=10**18 + 7)
+    os.mkdir(dest)
+    os.sync()
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        # The names, and nothing else.
+        subprocess.run(["xfs_io", "-c", "fsync", dest], check=True)
+        power_cut()
+        sizes = {name: os.stat(os.path.join(dest, name)).st_size for name in os.listdir(dest)}
+        assert sizes["small"] == 0 and sizes["medium"] == 5 * MB, "the cut took nothing"
+        assert trees.read(os.path.join(dest, "medium")) == bytes(5 * MB)
+        mended = get(box, share.target, dest).expect(SUCCESS)
+        trees.assert_same(source, dest)
+        again = get(box, share.target, dest).expect(SUCCESS)
+    assert mended.summary["files"] >= 3
+    assert again.summary["files"] == 0 and again.summary["skipped"] == len(sizes)

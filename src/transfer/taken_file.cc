@@ -284,7 +284,7 @@ Result<void> TakenFile::put_in_place(const platform::Directory& directory,
                            "program, or two names that are one on this file system",
                  .advice = "look at it, then run the same command again"});
   }
-  if (!rules.overwrite) {
+  if (!rules.overwrite && !may_replace_) {
     return fail({.code = Code::kExists,
                  .operation = "put in place",
                  .object = path(),

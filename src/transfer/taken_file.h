@@ -98,6 +98,8 @@ class TakenFile {
   // The same for one that is there already: a part of a clone.
   [[nodiscard]] Result<bool> skip(DirectoryTree& tree, std::uint64_t length);
 
+  // What stands there is what is left of this very file. Before any other thread knows of this one.
+  void may_replace() { may_replace_ = true; }
   // Mode, time and the final name. kExists when a different file is there (and is kept). The
   // partial is gone either way.
   [[nodiscard]] Result<void> publish(DirectoryTree& tree, const PublishRules& rules);
@@ -137,6 +139,7 @@ class TakenFile {
   const NodePtr directory_;
   const wire::Entry entry_;
   const bool uncached_;
+  bool may_replace_ = false;
 
   mutable std::mutex mutex_;  // claims, the partial's making, publishing and end
   RangeSet claimed_{kRangesMax};

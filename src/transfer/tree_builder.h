@@ -165,7 +165,15 @@ class TreeBuilder {
   void skip(const wire::Entry& entry);
   // What stands there is the file already: its time is set.
   Result<void> keep(const Reconstruction& reconstruction);
-  enum class Present { kMissing, kEqual, kDifferent };
+  enum class Present {
+    kMissing,
+    kEqual,
+    kDifferent,
+    // What a power cut leaves of a file that had arrived: its time is on the disk, and its size
+    // perhaps, but not all of its bytes (docs/formats/partial.md).
+    kEmptied,
+    kHollow,
+  };
   // Null: it comes whole, whatever is there.
   ReconstructionPtr reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
                                       Present present) const;

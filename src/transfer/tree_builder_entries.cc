@@ -24,6 +24,12 @@ Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
 }
 
+// Of a time in whole seconds that proves nothing: it may be any file of an archive.
+bool is_emptied(const wire::Entry& entry, const platform::FileStatus& status) {
+  return status.type == FileType::kRegular && status.size_bytes == 0 &&
+         status.modified == modified_of(entry) && status.modified.nanoseconds != 0;
+}
+
 }  // namespace
 
 platform::Timestamp take_start() {
@@ -317,6 +323,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   }
   auto file = std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
                                           entry.size > options_.cached_file_max_bytes);
+  if (present == Present::kEmptied || present == Present::kHollow) file->may_replace();
   auto reconstruction = reconstruction_of(file, entry, present);
   {
     std::scoped_lock lock(mutex_);
@@ -340,9 +347,12 @@ void TreeBuilder::skip(const wire::Entry& entry) {
 ReconstructionPtr TreeBuilder::reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
                                                  Present present) const {
   using IfDifferent = Reconstruction::IfDifferent;
-  const auto if_different = options_.overwrite ? IfDifferent::kReplace : IfDifferent::kRefuse;
-  if (entry.size > kReconstructedMaxBytes) return nullptr;
-  if (present == Present::kEqual) return std::make_shared<Reconstruction>(file, if_different);
+  const bool replaces = options_.overwrite || present == Present::kHollow;
+  const auto if_different = replaces ? IfDifferent::kReplace : IfDifferent::kRefuse;
+  if (entry.size > kReconstructedMaxBytes || present == Present::kEmptied) return nullptr;
+  if (present == Present::kEqual || present == Present::kHollow) {
+    return std::make_shared<Reconstruction>(file, if_different);
+  }
   // Of a file with holes it would take longer to read them than to be told of them.
   if (!options_.reuse || entry.size < kReusableMinBytes || entry.sparse) return nullptr;
   if (auto elsewhere = reconstruction_from_elsewhere(file, entry, present)) return elsewhere;
@@ -423,11 +433,18 @@ Result<TreeBuilder::Present> TreeBuilder::compare(const wire::Entry& entry,
     if (status.error().code == Code::kNotFound) return Present::kMissing;
     return fail(status.error());
   }
-  if (!looks_equal(entry, *status)) return Present::kDifferent;
-  if (options_.sync) {
-    WH_ASSIGN(const auto file, handle->open_file(entry.name));
-    WH_TRY(file.sync());
+  if (!looks_equal(entry, *status)) {
+    return is_emptied(entry, *status) ? Present::kEmptied : Present::kDifferent;
   }
+  // Shorter files are written at once, and are whole or empty.
+  const bool may_be_hollow = entry.size > kBlockBytes && !entry.sparse;
+  if (!options_.sync && !may_be_hollow) return Present::kEqual;
+  WH_ASSIGN(const auto file, handle->open_file(entry.name));
+  if (may_be_hollow) {
+    WH_ASSIGN(const auto data, file.next_data(0));
+    if (!data.has_value() || data->start > 0 || data->end < entry.size) return Present::kHollow;
+  }
+  if (options_.sync) WH_TRY(file.sync());
   return Present::kEqual;
 }
 

@@ -139,6 +139,64 @@ TEST_F(TreeBuilderTest, ARootThatAnInterruptedRunMadeHasItsMode) {
   }
 }
 
+// What a power cut leaves has the announced time, and no bytes; anything else is the user's.
+TEST_F(TreeBuilderTest, AnEmptiedFileIsReplacedUnasked) {
+  struct Case {
+    std::string content;
+    std::uint32_t nanoseconds;
+    std::int64_t seconds;
+    bool is_replaced;
+  };
+  for (const Case& there :
+       {Case{"", 123'456'789, 1'600'000'000, true}, Case{"x", 123'456'789, 1'600'000'000, false},
+        Case{"", 123'456'789, 1'600'000'001, false}, Case{"", 0, 1'600'000'000, false}}) {
+    fs::create_directory(there_ / "dest");
+    there_.write("dest/a", there.content);
+    const auto handle = platform::Directory::open_path((there_ / "dest").string());
+    ASSERT_TRUE(handle->open_file("a")->set_modified({there.seconds, there.nanoseconds}));
+    // As old as what an earlier run left.
+    const platform::Timestamp changed = status(at("a")).changed;
+    while (take_start() <= changed) std::this_thread::yield();
+    begin(/*may_have=*/true);
+    next_ = 0;
+    Entry announced = file("a", 0);
+    announced.mtime_nanoseconds = there.nanoseconds;
+    announce({root(), announced, end(0)});
+    if (there.is_replaced) data(1, "aaa");
+    listed();
+    EXPECT_TRUE(tree_->is_complete());
+    EXPECT_EQ(read("a"), there.is_replaced ? "aaa" : there.content);
+    EXPECT_EQ(events_.failed.contains("a"), !there.is_replaced);
+    events_.failed.clear();
+    fs::remove_all(there_ / "dest");
+  }
+}
+
+TEST_F(TreeBuilderTest, AHollowFileIsComparedAndMayBeReplaced) {
+  const TestDirectory& box = there_;
+  fs::create_directory(box / "dest");
+  const std::uint64_t size = 2 * kBlockBytes;
+  box.write("dest/a", std::string(size, 'a'));
+  const auto handle = platform::Directory::open_path((box / "dest").string());
+  const auto here = handle->open_partial("a", platform::Contents::kKeep);
+  Entry announced = file("a", 0, size);
+  const auto wanted_of = [&](bool sparse) {
+    EXPECT_TRUE(here->set_modified({announced.mtime_seconds, announced.mtime_nanoseconds}));
+    begin(/*may_have=*/true);
+    next_ = 0;
+    wanted_ = {};
+    announced.sparse = sparse;
+    announce({root(), announced});
+    return wanted_.local.size();
+  };
+  EXPECT_EQ(wanted_of(false), 0U) << "it is whole";
+  ASSERT_TRUE(here->clear(kBlockBytes, kBlockBytes).has_value());
+  if (here->next_data(kBlockBytes)->has_value()) GTEST_SKIP() << "no holes on this file system";
+  EXPECT_EQ(wanted_of(true), 0U) << "the host's has holes, too";
+  EXPECT_EQ(wanted_of(false), 1U);
+  EXPECT_TRUE(wanted_.local.at(0).reconstruction->needs_chunks());
+}
+
 TEST_F(TreeBuilderTest, BuildsWhatIsAnnounced) {
   begin();
   announce({root()});
