@@ -9,9 +9,11 @@ import data
 import disks
 import measure
 from arena import arena
+from contest import order_of_round
 from peers import Wormhole
 from processes import LabError
 from rows.base import Outcome, Row
+from statistics_of import paired
 
 MIB = 1 << 20
 SIZES = (1024 * MIB, 256 * MIB)  # full, quick
@@ -101,6 +103,57 @@ def hit_rate(context):
         return Outcome([fetcher.hit_rate()])
 
 
+def twins(context):
+    """A file and a copy of it, to the file alone."""
+    size = SIZES[context.quick]
+    seconds = {"one": [], "two": []}
+    wire = []
+    with arena(context, "10gbit", 2 * size, copies=2) as place:
+        for name in seconds:
+            os.mkdir(f"{place.source}/{name}")
+            data.write_file(f"{place.source}/{name}/{FILE}", size, seed=1)
+        shutil.copyfile(f"{place.source}/two/{FILE}", f"{place.source}/two/copy.bin")
+        peer = Wormhole()
+        peer.start(place.server, place.source)
+        try:
+            for number in range(context.runs(full=5, quick=2)):
+                for name in order_of_round(list(seconds), number):
+                    directory = place.fresh_directory()
+                    disks.settle(place.destination)
+                    measure.warm_memory(2 * size)
+                    command = peer.fetch(place.client, name, directory, tree=True)
+                    sample = measure.timed(place.client, command.argv, command.env,
+                                           peer.server_pid)
+                    peer.finish(sample)
+                    sample.extra.pop("stdout", None)
+                    seconds[name].append(sample.seconds)
+                    for file in os.listdir(f"{place.source}/{name}"):
+                        if not data.same_file(f"{place.source}/{name}/{file}",
+                                              arrived(directory, file)):
+                            raise LabError(f"{file}: the fetched file is not the source")
+                    if name == "two":
+                        wire.append(sample.wire_bytes)
+                    if sample.wire_bytes > size * 1.01 + MIB:
+                        raise LabError(f"{sample.wire_bytes} bytes crossed the link")
+                    place.remove(directory)
+                context.say(f"    one {seconds['one'][-1]:7.3f} s  two {seconds['two'][-1]:7.3f} s")
+        finally:
+            peer.stop()
+    contestants = [{"name": name, "title": title, "encrypted": True, "error": "",
+                    "values": seconds[name], "samples": []}
+                   for name, title in (("one", "the file alone"), ("two", "with its copy"))]
+    return Outcome(paired(seconds["two"], seconds["one"]), contestants, contestants_unit="s",
+                   notes=[f"{one} bytes crossed the link" for one in wire])
+
+
+def arrived(directory, name):
+    """Where it came to stand below the directory."""
+    for root, _, files in os.walk(directory):
+        if name in files:
+            return os.path.join(root, name)
+    raise LabError(f"{name} did not arrive")
+
+
 def seconds_row(name, title, disk, which, aim, floor, promise=""):
     return Row(name, title, promise=promise, aim=f"< {aim} s, < 64 KiB on the wire", aim_value=aim,
                floor=f"< {floor} s", floor_value=floor, unit="s", lower_is_better=True,
@@ -113,6 +166,9 @@ ROWS = [
                 1.0, promise="< 1 s"),
     seconds_row("identical-copied", "1 GiB again, into a new directory of a disk that shares no "
                 "blocks", "tmpfs", 1, 1.0, 2.0, promise="< 1 s"),
+    Row("twins", "1 GiB and a copy of it in one share, 10 Gbit/s, to the file alone", promise="-",
+        aim="<= 1.5 x, once on the wire", aim_value=1.5, floor="<= 2 x", floor_value=2.0, unit="x",
+        lower_is_better=True, measure=twins, quick=False),
     Row("dedup", "Files found again: renamed, moved, copied, both ends restarted", promise="> 99 %",
         aim="100 %", aim_value=100.0, floor="> 99 %", floor_value=99.0, unit="%", measure=hit_rate),
 ]

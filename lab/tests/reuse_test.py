@@ -8,7 +8,8 @@ import threading
 import pytest
 
 import trees
-from runner import SUCCESS, Share, command, get
+from gate import Gate
+from runner import SUCCESS, Share, command, get, start_get, wait_until
 
 MIB = 1 << 20
 SIZE = 20 * MIB
@@ -63,6 +64,55 @@ def test_renamed_moved_and_copied(box, source):
     shutil.copyfile(os.path.join(source, "sub", "moved"), os.path.join(source, "copied"))
     expect_reused(fetch(box, source, "fourth"), 2 * SIZE)
     assert cache(box)["found"] == cache(box)["lookups"] == 4
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_copies_within_a_share_come_once(box, source, is_new):
+    large = os.path.join(source, "large")
+    os.mkdir(os.path.join(source, "sub"))
+    shutil.copy2(large, os.path.join(source, "sub", "same time"))
+    shutil.copyfile(large, os.path.join(source, "sub", "large"))
+    shutil.copyfile(large, os.path.join(source, "sub", "neither"))
+    trees.write(os.path.join(source, "sub", "different"), CONTENT[::-1])
+    if not is_new:
+        os.mkdir(os.path.join(box, "first"))
+        trees.write(os.path.join(box, "first", "small"), b"", mtime_ns=5)
+        os.unlink(os.path.join(box, "first", "small"))
+    summary = fetch(box, source, "first")
+    assert summary["reused_bytes"] == 3 * SIZE
+    assert summary["wire_bytes"] < 2 * SIZE + MIB
+    # Without looking, all of it comes.
+    summary = fetch(box, source, "second", "--no-reuse")
+    assert summary["reused_bytes"] == 0 and summary["wire_bytes"] > 5 * SIZE
+
+
+def test_copies_that_share_blocks(box, source, xfs):
+    path, _ = xfs
+    shutil.copyfile(os.path.join(source, "large"), os.path.join(source, "copy"))
+    before = shutil.disk_usage(path).used
+    with Share(box, source) as share:
+        done = get(box, share.target, os.path.join(path, "first")).expect(SUCCESS)
+    trees.assert_same(source, os.path.join(path, "first"))
+    assert done.summary["reused_bytes"] == SIZE
+    os.sync()
+    assert shutil.disk_usage(path).used - before < SIZE * 3 // 2
+
+
+def test_copies_after_a_kill(box, source):
+    """Whatever was under way: the same command brings the rest."""
+    for name in ("one", "two", "three"):
+        shutil.copyfile(os.path.join(source, "large"), os.path.join(source, name))
+    for at in (SIZE // 2, SIZE, SIZE + MIB):
+        dest = os.path.join(box, f"dest-{at}")
+        with Share(box, source) as share:
+            with Gate(share.port, hold_after=at) as gate:
+                running = start_get(box, gate.target, dest)
+                wait_until(lambda: gate.held.is_set() or running.process.poll() is not None,
+                           "most of it")
+                running.kill()
+            trees.assert_nothing_half(source, dest)
+            get(box, share.target, dest).expect(SUCCESS)
+        trees.assert_same(source, dest)
 
 
 def test_by_clone_where_blocks_can_be_shared(box, source, xfs):

@@ -231,6 +231,7 @@ class Fetch {
                                   .finds_streams = !arguments_.streams.has_value(),
                                   .unencrypted = arguments_.unencrypted,
                                   .compression = arguments_.compression,
+                                  .finds_copies = arguments_.reuse,
                                   .secret = secret});
     };
     WH_ASSIGN(auto joined, join(arguments_.join, target, environment_, make_client));

@@ -164,7 +164,10 @@ Result<void> Client::connect(const std::vector<platform::Address>& addresses,
     first_ = std::move(first);
   }
   const std::size_t streams = options_.finds_streams ? kStreamsMax - 1 : options_.streams;
-  control_->push(wire::Hello{.features = options_.compression ? wire::kFeatureCompression : 0,
+  std::uint64_t features = 0;
+  if (options_.compression) features |= wire::kFeatureCompression;
+  if (options_.finds_copies) features |= wire::kFeatureCopies;
+  control_->push(wire::Hello{.features = features,
                              .streams_max = static_cast<std::uint8_t>(streams),
                              .unencrypted = options_.unencrypted});
   reader_ = std::thread([this] { run_reader(); });

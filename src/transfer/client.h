@@ -39,7 +39,8 @@ struct ClientOptions {
   // On a path longer than a local link: as many instead as make it faster (StreamController).
   bool finds_streams = false;
   bool unencrypted = false;
-  bool compression = true;  // the host may compress where that is faster
+  bool compression = true;   // the host may compress where that is faster
+  bool finds_copies = true;  // nothing comes twice that the host takes for a copy
   // What names are made of (VersionNames); none: nothing is gone on with, nothing recognised.
   std::optional<store::UserSecret> secret = std::nullopt;
 };

@@ -24,6 +24,7 @@ struct GivenFile {
   platform::FileStatus status;  // as announced; the bytes sent must be of this version
   bool sparse = false;
   bool uncached = false;  // it is too long to stay in memory
+  bool is_held = false;   // it may be a copy of another: nothing of it leaves unasked
 
   [[nodiscard]] Result<std::size_t> read(const platform::File& opened, MutableBytes out,
                                          std::uint64_t offset) const {

@@ -43,12 +43,17 @@ class Giver::Walk final : public WalkSink {
     std::unique_lock lock(giver_.mutex_);
     Request* request = wait_for_credit(lock);
     if (request == nullptr) return std::nullopt;
-    if (found.has_value()) entry.version = giver_.versions_.of(found->status);
     // The end of a directory is no entry that anyone finishes: it costs no credit.
     if (entry.type != wire::EntryType::kDirectoryEnd) --request->credit;
     const std::uint64_t id = request->next_entry++;
+    if (found.has_value()) {
+      entry.version = giver_.versions_.of(found->status);
+      if (giver_.finds_copies_ && request->wants_data && !entry.sparse) {
+        entry.copy_of = request->copies.guess(id, found->status, entry.name);
+      }
+    }
     // Before the announcement leaves, which drops the lock: the taker may want it at once.
-    if (found.has_value()) add_file(*request, id, std::move(*found), entry.sparse);
+    if (found.has_value()) add_file(*request, id, std::move(*found), entry);
     request->batch_bytes += entry.encoded_bytes();
     request->batch.entries.push_back(std::move(entry));
     if (request->batch_bytes >= wire::kEntriesBatchBytes ||
@@ -119,7 +124,7 @@ class Giver::Walk final : public WalkSink {
     }
   }
 
-  void add_file(Request& request, std::uint64_t id, FoundFile found, bool sparse) {
+  void add_file(Request& request, std::uint64_t id, FoundFile found, const wire::Entry& entry) {
     if (!request.wants_data || found.status.size_bytes == 0) return;
     auto file = std::make_shared<GivenFile>();
     file->request = request_;
@@ -128,12 +133,13 @@ class Giver::Walk final : public WalkSink {
     file->directory = std::move(found.directory);
     file->name = std::move(found.name);
     file->status = found.status;
-    file->sparse = sparse;
+    file->sparse = entry.sparse;
+    file->is_held = entry.copy_of != 0;
     file->uncached = found.status.size_bytes > giver_.cached_file_max_bytes_;
     sweep(request);
     request.announced.emplace(id, file);
     // Sent once its announcement has left, so that no stream waits long for the entry.
-    if (!request.on_want_only) waiting_.push_back(std::move(file));
+    if (!request.on_want_only && !file->is_held) waiting_.push_back(std::move(file));
   }
 
   // Pushes the batch; drops the lock meanwhile. False when the control writer is closed.
@@ -231,8 +237,13 @@ Result<void> Giver::on_want(const wire::Want& want) {
         return fail(broken("Want", "a file that was not announced, or twice"));
       }
       file->second->wanted = true;
+      if (file->second->is_held) request->copies.forget(id);
       work_.add(file->second);
     }
+    request->copies.forget_below(want.decided, [&](std::uint64_t id) {
+      const auto file = request->announced.find(id);
+      return file != request->announced.end() && file->second->wanted;
+    });
   }
   work_ready_.notify_all();
   control_.poke();
@@ -251,7 +262,8 @@ Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
     }
     const GivenFilePtr& file = found->second;
     const std::uint64_t size = file->status.size_bytes;
-    if (!request->on_want_only || (file->wanted && !file->wanted_in_part)) {
+    const bool is_unasked = !request->on_want_only && !file->is_held;
+    if (is_unasked || (file->wanted && !file->wanted_in_part)) {
       return fail(broken("WantRanges", "a file that is sent whole"));
     }
     if (file->wanted && file->told_last) return fail(broken("WantRanges", "after the last one"));
@@ -268,6 +280,7 @@ Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
     for (const auto& range : want.ranges) file->wanted_bytes += range.length;
     if (want.last) {
       file->told_last = true;
+      if (file->is_held) request->copies.on_answer(file->id, file->wanted_bytes < size);
       const std::uint64_t there = size - std::min(size, file->wanted_bytes);
       const bool is_sent = file->sent_bytes.fetch_add(there) + there == size;
       if (is_sent && there > 0 && there < size) ++counters_.files;  // else its last frame counts it
@@ -360,6 +373,7 @@ void Giver::on_dropped(std::uint32_t request_id, std::uint64_t file) {
   const auto found = request->announced.find(file);
   if (found == request->announced.end()) return;
   found->second->stopped = true;
+  request->copies.forget(file);
   request->announced.erase(found);
   // What waits in the queue without being sent must not outgrow the credit either.
   if (++stopped_waiting_ >= kOpenEntriesMax) {

@@ -9,6 +9,7 @@
 // friends are called by stream threads. One mutex, never held over I/O.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -21,6 +22,7 @@
 #include "base/result.h"
 #include "transfer/chunk_teller.h"
 #include "transfer/control_writer.h"
+#include "transfer/copy_guesses.h"
 #include "transfer/data_sender.h"
 #include "transfer/shares.h"
 #include "transfer/source_versions.h"
@@ -40,6 +42,9 @@ class Giver {
   ~Giver();
   Giver(const Giver&) = delete;
   Giver& operator=(const Giver&) = delete;
+
+  // The taker finds out what is a copy of another file. Before its first request.
+  void find_copies() { finds_copies_ = true; }
 
   // kProtocol for a request id in use, a file that was not announced or not to be asked for.
   [[nodiscard]] Result<void> on_get(const wire::Get& get);
@@ -79,6 +84,7 @@ class Giver {
     bool on_want_only = false;  // may_have: data follows on Want
     std::uint32_t credit = 0;   // entries that may still be announced
     std::uint64_t next_entry = 0;
+    CopyGuesses copies;
     std::uint64_t decided = 0;  // entries below this are wanted or not, for good
     wire::Entries batch;        // not yet pushed
     std::size_t batch_bytes = 0;
@@ -96,6 +102,7 @@ class Giver {
   ControlWriter& control_;
   const std::uint64_t cached_file_max_bytes_;
   const SourceVersions versions_;
+  std::atomic<bool> finds_copies_ = false;
   GivenCounters counters_;
   ChunkTeller teller_;
 

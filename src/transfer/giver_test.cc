@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -122,6 +123,43 @@ TEST_F(GiverOfRanges, WhoHasNothingAsksForNoRanges) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   EXPECT_EQ(want({{0, 1}}).error().code, Code::kProtocol);
+}
+
+TEST_F(GiverOfRanges, WhatMayBeACopyIsHeldUntilItIsAskedFor) {
+  const std::string content(kReusableMinBytes, 'x');
+  std::filesystem::create_directory(directory_ / "tree");
+  directory_.write("tree/one", content);
+  directory_.write("tree/two", content);
+  const auto shares = Shares::open({directory_ / "tree"}).value();
+  Giver giver(shares, control_);
+  giver.find_copies();
+  ASSERT_TRUE(giver.on_get({1, "", /*may_have=*/false, 8}).has_value());
+  std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
+  std::vector<wire::Entry> entries;
+  while (entries.size() < 4) {
+    const auto more = hear<wire::Entries>();
+    ASSERT_TRUE(more.has_value());
+    entries.insert(entries.end(), more->entries.begin(), more->entries.end());
+  }
+  ASSERT_TRUE(hear<wire::Listed>().has_value());
+  EXPECT_EQ(entries[1].copy_of, 0U);
+  EXPECT_EQ(entries[2].copy_of, 1U);
+  const auto next = [&]() -> std::optional<std::uint64_t> {
+    const auto work = giver.next_now(kSegmentBytes, 1);
+    if (!work.has_value()) return std::nullopt;
+    return std::get<SegmentWork>(*work).file->id;
+  };
+  EXPECT_EQ(next(), 1U);
+  EXPECT_EQ(next(), std::nullopt) << "its copy waits";
+  EXPECT_EQ(giver.on_want_ranges({1, 1, {{0, 1}}}).error().code, Code::kProtocol)
+      << "it was sent unasked";
+  ASSERT_TRUE(giver.on_want_ranges({1, 2, {}}).has_value());
+  ASSERT_TRUE(giver.on_want_chunks({1, {2}}).has_value());
+  EXPECT_TRUE(hear<wire::Chunks>().has_value());
+  ASSERT_TRUE(giver.on_want_ranges({1, 2, {{5, 10}}, /*last=*/true}).has_value());
+  EXPECT_EQ(next(), 2U);
+  control_.close();
+  writer.join();
 }
 
 TEST_F(GiverOfRanges, MoreRangesThanAnInterruptedRunLeavesAreRefused) {

@@ -136,6 +136,7 @@ Result<void> HostSession::on_message(const wire::Message& message) {
     greeted_ = true;
     plain_ = hello->unencrypted && allow_plain_;
     compression_ = (hello->features & wire::kFeatureCompression) != 0;
+    if ((hello->features & wire::kFeatureCopies) != 0) giver_.find_copies();
     // As many as it likes: whether there is room is seen when each comes (Host::on_stream).
     control_.push(wire::Hello{.features = first_->is_loss_based ? wire::kFeatureLossBased : 0,
                               .streams_max = hello->streams_max,

@@ -13,6 +13,12 @@ namespace {
 constexpr std::size_t kToldAheadMax = 64;
 constexpr std::uint64_t kToldAheadMaxBytes = 1 * kGiB;
 
+Error unasked() {
+  return {.code = Code::kProtocol,
+          .operation = "fetch",
+          .detail = "the host told chunks that were not asked for"};
+}
+
 }  // namespace
 
 void LocalWorkQueue::add(LocalWork work) {
@@ -20,13 +26,29 @@ void LocalWorkQueue::add(LocalWork work) {
   if (work.reconstruction != nullptr) {
     reconstructions_.emplace(work.file->id(), work.reconstruction);
   }
+  if (work.copy_of != 0) {
+    copies_.emplace(work.copy_of, std::move(work));
+    return;
+  }
   queue_.push_back(std::move(work));
+  ready_.notify_one();
+}
+
+void LocalWorkQueue::release_copies(std::uint64_t original,
+                                    const std::optional<store::Place>& place) {
+  std::scoped_lock lock(mutex_);
+  const auto [first, last] = copies_.equal_range(original);
+  for (auto copy = first; copy != last; ++copy) {
+    if (place.has_value()) copy->second.reconstruction->original_is_at(*place);
+    queue_.push_back(std::move(copy->second));
+  }
+  copies_.erase(first, last);
   ready_.notify_one();
 }
 
 bool LocalWorkQueue::empty() const {
   std::scoped_lock lock(mutex_);
-  return queue_.empty();
+  return queue_.empty() && copies_.empty();
 }
 
 void LocalWorkQueue::forget(std::uint64_t file) {
@@ -71,13 +93,12 @@ Result<void> LocalWorkQueue::on_chunks(const wire::Chunks& chunks) {
   {
     std::scoped_lock lock(mutex_);
     if (chunks.file >= asked_below_) {
-      return fail({.code = Code::kProtocol,
-                   .operation = "fetch",
-                   .detail = "the host told chunks that were not asked for"});
+      return fail(unasked());
     }
     const auto found = reconstructions_.find(chunks.file);
     if (found == reconstructions_.end()) return {};
     reconstruction = found->second;
+    if (!reconstruction->is_asked_for) return fail(unasked());
   }
   WH_TRY(reconstruction->on_chunks(chunks));
   progressed();

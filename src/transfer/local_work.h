@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -25,6 +26,7 @@ struct LocalWork {
   TakenFilePtr file;
   bool is_resumed = false;           // to be compared with its journal
   ReconstructionPtr reconstruction;  // then to be made from what is there; may be null
+  std::uint64_t copy_of = 0;         // not before that file is in place or was given up; 0: at once
 };
 
 class LocalWorkQueue {
@@ -33,6 +35,8 @@ class LocalWorkQueue {
   [[nodiscard]] bool empty() const;
   // The file is complete or was given up.
   void forget(std::uint64_t file);
+  // The same of an original: it stands there, or nowhere. Its copies are worked on next.
+  void release_copies(std::uint64_t original, const std::optional<store::Place>& place);
 
   // Waits for some; nullopt after stop().
   [[nodiscard]] std::optional<LocalWork> next();
@@ -55,6 +59,7 @@ class LocalWorkQueue {
   std::condition_variable ready_;
   std::condition_variable progressed_;
   std::deque<LocalWork> queue_;
+  std::multimap<std::uint64_t, LocalWork> copies_;  // by the originals they wait for
   std::unordered_map<std::uint64_t, ReconstructionPtr> reconstructions_;  // by their files
   std::uint64_t asked_below_ = 0;  // files whose chunks were asked for have smaller numbers
   std::atomic<bool> waits_ = false;

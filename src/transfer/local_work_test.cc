@@ -68,6 +68,26 @@ TEST_F(LocalWorkTest, WhatIsResumedOrCertainNeedsNoChunks) {
   EXPECT_EQ(queue_.chunks_to_ask_for(resumed), Ids{});
 }
 
+TEST_F(LocalWorkTest, CopiesWaitForTheirOriginal) {
+  LocalWork copy = work(5);
+  copy.reconstruction = Reconstruction::of_copy(copy.file);
+  copy.copy_of = 2;
+  LocalWork other = work(6);
+  other.reconstruction = Reconstruction::of_copy(other.file);
+  other.copy_of = 3;
+  queue_.add(copy);
+  queue_.add(other);
+  EXPECT_FALSE(queue_.empty());
+  EXPECT_FALSE(copy.reconstruction->needs_chunks()) << "there is nothing to compare with";
+  queue_.release_copies(2, store::Place{.path = "/two", .size_bytes = copy.file->size()});
+  EXPECT_EQ(queue_.next()->file->id(), 5U);
+  EXPECT_TRUE(copy.reconstruction->needs_chunks());
+  queue_.release_copies(3, std::nullopt);
+  EXPECT_EQ(queue_.next()->file->id(), 6U);
+  EXPECT_FALSE(other.reconstruction->needs_chunks());
+  EXPECT_TRUE(queue_.empty());
+}
+
 TEST_F(LocalWorkTest, ChunksOfNoFileThatWasAskedForAreRefused) {
   queue_.add(work(7));
   EXPECT_EQ(queue_.on_chunks(chunks(7)).error().code, Code::kProtocol);

@@ -115,7 +115,6 @@ Result<void> Reconstruction::begin_writing(DirectoryTree& tree, Ranges& wanted) 
 }
 
 Result<Reconstruction::Next> Reconstruction::copy_some(DirectoryTree& tree, Ranges& wanted) {
-  if (basis_ == nullptr) return want_everything(wanted);
   const auto length = std::min<std::uint64_t>(
       file_->size() - offset_, is_cloned_ ? file_->size() : std::uint64_t{kChunkMaxBytes});
   const bool is_last = offset_ + length == file_->size();
@@ -146,6 +145,7 @@ Reconstruction::Next Reconstruction::want_everything(Ranges& wanted) const {
 
 Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, Ranges& wanted) {
   if (!is_begun_) WH_TRY(begin(tree, wanted));
+  if (is_elsewhere() && basis_ == nullptr) return want_everything(wanted);
   if (is_certain_) return copy_some(tree, wanted);
   if (file_->ranges() >= kPiecesMax) {
     want_unresolved(file_->size(), wanted);

@@ -46,7 +46,21 @@ class Reconstruction {
         elsewhere_(std::move(elsewhere)),
         is_certain_(is_certain) {}
 
-  [[nodiscard]] bool needs_chunks() const { return !is_certain_; }
+  // From a file that is on its way, once original_is_at() says where it came to stand; what is
+  // wanted is all of it if nothing does.
+  [[nodiscard]] static std::shared_ptr<Reconstruction> of_copy(TakenFilePtr file) {
+    auto made =
+        std::make_shared<Reconstruction>(std::move(file), store::Place(), /*is_certain=*/false);
+    made->is_copy_ = true;
+    return made;
+  }
+  // Before the first step().
+  void original_is_at(const store::Place& place) {
+    if (place.size_bytes == file_->size()) elsewhere_ = place;
+  }
+
+  [[nodiscard]] bool needs_chunks() const { return !is_certain_ && !has_nothing(); }
+  [[nodiscard]] bool is_copy() const { return is_copy_; }
   [[nodiscard]] bool is_elsewhere() const { return elsewhere_.has_value(); }
 
   // kProtocol when they do not follow each other or leave the file.
@@ -78,6 +92,9 @@ class Reconstruction {
 
  private:
   using Ranges = std::vector<RangeSet::Range>;
+  [[nodiscard]] bool has_nothing() const {
+    return elsewhere_.has_value() && elsewhere_->path.empty();
+  }
 
   [[nodiscard]] std::optional<Chunk> told(std::size_t index) const;
   // The scan is: what it finds now can be written at once.
@@ -107,8 +124,9 @@ class Reconstruction {
   void want_unresolved(std::uint64_t end, Ranges& wanted);
   const TakenFilePtr file_;
   const IfDifferent if_different_;
-  const std::optional<store::Place> elsewhere_;
+  std::optional<store::Place> elsewhere_;
   const bool is_certain_ = false;
+  bool is_copy_ = false;
 
   mutable std::mutex mutex_;  // of what the giver told
   std::vector<Chunk> told_;

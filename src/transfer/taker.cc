@@ -40,16 +40,16 @@ Result<void> Taker::on_message(const wire::Message& message) {
     if (entries->request != request_) return fail(broken("entries of no request"));
     TreeBuilder::Wanted wanted;
     WH_TRY(tree_.on_entries(*entries, wanted));
+    // Before the word that nothing else of these is wanted.
+    for (wire::WantRanges& part : wanted.parts) {
+      part.request = request_;
+      control_.push(std::move(part));
+    }
     if (may_have_) {
-      // Before the word that nothing else of these is wanted.
-      for (wire::WantRanges& part : wanted.parts) {
-        part.request = request_;
-        control_.push(std::move(part));
-      }
       control_.push(wire::Want{request_, std::move(wanted.whole),
                                entries->first_id + entries->entries.size()});
-      for (LocalWork& work : wanted.local) tree_.local_work().add(std::move(work));
     }
+    for (LocalWork& work : wanted.local) tree_.begin_local_work(std::move(work));
     if (!local_work_.joinable() && !tree_.local_work().empty()) {
       local_work_ = std::thread([this] { run_local_work(); });
     }

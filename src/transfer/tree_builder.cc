@@ -17,7 +17,7 @@ TreeBuilder::TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters
   rules_.overwrite = options_.overwrite;
   rules_.sync = options_.sync;
   rules_.started = options_.started;
-  rules_.is_recorded = options_.index != nullptr;
+  rules_.is_recorded = options_.index != nullptr || options_.reuse;
 }
 
 TreeBuilder::~TreeBuilder() = default;
@@ -83,8 +83,14 @@ Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset
 
 Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   WH_TRY(file->publish(*tree_, rules_));
+  auto place = place_of(*file);
+  if (place.has_value() && options_.reuse) {
+    std::scoped_lock lock(mutex_);
+    originals_.emplace(file->id(), *place);
+    if (originals_.size() > kOriginalsMax) originals_.erase(originals_.begin());
+  }
   if (!forget(file)) return {};  // given up by another thread at the last moment
-  record(*file);
+  if (place.has_value() && options_.index != nullptr) options_.index->add(std::move(*place));
   ++counters_.files;
   counters_.file_bytes += file->size();
   if (file->size() <= kPackedFileMaxBytes) events_.on_file(file->path());
@@ -124,7 +130,7 @@ Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& 
   }
   if (reused > 0) WH_TRY(begin(file));
   if (*next == Reconstruction::Next::kOver || *next == Reconstruction::Next::kComplete) {
-    if (reconstruction->is_elsewhere()) {
+    if (reconstruction->is_elsewhere() && !reconstruction->is_copy()) {
       options_.index->count(reconstruction->reused_bytes() > 0, reconstruction->reused_bytes());
     }
   }
@@ -133,9 +139,28 @@ Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& 
   return *next;
 }
 
-void TreeBuilder::record(const TakenFile& file) {
-  if (options_.index == nullptr || file.size() < kReusableMinBytes) return;
-  if (auto place = file.place(*tree_, rules_)) options_.index->add(std::move(*place));
+std::optional<store::Place> TreeBuilder::place_of(const TakenFile& file) const {
+  if (!rules_.is_recorded || file.size() < kReusableMinBytes) return std::nullopt;
+  return file.place(*tree_, rules_);
+}
+
+void TreeBuilder::begin_local_work(LocalWork work) {
+  const std::uint64_t original = work.copy_of;
+  local_work_.add(std::move(work));
+  if (original != 0) release_copies_of(original);
+}
+
+// Both orders are met: who waits is added before it is looked whether the original is still on its
+// way, and whoever forgets the original looks for who waits after that.
+void TreeBuilder::release_copies_of(std::uint64_t original) {
+  std::optional<store::Place> place;
+  {
+    std::scoped_lock lock(mutex_);
+    if (files_.contains(original)) return;
+    const auto found = originals_.find(original);
+    if (found != originals_.end()) place = found->second;
+  }
+  local_work_.release_copies(original, place);
 }
 
 Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
@@ -256,6 +281,7 @@ bool TreeBuilder::forget(const TakenFilePtr& file) {
   }
   // After that: it wakes who looks whether the file is still open.
   local_work_.forget(file->id());
+  if (file->size() >= kReusableMinBytes) release_copies_of(file->id());
   return true;
 }
 

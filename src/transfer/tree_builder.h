@@ -13,6 +13,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -63,6 +64,9 @@ struct TakeOptions {
 // up more than this is not worth talking to.
 inline constexpr std::size_t kGivenUpMax = 1'000'000;
 
+// Files in place whose copies are recognised: the oldest are forgotten first.
+inline constexpr std::size_t kOriginalsMax = 4096;
+
 // No further file is looked at while so many ranges are awaited of those before: a giver keeps
 // kOpenEntriesMax of them, and a single file may add less than a third of that.
 inline constexpr std::size_t kAskedRangesMax = kOpenEntriesMax / 4;
@@ -100,6 +104,8 @@ class TreeBuilder {
   // What is to be done beside what arrives, by one thread: check_some() until that is false for a
   // file that was resumed, then rebuild_some() until it is over where there is a reconstruction.
   [[nodiscard]] LocalWorkQueue& local_work() { return local_work_; }
+  // After the giver was told that the file is wanted in part.
+  void begin_local_work(LocalWork work);
   // So many ranges of it were asked for by that thread.
   void asked_for(const TakenFilePtr& file, std::size_t ranges);
   // Waits while too many files stand half here, or in too many pieces: what is missing of those
@@ -159,7 +165,8 @@ class TreeBuilder {
                           Wanted& wanted);
   // How a file is begun that may be here in part; true when `wanted` has it.
   Result<bool> begin_in_part(const TakenFilePtr& file, bool may_resume,
-                             ReconstructionPtr reconstruction, Wanted& wanted);
+                             ReconstructionPtr reconstruction, std::uint64_t copy_of,
+                             Wanted& wanted);
   Result<bool> resume(const TakenFilePtr& file);
   // An entry that is there already.
   void skip(const wire::Entry& entry);
@@ -180,8 +187,8 @@ class TreeBuilder {
   // The same from a file that was fetched before and stands elsewhere.
   ReconstructionPtr reconstruction_from_elsewhere(const TakenFilePtr& file,
                                                   const wire::Entry& entry, Present present) const;
-  // The index is told of a file that is in place.
-  void record(const TakenFile& file);
+  // Where it came to stand, if that is of any use to another file.
+  std::optional<store::Place> place_of(const TakenFile& file) const;
   // With --fsync an equal file is on disk when this returns: an earlier run may not have waited.
   Result<Present> compare(const wire::Entry& entry, const NodePtr& directory);
   Result<void> make_directory(const OpenDirectory& made, const NodePtr& parent);
@@ -196,6 +203,7 @@ class TreeBuilder {
   void report(const std::string& path, const Error& error);
   // False when another thread did so already.
   bool forget(const TakenFilePtr& file);
+  void release_copies_of(std::uint64_t original);
   // An entry directly in `parent` is dealt with; ends directories that are complete by it.
   void finished_in(std::uint64_t parent);
   void count_finished();                      // with the mutex held
@@ -212,6 +220,7 @@ class TreeBuilder {
   bool refuses_hidden_ = false;  // the host's names land where the user stands
 
   LocalWorkQueue local_work_;
+  std::map<std::uint64_t, store::Place> originals_;  // of which others may be copies, by their ids
   mutable std::mutex mutex_;
   std::condition_variable announced_;
   std::uint64_t next_entry_ = 0;

@@ -325,14 +325,26 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
                                           entry.size > options_.cached_file_max_bytes);
   if (present == Present::kEmptied || present == Present::kHollow) file->may_replace();
   auto reconstruction = reconstruction_of(file, entry, present);
+  std::uint64_t copy_of = 0;
+  if (entry.copy_of != 0) {
+    const bool may_be_held =
+        options_.reuse && entry.size >= kReusableMinBytes && entry.size <= kReconstructedMaxBytes;
+    if (!may_be_held) {
+      return fail(broken("the host held back a file that is to come as it is"));
+    }
+    if (reconstruction == nullptr) {
+      reconstruction = Reconstruction::of_copy(file);
+      copy_of = entry.copy_of;
+    }
+  }
   {
     std::scoped_lock lock(mutex_);
     files_.emplace(id, file);
   }
   if (entry.size == 0) return absorb(file, publish(file));
-  if (!options_.may_have) return {};
+  if (!options_.may_have && entry.copy_of == 0) return {};
   const auto begun = begin_in_part(file, /*may_resume=*/present != Present::kEqual,
-                                   std::move(reconstruction), wanted);
+                                   std::move(reconstruction), copy_of, wanted);
   if (!begun.has_value()) return absorb(file, fail(begun.error()));
   if (!*begun) wanted.whole.push_back(id);
   return {};
@@ -395,7 +407,8 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
 }
 
 Result<bool> TreeBuilder::begin_in_part(const TakenFilePtr& file, bool may_resume,
-                                        ReconstructionPtr reconstruction, Wanted& wanted) {
+                                        ReconstructionPtr reconstruction, std::uint64_t copy_of,
+                                        Wanted& wanted) {
   bool is_resumed = false;
   if (may_resume) {
     WH_ASSIGN(is_resumed, resume(file));
@@ -404,7 +417,7 @@ Result<bool> TreeBuilder::begin_in_part(const TakenFilePtr& file, bool may_resum
   // Of what a reconstruction may find here, nothing is wanted yet.
   auto missing = reconstruction == nullptr ? file->missing() : std::vector<RangeSet::Range>();
   wanted.parts.push_back({0, file->id(), std::move(missing)});
-  wanted.local.push_back({file, is_resumed, std::move(reconstruction)});
+  wanted.local.push_back({file, is_resumed, std::move(reconstruction), copy_of});
   return true;
 }
 

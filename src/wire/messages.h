@@ -38,6 +38,8 @@ inline constexpr std::uint64_t kFeatureCompression = 1;
 // The giver's congestion control takes every lost packet for congestion (RFC 9438), so that many
 // streams carry more than few where packets are lost.
 inline constexpr std::uint64_t kFeatureLossBased = 2;
+// The taker finds out itself which files are copies of others (Entry.copy_of).
+inline constexpr std::uint64_t kFeatureCopies = 4;
 
 // Who the host is, and that it is: an Ed25519 public key (RFC 8032), and its signature over the
 // session's id (session/host_identity.h).
@@ -94,9 +96,12 @@ struct Entry {
   // Of a regular file: another one whenever its bytes or its inode's times are others, the same
   // after both ends have started anew. 0: the giver has no such word.
   std::uint64_t version = 0;
+  // An earlier regular file of the same size, of which this one may be a copy: then nothing of it
+  // is sent unasked. 0: none (that one is the root).
+  std::uint64_t copy_of = 0;
 
   // What it takes in a message, roughly.
-  [[nodiscard]] std::size_t encoded_bytes() const { return 96 + name.size() + target.size(); }
+  [[nodiscard]] std::size_t encoded_bytes() const { return 104 + name.size() + target.size(); }
 };
 // The parent of a request's root entry.
 inline constexpr std::uint64_t kNoEntry = UINT64_MAX;

@@ -26,7 +26,7 @@ auto fields(const Get& m) { return std::tie(m.request, m.path, m.may_have, m.cre
 auto fields(const List& m) { return std::tie(m.request, m.path, m.recursive, m.credit); }
 auto fields(const Entry& e) {
   return std::tie(e.type, e.parent, e.name, e.size, e.mode, e.mtime_seconds, e.mtime_nanoseconds,
-                  e.target, e.sparse, e.version);
+                  e.target, e.sparse, e.version, e.copy_of);
 }
 auto fields(const Listed& m) { return std::tie(m.request, m.entries); }
 auto fields(const Want& m) { return std::tie(m.request, m.files, m.decided); }
@@ -107,10 +107,13 @@ std::vector<Message> samples() {
   file.mtime_nanoseconds = 999'999'999;
   file.sparse = true;
   file.version = 0x8877665544332211;
+  file.copy_of = 0x0fffffffff;
   Entry link = file;
+  link.copy_of = 0;
   link.type = EntryType::kSymlink;
   link.target = "../" + kBytes;
-  Entry directory = file;
+  Entry directory = link;
+  directory.target.clear();
   directory.type = EntryType::kDirectory;
   Entry end;
   end.type = EntryType::kDirectoryEnd;
@@ -282,6 +285,17 @@ void expect_limits(const std::vector<Limit>& limits) {
 
 TEST(Messages, LimitsOfEntriesAtTheEdgeAndOneOver) { expect_limits(entry_limits()); }
 TEST(Messages, OtherLimitsAtTheEdgeAndOneOver) { expect_limits(other_limits()); }
+
+TEST(Messages, ACopyIsOfAnEarlierFile) {
+  Entry copy;
+  for (const std::uint64_t of : {0U, 1U, 8U, 9U, 10U, 11U}) {
+    copy.copy_of = of;
+    EXPECT_EQ(decode(Encoded(Entries{1, 9, {Entry{}, copy}}).bytes()).has_value(), of < 10) << of;
+  }
+  copy.copy_of = 1;
+  copy.type = EntryType::kDirectory;
+  EXPECT_FALSE(decode(Encoded(Entries{1, 9, {copy}}).bytes()).has_value());
+}
 
 TEST(Messages, AProofOfAnotherLengthIsRefused) {
   const Encoded hello(Hello{.proof = some_proof()});
