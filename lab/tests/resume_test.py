@@ -3,6 +3,7 @@ interruption damaged is mended."""
 
 import os
 import random
+import shutil
 import subprocess
 import time
 
@@ -256,8 +257,11 @@ def test_what_was_damaged_meanwhile_is_mended(box, source, dest, damage):
             else:
                 journal = os.fstat(file.fileno()).st_size - SIZE
                 file.truncate(SIZE + (0 if damage == "no journal" else journal // 2))
-        # What is written at once after an interruption counts as the interrupted run's own.
-        os.utime(partial, (time.time(), time.time() + 10))
+        # Another file: what is written into this one at once after an interruption counts as the
+        # interrupted run's own.
+        os.rename(partial, partial + "-old")
+        shutil.copyfile(partial + "-old", partial)
+        os.unlink(partial + "-old")
         done = get(box, share.target, dest).expect(SUCCESS)
     assert done.summary["resumed_bytes"] + done.summary["bytes"] == SIZE
     if damage == "no journal":
@@ -329,3 +333,23 @@ def test_a_plain_get_mends_what_a_power_cut_left(box, source, xfs):
         again = get(box, share.target, dest).expect(SUCCESS)
     assert mended.summary["files"] >= 3
     assert again.summary["files"] == 0 and again.summary["skipped"] == len(sizes)
+
+
+def test_two_files_that_are_compared_while_the_rest_arrives(box, source, dest):
+    """Nothing is written into a file that is in place already."""
+    chance = random.Random(8)
+    for name in ("one", "two", "three"):
+        trees.write(os.path.join(source, name), chance.randbytes(20 * MB), mtime_ns=10**18 + 7)
+    with Share(box, source) as share:
+        with Gate(share.port, hold_after=130 * MB) as gate:
+            running = start_get(box, gate.target, dest)
+            gate.wait_held(DEADLINE_SECONDS)
+            ctrl_c(running, gate)
+        for partial in trees.partials(dest):
+            os.rename(partial, partial + "-old")
+            shutil.copyfile(partial + "-old", partial)
+            os.unlink(partial + "-old")
+        get(box, share.target, dest).expect(SUCCESS)
+        trees.assert_same(source, dest)
+        again = get(box, share.target, dest).expect(SUCCESS)
+    assert again.summary["files"] == 0

@@ -14,6 +14,7 @@
 #include "cli/index_file.h"
 #include "cli/joining.h"
 #include "cli/retries.h"
+#include "cli/user_secret.h"
 #include "transfer/client.h"
 
 namespace wormhole::cli {
@@ -223,7 +224,7 @@ class Fetch {
                    .detail = "the destination is empty",
                    .advice = "leave it out, or name one"});
     }
-    const auto secret = store::UserSecret::of_this_user(random_);
+    const auto secret = user_secret(output_, random_);
     const auto make_client = [&] {
       return std::make_unique<transfer::Client>(
           clock_, random_, pool_,

@@ -15,6 +15,7 @@
 #include "cli/human.h"
 #include "cli/joining.h"
 #include "cli/target.h"
+#include "cli/user_secret.h"
 #include "platform/process.h"
 #include "session/listener.h"
 #include "transfer/host.h"
@@ -155,8 +156,8 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
   const platform::Address bound = socket.local();
   listener_ = std::make_unique<session::Listener>(std::move(socket), codes, *this, clock_, random_);
   host_ = std::make_unique<transfer::Host>(
-      shares, pool_, clock_, store::UserSecret::of_this_user(random_), arguments_.allow_unencrypted,
-      *this, [this](const session::SessionId& id) { listener_->forget(id); });
+      shares, pool_, clock_, user_secret(output_, random_), arguments_.allow_unencrypted, *this,
+      [this](const session::SessionId& id) { listener_->forget(id); });
   const TimePoint started = clock_.now();
   announce(bound, wanted, code, shares);
 

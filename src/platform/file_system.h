@@ -122,6 +122,8 @@ class Directory {
   // does not tell (Linux before 6.8), or that is not so (network file systems find out later that
   // there was no room).
   [[nodiscard]] std::uint64_t mount_id() const;
+  // What a power cut loses of a file reads as a hole afterwards, and SEEK_HOLE costs nothing.
+  [[nodiscard]] bool loses_data_as_holes() const;
   [[nodiscard]] Result<FileStatus> status_of(std::string_view name) const;
   [[nodiscard]] Result<Directory> open_directory(std::string_view name) const;
   // Regular files only (a pipe that took its place is refused, never waited for).

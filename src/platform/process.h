@@ -59,6 +59,8 @@ struct Usage {
 // what the kernel drew at boot. Not to be shown to anyone: hash it with a purpose.
 [[nodiscard]] std::string machine_and_user();
 
+[[nodiscard]] std::uint32_t user_id();  // as files' owners are named
+
 // Where this user's programs keep what they can do without, by the XDG Base Directory
 // Specification: $XDG_CACHE_HOME, else ~/.cache. Absolute; nullopt where neither is set.
 [[nodiscard]] std::optional<std::string> cache_directory();

@@ -112,6 +112,8 @@ std::string machine_and_user() {
   return id + "," + std::to_string(::geteuid());
 }
 
+std::uint32_t user_id() { return ::geteuid(); }
+
 unsigned processor_count() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

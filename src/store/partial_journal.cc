@@ -21,7 +21,7 @@ constexpr std::size_t kWaitingLeast = 4;
 constexpr std::uint64_t kPartOfWritten = 8;
 
 static_assert(kMagic.size() == 8);
-static_assert(kJournalHeaderBytes == kMagic.size() + 4 + 4 + 8 + 8 + 8 + 24);
+static_assert(kJournalHeaderBytes == kMagic.size() + 4 + 4 + 5 * 8 + 8);
 static_assert(kJournalHeaderBytes % kJournalRecordBytes == 0);
 static_assert(kAlignment % kJournalRecordBytes == 0);
 static_assert(kJournalRecordBytes == 8 + 4 + 4 + sizeof(Checksum));
@@ -52,6 +52,8 @@ std::array<std::byte, kJournalHeaderBytes> encode_journal_header(const JournalHe
   store_le(fields + 8, header.source.size_bytes);
   store_le(fields + 16, header.source.version);
   store_le(fields + 24, header.mount);
+  store_le(fields + 32, header.device);
+  store_le(fields + 40, header.inode);
   return bytes;
 }
 
@@ -63,7 +65,9 @@ std::optional<JournalHeader> parse_journal_header(Bytes header) {
   if (load_le<std::uint32_t>(fields + 4) != 0) return std::nullopt;
   return JournalHeader{.source = {.size_bytes = load_le<std::uint64_t>(fields + 8),
                                   .version = load_le<std::uint64_t>(fields + 16)},
-                       .mount = load_le<std::uint64_t>(fields + 24)};
+                       .mount = load_le<std::uint64_t>(fields + 24),
+                       .device = load_le<std::uint64_t>(fields + 32),
+                       .inode = load_le<std::uint64_t>(fields + 40)};
 }
 
 std::optional<JournalRecord> parse_journal_record(Bytes record, std::uint64_t file_bytes) {
@@ -82,7 +86,8 @@ JournalWriter::JournalWriter(const JournalHeader& header, std::uint64_t records)
   bytes_.reserve(kJournalPortionMaxBytes);
 }
 
-bool JournalWriter::add(const JournalRecord& record) {
+bool JournalWriter::add(const JournalRecord& record, std::uint32_t now) {
+  if (taken_at_ == 0) taken_at_ = now;
   if (waiting_ == 0) bytes_.clear();
   if (records_ == 0 && waiting_ == 0) {
     const auto header = encode_journal_header(header_);
@@ -94,12 +99,14 @@ bool JournalWriter::add(const JournalRecord& record) {
   store_le(bytes_.data() + at + 8, record.length);
   std::ranges::copy(record.checksum, bytes_.begin() + static_cast<std::ptrdiff_t>(at + 16));
   ++waiting_;
-  return waiting_ >=
-         std::clamp<std::uint64_t>(records_ / kPartOfWritten, kWaitingLeast, kJournalWaitingMax);
+  return now != taken_at_ ||
+         waiting_ >= std::clamp<std::uint64_t>(records_ / kPartOfWritten, kWaitingLeast,
+                                               kJournalWaitingMax);
 }
 
 JournalWriter::Portion JournalWriter::take(std::span<std::byte, kJournalPortionMaxBytes> out,
                                            std::uint32_t now) {
+  taken_at_ = now;
   if (waiting_ == 0) return {.offset = 0, .bytes = {}};
   for (std::size_t back = 1; back <= waiting_; ++back) {
     store_le(bytes_.data() + bytes_.size() - back * kJournalRecordBytes + 12, now);
@@ -111,6 +118,15 @@ JournalWriter::Portion JournalWriter::take(std::span<std::byte, kJournalPortionM
   waiting_ = 0;
   std::ranges::copy(bytes_, out.begin());
   return {.offset = at, .bytes = out.first(bytes_.size())};
+}
+
+JournalWriter::Portion JournalWriter::doubt(
+    std::span<std::byte, kJournalPortionMaxBytes> out) const {
+  JournalHeader header = header_;
+  header.mount = 0;
+  std::ranges::copy(encode_journal_header(header), out.begin());
+  return {.offset = journal_offset(header_.source.size_bytes),
+          .bytes = out.first(kJournalHeaderBytes)};
 }
 
 }  // namespace wormhole::store

@@ -40,8 +40,11 @@ using Checksum = std::array<std::byte, 16>;
 
 struct JournalHeader {
   SourceVersion source;
-  // The mount that all of it was written on (platform::Directory::mount_id); 0: not known.
+  // The mount that all of it was written on (platform::Directory::mount_id), 0: not known; and the
+  // file that it was written to, as a copy of one that was being written may lack some of it.
   std::uint64_t mount = 0;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
 
   friend bool operator==(const JournalHeader&, const JournalHeader&) = default;
 };
@@ -75,8 +78,9 @@ class JournalWriter {
   // `records`: so many whole ones of an earlier run stand there already.
   JournalWriter(const JournalHeader& header, std::uint64_t records);
 
-  // True when enough are gathered: then take() is due.
-  [[nodiscard]] bool add(const JournalRecord& record);
+  // True when enough are gathered, or the last were taken in another second: then take() is due.
+  // `now`: as in take().
+  [[nodiscard]] bool add(const JournalRecord& record, std::uint32_t now);
 
   struct Portion {
     std::uint64_t offset;  // in the partial
@@ -84,6 +88,8 @@ class JournalWriter {
   };
   // Portions may be written in any order, and while others add. `now`: see JournalRecord::written.
   [[nodiscard]] Portion take(std::span<std::byte, kJournalPortionMaxBytes> out, std::uint32_t now);
+  // The header, which says of no mount any more that all of it was written there.
+  [[nodiscard]] Portion doubt(std::span<std::byte, kJournalPortionMaxBytes> out) const;
   // Something of a journal stands in the partial.
   [[nodiscard]] bool is_begun() const { return records_ > 0; }
 
@@ -91,7 +97,8 @@ class JournalWriter {
   const JournalHeader header_;
   std::uint64_t records_;  // written or taken
   std::size_t waiting_ = 0;
-  ByteVector bytes_;  // the header, if it is to come first, and what waits
+  std::uint32_t taken_at_ = 0;  // or when the first was added
+  ByteVector bytes_;            // the header, if it is to come first, and what waits
 };
 
 }  // namespace wormhole::store

@@ -22,7 +22,7 @@ void fuzz_partial_journal(Bytes input) {
     WH_CHECK(record->length > 0 && record->length <= kJournalRangeMaxBytes);
     WH_CHECK(record->offset + record->length <= file_bytes);
     JournalWriter writer(*parsed, 0);
-    static_cast<void>(writer.add(*record));
+    static_cast<void>(writer.add(*record, record->written));
     std::array<std::byte, kJournalPortionMaxBytes> portion_bytes;
     const auto portion = writer.take(portion_bytes, record->written);
     WH_CHECK(parse_journal_header(portion.bytes.first(kJournalHeaderBytes)) == parsed);

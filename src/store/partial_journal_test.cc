@@ -18,7 +18,10 @@ constexpr std::uint64_t kSize = 20'000'000;
 std::array<std::byte, kJournalPortionMaxBytes> portion_bytes;
 
 constexpr JournalHeader kSource{.source = {.size_bytes = kSize, .version = 0x1122334455667788},
-                                .mount = 0x99aabbccddeeff00};
+                                .mount = 0x99aabbccddeeff00,
+                                .device = 0x1234,
+                                .inode = 0x5678};
+constexpr std::uint32_t kNow = 1'700'000'000;
 
 JournalRecord record(std::uint64_t offset, std::uint32_t length = 1000) {
   return {.offset = offset, .length = length, .checksum = checksum(ByteVector(length), offset)};
@@ -54,11 +57,11 @@ TEST(PartialJournal, ComesBackAsItWasWritten) {
   JournalWriter writer(kSource, 0);
   EXPECT_FALSE(writer.is_begun());
   for (std::uint64_t i = 0; i < 1000; ++i) {
-    if (writer.add(record(i * 1000))) disk.put(writer.take(portion_bytes, 1'700'000'000));
+    if (writer.add(record(i * 1000), kNow)) disk.put(writer.take(portion_bytes, kNow));
   }
-  disk.put(writer.take(portion_bytes, 1'700'000'000));
+  disk.put(writer.take(portion_bytes, kNow));
   EXPECT_TRUE(writer.is_begun());
-  EXPECT_TRUE(writer.take(portion_bytes, 1'700'000'000).bytes.empty());
+  EXPECT_TRUE(writer.take(portion_bytes, kNow).bytes.empty());
 
   EXPECT_EQ(parse_journal_header(Bytes(disk.bytes).first(kJournalHeaderBytes)), kSource);
   const auto all = records_of(disk.bytes);
@@ -66,7 +69,7 @@ TEST(PartialJournal, ComesBackAsItWasWritten) {
   for (std::uint64_t i = 0; i < all.size(); ++i) {
     EXPECT_EQ(all[i].offset, i * 1000);
     EXPECT_EQ(all[i].length, 1000U);
-    EXPECT_EQ(all[i].written, 1'700'000'000U);
+    EXPECT_EQ(all[i].written, kNow);
     EXPECT_EQ(all[i].checksum, record(i * 1000).checksum);
   }
 }
@@ -74,12 +77,12 @@ TEST(PartialJournal, ComesBackAsItWasWritten) {
 TEST(PartialJournal, ALaterRunGoesOnBehindWhatStands) {
   Disk disk;
   JournalWriter first(kSource, 0);
-  for (std::uint64_t i = 0; i < 10; ++i) static_cast<void>(first.add(record(i * 1000)));
-  disk.put(first.take(portion_bytes, 1'700'000'000));
+  for (std::uint64_t i = 0; i < 10; ++i) static_cast<void>(first.add(record(i * 1000), kNow));
+  disk.put(first.take(portion_bytes, kNow));
   JournalWriter second(kSource, 10);
   EXPECT_TRUE(second.is_begun());
-  static_cast<void>(second.add(record(10'000)));
-  disk.put(second.take(portion_bytes, 1'700'000'000));
+  static_cast<void>(second.add(record(10'000), kNow));
+  disk.put(second.take(portion_bytes, kNow));
   EXPECT_EQ(records_of(disk.bytes).size(), 11U);
 }
 
@@ -90,8 +93,8 @@ TEST(PartialJournal, IsWrittenOftenAtFirstAndNeverMoreThanAnEighthBehind) {
   int writes = 0;
   for (int i = 0; i < 10'000; ++i) {
     ++waiting;
-    if (writer.add(record(0))) {
-      EXPECT_FALSE(writer.take(portion_bytes, 1'700'000'000).bytes.empty());
+    if (writer.add(record(0), kNow)) {
+      EXPECT_FALSE(writer.take(portion_bytes, kNow).bytes.empty());
       written += waiting;
       waiting = 0;
       ++writes;
@@ -99,6 +102,16 @@ TEST(PartialJournal, IsWrittenOftenAtFirstAndNeverMoreThanAnEighthBehind) {
     EXPECT_LE(waiting, std::max<std::uint64_t>(4, std::min<std::uint64_t>(written / 8, 128)));
   }
   EXPECT_LT(writes, 130);
+}
+
+TEST(PartialJournal, IsNeverMoreThanASecondBehindWhereLittleArrives) {
+  JournalWriter writer(kSource, 1'000'000);
+  EXPECT_FALSE(writer.add(record(0), kNow));
+  EXPECT_FALSE(writer.add(record(1000), kNow));
+  EXPECT_TRUE(writer.add(record(2000), kNow + 1));
+  EXPECT_FALSE(writer.take(portion_bytes, kNow + 1).bytes.empty());
+  EXPECT_FALSE(writer.add(record(3000), kNow + 1));
+  EXPECT_TRUE(writer.add(record(4000), kNow + 9));
 }
 
 TEST(PartialJournal, BeginsWhereAPageBeginsBehindTheData) {
@@ -111,8 +124,8 @@ TEST(PartialJournal, BeginsWhereAPageBeginsBehindTheData) {
 
 TEST(PartialJournal, WhatIsNoHeaderIsNone) {
   JournalWriter writer(kSource, 0);
-  static_cast<void>(writer.add(record(0)));
-  const auto portion = writer.take(portion_bytes, 1'700'000'000);
+  static_cast<void>(writer.add(record(0), kNow));
+  const auto portion = writer.take(portion_bytes, kNow);
   const ByteVector good(portion.bytes.begin(), portion.bytes.begin() + kJournalHeaderBytes);
   ASSERT_TRUE(parse_journal_header(good).has_value());
   EXPECT_FALSE(parse_journal_header(ByteVector(kJournalHeaderBytes)).has_value());
@@ -158,14 +171,17 @@ TEST(PartialJournal, TheChecksumIsXxh3) {
 
 TEST(PartialJournal, TheDocumentedExample) {
   const auto values = testing::documented_values("docs/formats/partial.md");
-  JournalWriter writer(
-      {.source = {.size_bytes = 5000, .version = 0x0123456789abcdef}, .mount = 0xfedcba9876543210},
-      0);
+  JournalWriter writer({.source = {.size_bytes = 5000, .version = 0x0123456789abcdef},
+                        .mount = 0xfedcba9876543210,
+                        .device = 0x801,
+                        .inode = 131},
+                       0);
   const std::string data = "as it should be\n";
   static_cast<void>(writer.add({.offset = 4096,
                                 .length = static_cast<std::uint32_t>(data.size()),
-                                .checksum = checksum(as_bytes(data), 4096)}));
-  const auto portion = writer.take(portion_bytes, 1'700'000'000);
+                                .checksum = checksum(as_bytes(data), 4096)},
+                               kNow));
+  const auto portion = writer.take(portion_bytes, kNow);
   EXPECT_EQ(portion.offset, 8192U);
   EXPECT_EQ(values.at("example header"), to_hex(portion.bytes.first(kJournalHeaderBytes)));
   EXPECT_EQ(values.at("example record"), to_hex(portion.bytes.last(kJournalRecordBytes)));
@@ -176,9 +192,9 @@ TEST(PartialJournal, FuzzBodyOverRandomInputs) {
   RecordProperty("seed", std::to_string(kSeed));
   std::mt19937_64 generator(kSeed);
   JournalWriter writer(kSource, 0);
-  static_cast<void>(writer.add(record(4096)));
-  static_cast<void>(writer.add(record(8192)));
-  const Bytes good = writer.take(portion_bytes, 1'700'000'000).bytes;
+  static_cast<void>(writer.add(record(4096), kNow));
+  static_cast<void>(writer.add(record(8192), kNow));
+  const Bytes good = writer.take(portion_bytes, kNow).bytes;
   for (int round = 0; round < 50'000; ++round) {
     ByteVector bytes(good.begin(), good.end());
     for (auto changes = generator() % 5; changes > 0; --changes) {

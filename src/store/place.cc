@@ -19,6 +19,10 @@ Checksum checksum_of(std::string_view path, Bytes fields) {
 
 }  // namespace
 
+std::string path_in(const std::string& directory, const std::string& name) {
+  return (directory == "/" ? "" : directory) + "/" + name;
+}
+
 bool is_untouched(const Place& place, const platform::FileStatus& status) {
   return status.type == platform::FileType::kRegular && status.inode == place.inode &&
          status.size_bytes == place.size_bytes && status.modified == place.modified &&

@@ -28,6 +28,9 @@ struct Place {
   friend bool operator==(const Place&, const Place&) = default;
 };
 
+// The path of that name in a directory.
+[[nodiscard]] std::string path_in(const std::string& directory, const std::string& name);
+
 // Nobody has touched the file since: its inode, size and times are the same. (Not its device,
 // whose number may be another after the next boot.)
 [[nodiscard]] bool is_untouched(const Place& place, const platform::FileStatus& status);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "platform/file_system.h"
 #include "platform/process.h"
 
 namespace wormhole::store {
@@ -19,6 +20,13 @@ std::optional<Hash> parse(std::string_view text) {
   if (!bytes.has_value() || bytes->size() != parsed.size()) return std::nullopt;
   std::ranges::copy(*bytes, parsed.begin());
   return parsed;
+}
+
+bool is_private(const fs::path& file) {
+  const auto directory = platform::Directory::open_path(file.parent_path().string());
+  if (!directory.has_value()) return false;
+  const auto status = directory->status_of(file.filename().string());
+  return status.has_value() && status->owner == platform::user_id() && (status->mode & 077) == 0;
 }
 
 void make_directory_of(const fs::path& file) {
@@ -49,19 +57,15 @@ Result<bool> make(const fs::path& file, const Hash& secret, Random& random) {
 
 }  // namespace
 
-UserSecret UserSecret::of_this_user(Random& random) {
-  const auto directory = platform::state_directory();
-  if (directory.has_value()) {
-    const auto kept = open(*directory + "/wormhole/secret", random);
-    if (kept.has_value()) return *kept;
-  }
+UserSecret UserSecret::of_machine_and_user() {
   return UserSecret(hash(as_bytes(std::string(kMachineLabel) + platform::machine_and_user())));
 }
 
 Result<UserSecret> UserSecret::open(const std::string& file, Random& random) {
   auto text = platform::read_secret_file(file);
   if (text.has_value()) {
-    if (const auto kept = parse(*text)) return UserSecret(*kept);
+    const auto kept = parse(*text);
+    if (kept.has_value() && is_private(file)) return UserSecret(*kept);
     std::error_code ignored;
     fs::remove(file, ignored);
   } else if (text.error().code != Code::kNotFound) {

@@ -15,12 +15,12 @@ class UserSecret {
  public:
   explicit UserSecret(const Hash& bytes) : bytes_(bytes) {}
 
-  // This user's, kept in the state directory (platform/process.h), mode 0600. Where nothing can be
-  // kept, made of what this machine and user are: then other users of the machine can make it too.
-  [[nodiscard]] static UserSecret of_this_user(Random& random);
-  // What stands in `file`: 64 hexadecimal digits. It and its directory are made if they are not
-  // there; what is there and is no secret (a power cut emptied it) is replaced. Several processes
-  // at once get the same.
+  // Made of what this machine and user are: other users of the machine can make it, too. For where
+  // nothing can be kept.
+  [[nodiscard]] static UserSecret of_machine_and_user();
+  // What stands in `file`: 64 hexadecimal digits, this user's and nobody else's to read. It and its
+  // directory are made if they are not there, and several processes at once get the same; what is
+  // there and is no such secret (a power cut emptied it, others may read it) is replaced.
   [[nodiscard]] static Result<UserSecret> open(const std::string& file, Random& random);
 
   // For one purpose, which is a text that nothing else uses.

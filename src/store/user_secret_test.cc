@@ -61,6 +61,14 @@ TEST_F(UserSecretTest, WhatIsNoSecretIsReplaced) {
   }
 }
 
+TEST_F(UserSecretTest, WhatOthersMayReadIsReplaced) {
+  const std::string first = opened();
+  fs::permissions(file(), fs::perms::group_read, fs::perm_options::add);
+  const std::string second = opened();
+  EXPECT_NE(second, first);
+  EXPECT_EQ(opened(), second);
+}
+
 TEST_F(UserSecretTest, ALinkInItsPlaceIsNotFollowed) {
   static_cast<void>(opened());
   const fs::path elsewhere = directory_.path() / "elsewhere";

@@ -183,7 +183,9 @@ TEST_F(ReconstructionTest, WhatCannotBeInTheBasisAnyMoreIsAskedForAtOnce) {
     ASSERT_TRUE(tell(told, {chunks[i]}).has_value());
     told += chunks[i].length;
     EXPECT_EQ(run(), Next::kWait);
-    if (told > old.size()) EXPECT_EQ(total(wanted_), told);
+    if (told > old.size()) {
+      EXPECT_EQ(total(wanted_), told);
+    }
   }
 }
 

@@ -36,16 +36,19 @@ Result<std::unique_ptr<ResumedPartial>> ResumedPartial::open(
 
   std::unique_ptr<ResumedPartial> resumed(
       new ResumedPartial(std::move(file), now, uncached, records));
-  resumed->is_certain_ = resumed->is_certain(then->mount, status);
+  resumed->is_certain_ = resumed->is_certain(*then, status);
   // What this run notes must not make the next one believe what this one has not looked at.
-  if (!resumed->is_certain_ && then->mount == now.mount) WH_TRY(resumed->write_header(0));
+  if (!resumed->is_certain_ && then->mount != 0) WH_TRY(resumed->write_header(0));
   // More separate ranges than are kept, as what is superseded lies scattered among what is not.
   RangeSet named(kRangesMax * kRangesMax);
   while (resumed->read_portion()) {
     resumed->for_each_in_portion([&](const store::JournalRecord& record) {
-      static_cast<void>(named.add(record.offset, record.length));  // superseded, or one too many
+      const bool is_too_many =
+          named.add(record.offset, record.length) == RangeSet::Added::kTooMany;  // or superseded
+      if (is_too_many) resumed->holds_all_ = false;
     });
   }
+  if (named.ranges() > kRangesMax) resumed->holds_all_ = false;
   named.keep_longest(kRangesMax);
   for (const auto& range : named.all()) {
     WH_CHECK(resumed->held_.add(range.offset, range.length) == RangeSet::Added::kOk);
@@ -55,9 +58,9 @@ Result<std::unique_ptr<ResumedPartial>> ResumedPartial::open(
   return resumed;
 }
 
-bool ResumedPartial::is_certain(std::uint64_t written_on,
+bool ResumedPartial::is_certain(const store::JournalHeader& then,
                                 const platform::FileStatus& status) const {
-  if (now_.mount == 0 || written_on != now_.mount || records_ == 0) return false;
+  if (now_.mount == 0 || then != now_ || records_ == 0) return false;
   std::array<std::byte, kJournalRecordBytes> bytes{};
   const std::uint64_t at =
       journal_begins() + kJournalHeaderBytes + (records_ - 1) * kJournalRecordBytes;
@@ -65,19 +68,21 @@ bool ResumedPartial::is_certain(std::uint64_t written_on,
   if (!got.has_value() || *got != bytes.size()) return false;
   const auto last = store::parse_journal_record(bytes, now_.source.size_bytes);
   if (!last.has_value()) return false;
-  const auto modified = static_cast<std::uint32_t>(status.modified.seconds);
-  // Modulo 2^32. The kernel's clock for files is some milliseconds behind ours.
-  return modified + 1 - last->written <= 1 + kOwnWritesSeconds;
+  // By the time that no program can set. Modulo 2^32; the kernel's clock for files is some
+  // milliseconds behind ours.
+  const auto changed = static_cast<std::uint32_t>(status.changed.seconds);
+  return changed + 1 - last->written <= 1 + kOwnWritesSeconds;
 }
 
 Result<void> ResumedPartial::write_header(std::uint64_t mount) const {
-  const auto header = store::encode_journal_header({.source = now_.source, .mount = mount});
-  return file_->write_at(header, journal_begins());
+  store::JournalHeader header = now_;
+  header.mount = mount;
+  return file_->write_at(store::encode_journal_header(header), journal_begins());
 }
 
 void ResumedPartial::confirm() const {
   // The next run reads once more if it cannot be written.
-  if (!is_certain_) static_cast<void>(write_header(now_.mount));
+  if (!is_certain_ && holds_all_) static_cast<void>(write_header(now_.mount));
 }
 
 bool ResumedPartial::read_portion() {
@@ -88,7 +93,8 @@ bool ResumedPartial::read_portion() {
   const std::uint64_t at =
       journal_begins() + kJournalHeaderBytes + portion_end_ * kJournalRecordBytes;
   // What cannot be read stays zero, which is no record.
-  static_cast<void>(file_->read_at(portion_, at));
+  const auto got = file_->read_at(portion_, at);
+  if (!got.has_value() || *got != portion_.size()) holds_all_ = false;
   return true;
 }
 

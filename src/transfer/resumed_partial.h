@@ -45,7 +45,8 @@ class ResumedPartial {
   // least store::kJournalRangeMaxBytes. What cannot be read is not intact. Where nothing can have
   // been lost (the file system stood all the while, and nobody wrote there since), nothing is read.
   [[nodiscard]] std::optional<Checked> check_next(MutableBytes buffer);
-  // After check_next() found all of it intact: the next run need not look again on this mount.
+  // After check_next() found all of held() intact: the next run need not look again on this mount.
+  // Only while the file is a partial with its journal.
   void confirm() const;
 
  private:
@@ -61,7 +62,8 @@ class ResumedPartial {
   }
   [[nodiscard]] Result<void> write_header(std::uint64_t mount) const;
   // What the journal says is so, without looking.
-  [[nodiscard]] bool is_certain(std::uint64_t written_on, const platform::FileStatus& status) const;
+  [[nodiscard]] bool is_certain(const store::JournalHeader& then,
+                                const platform::FileStatus& status) const;
   // The records before the last ones that were read; false at the journal's beginning.
   [[nodiscard]] bool read_portion();
   // Calls use(record) for the portion's records, newest first.
@@ -75,6 +77,7 @@ class ResumedPartial {
   const bool uncached_;
   const std::uint64_t records_;
   bool is_certain_ = false;
+  bool holds_all_ = true;  // that the journal names: nothing of it stays uncompared
   RangeSet held_{kRangesMax};
   RangeSet unchecked_{kRangesMax};
   ByteVector portion_;                       // whole records

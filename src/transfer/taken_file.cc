@@ -83,11 +83,21 @@ Result<TakenFile::FilePtr> TakenFile::open_partial(DirectoryTree& tree) {
   WH_ASSIGN(auto file, directory->open_partial(store::partial_name(entry_.name)));
   partial_ = std::make_shared<const platform::File>(std::move(file));
   if (is_resumable()) {
+    WH_ASSIGN(const auto header, journal_header(*directory, *partial_));
     std::scoped_lock journal_lock(journal_mutex_);
-    journal_.emplace(journal_header(*directory), 0);
+    journal_.emplace(header, 0);
   }
   if (entry_.size > kBlockBytes || entry_.sparse) WH_TRY(partial_->truncate(entry_.size));
   return partial_;
+}
+
+Result<store::JournalHeader> TakenFile::journal_header(const platform::Directory& directory,
+                                                       const platform::File& partial) const {
+  WH_ASSIGN(const auto status, partial.status());
+  return store::JournalHeader{.source = {entry_.size, entry_.version},
+                              .mount = directory.mount_id(),
+                              .device = status.device,
+                              .inode = status.inode};
 }
 
 Result<bool> TakenFile::resume(DirectoryTree& tree) {
@@ -98,7 +108,7 @@ Result<bool> TakenFile::resume(DirectoryTree& tree) {
   if (!there.has_value() || there->size_bytes <= store::journal_offset(entry_.size)) return false;
   WH_ASSIGN(auto opened, directory->open_partial(name, platform::Contents::kKeep));
   auto file = std::make_shared<const platform::File>(std::move(opened));
-  const store::JournalHeader now = journal_header(*directory);
+  WH_ASSIGN(const auto now, journal_header(*directory, *file));
   WH_ASSIGN(resumed_, ResumedPartial::open(file, now, uncached_));
   if (resumed_ == nullptr || resumed_->held().total_bytes() == 0) {
     resumed_.reset();
@@ -137,22 +147,29 @@ TakenFile::Checked TakenFile::check_some(MutableBytes buffer) {
   const auto next = resumed_->check_next(buffer);
   if (next.has_value() && next->is_intact) {
     intact_bytes_ += next->range.length;
+    const bool complete = written(next->range.length);
+    // Then nothing is left to compare either: what was not would not count.
+    if (complete) resumed_.reset();
     return {.intact_bytes = static_cast<std::int64_t>(next->range.length),
-            .complete = written(next->range.length)};
+            .complete = complete,
+            .over = complete};
   }
   if (next.has_value() &&
       damaged_.add(next->range.offset, next->range.length) == RangeSet::Added::kOk) {
     return {};
   }
   Checked end{.over = true, .damaged = damaged_.all()};
-  if (!next.has_value() && damaged_.total_bytes() == 0) resumed_->confirm();
+  std::scoped_lock lock(mutex_);
+  if (!next.has_value() && damaged_.total_bytes() == 0) {
+    // Another thread may have put it in place meanwhile.
+    if (partial_ != nullptr && has_journal()) resumed_->confirm();
+  }
   if (next.has_value()) {
     // Damaged all over: the whole of it comes anew, in few ranges.
     end.damaged = resumed_->held().all();
     end.intact_bytes = -static_cast<std::int64_t>(intact_bytes_);
     written_bytes_ -= intact_bytes_;
   }
-  std::scoped_lock lock(mutex_);
   for (const auto& range : end.damaged) {
     claimed_.remove(range.offset, range.length);
     noted_bytes_ -= range.length;
@@ -182,8 +199,9 @@ void TakenFile::note(const platform::File& file, Bytes data, std::uint64_t offse
   noted_bytes_ += data.size();
   {
     std::scoped_lock lock(journal_mutex_);
-    if (!journal_->add(record)) return;
-    portion = journal_->take(bytes, seconds_now());
+    const std::uint32_t now = seconds_now();
+    if (!journal_->add(record, now)) return;
+    portion = journal_->take(bytes, now);
   }
   write_journal(file, portion);
 }
@@ -260,7 +278,7 @@ std::optional<store::Place> TakenFile::place(DirectoryTree& tree, const PublishR
   const std::uint64_t mount = rules.sync ? 0 : (*directory)->mount_id();
   // Where it could not be told when it is not safe any more, nothing rests on a word alone.
   const bool is_named = rules.sync || mount != 0;
-  return store::Place{.path = (*path == "/" ? "" : *path) + "/" + entry_.name,
+  return store::Place{.path = store::path_in(*path, entry_.name),
                       .inode = published_->inode,
                       .size_bytes = published_->size_bytes,
                       .modified = published_->modified,
@@ -306,7 +324,7 @@ void TakenFile::abandon(DirectoryTree& tree) {
   partial_.reset();
 }
 
-std::uint64_t TakenFile::suspend(DirectoryTree& tree) {
+std::uint64_t TakenFile::suspend(DirectoryTree& tree, bool is_doubtful) {
   {
     std::scoped_lock lock(mutex_);
     if (partial_ == nullptr) return 0;
@@ -314,6 +332,7 @@ std::uint64_t TakenFile::suspend(DirectoryTree& tree) {
       PortionBytes bytes;
       std::scoped_lock journal_lock(journal_mutex_);
       write_journal(*partial_, journal_->take(bytes, seconds_now()));
+      if (is_doubtful && journal_->is_begun()) write_journal(*partial_, journal_->doubt(bytes));
     }
     if (has_journal()) {
       abandoned_ = true;

@@ -100,6 +100,7 @@ class TakenFile {
 
   // What stands there is what is left of this very file. Before any other thread knows of this one.
   void may_replace() { may_replace_ = true; }
+  [[nodiscard]] bool replaces_its_own() const { return may_replace_; }
   // Mode, time and the final name. kExists when a different file is there (and is kept). The
   // partial is gone either way.
   [[nodiscard]] Result<void> publish(DirectoryTree& tree, const PublishRules& rules);
@@ -109,8 +110,9 @@ class TakenFile {
   // Removes the partial, unless it was published. Any thread, also while others write.
   void abandon(DirectoryTree& tree);
   // The same when nobody writes or compares any more, but what another run can go on with stays;
-  // returns how many bytes of that the next run will find noted.
-  std::uint64_t suspend(DirectoryTree& tree);
+  // returns how many bytes of that the next run will find noted. `is_doubtful`: the disk failed, so
+  // that it has to look at all of it.
+  std::uint64_t suspend(DirectoryTree& tree, bool is_doubtful);
 
   // Data has begun to arrive; an earlier run began it (guarded by the tree builder's mutex).
   bool begun = false;
@@ -122,9 +124,8 @@ class TakenFile {
   [[nodiscard]] bool is_resumable() const {
     return entry_.version != 0 && entry_.size >= kResumableMinBytes;
   }
-  [[nodiscard]] store::JournalHeader journal_header(const platform::Directory& directory) const {
-    return {.source = {entry_.size, entry_.version}, .mount = directory.mount_id()};
-  }
+  [[nodiscard]] Result<store::JournalHeader> journal_header(const platform::Directory& directory,
+                                                            const platform::File& partial) const;
   // What has been written is noted in the journal.
   void note(const platform::File& file, Bytes data, std::uint64_t offset);
   // One stands in the partial.

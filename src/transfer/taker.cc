@@ -152,10 +152,8 @@ Result<void> Taker::on_damaged(const wire::FrameHeader& header, bool on_first_co
   WH_ASSIGN(const auto file, tree_.find(header.file, !on_first_connection));
   if (file == nullptr) return {};
   WH_TRY(file->claim(header.offset, header.payload_bytes));
-  if (const auto again = file->unclaim(header.offset, header.payload_bytes); !again.has_value()) {
-    tree_.give_up(file, again.error());
-    return {};
-  }
+  const auto again = file->unclaim(header.offset, header.payload_bytes);
+  if (!again.has_value()) return tree_.absorb(file, again);
   control_.push(wire::Again{request_, header.file, header.offset, header.payload_bytes});
   return {};
 }
@@ -253,7 +251,9 @@ void Taker::abandon() {
   stop_local_work();
   // Of a host that breaks the protocol nothing is kept.
   std::scoped_lock lock(mutex_);
-  tree_.abandon(/*keeps_partials=*/error_.has_value() && error_->code != Code::kProtocol);
+  const bool keeps_partials = error_.has_value() && error_->code != Code::kProtocol;
+  const bool is_disk_doubtful = error_.has_value() && error_->code == Code::kLocalIo;
+  tree_.abandon(keeps_partials, is_disk_doubtful);
 }
 
 Result<void> Taker::wait() {

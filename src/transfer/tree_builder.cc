@@ -176,7 +176,8 @@ Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
                  .advice = "run the same command again"});
   }
   const platform::File& here = reconstruction.basis()->file();
-  WH_TRY(here.set_modified(file->modified()));
+  // Else it would not be as the index has it any more.
+  if (named->modified != file->modified()) WH_TRY(here.set_modified(file->modified()));
   if (options_.sync) WH_TRY(here.sync());
   if (!forget(file)) return {};
   ++counters_.skipped_files;
@@ -373,11 +374,11 @@ void TreeBuilder::wake_all() {
   local_work_.stop();
 }
 
-void TreeBuilder::abandon(bool keeps_partials) {
+void TreeBuilder::abandon(bool keeps_partials, bool is_disk_doubtful) {
   std::scoped_lock lock(mutex_);
   for (auto& [id, file] : files_) {
     if (keeps_partials) {
-      counters_.kept_bytes += file->suspend(*tree_);
+      counters_.kept_bytes += file->suspend(*tree_, is_disk_doubtful);
     } else {
       file->abandon(*tree_);
     }

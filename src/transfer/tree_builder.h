@@ -98,8 +98,9 @@ class TreeBuilder {
   [[nodiscard]] Result<void> on_data(const TakenFilePtr& file, std::uint64_t offset, Bytes data);
   [[nodiscard]] Result<void> on_hole(const TakenFilePtr& file, std::uint64_t offset,
                                      std::uint64_t length);
-  // One file goes wrong here: reported, its partial removed, further data thrown away.
-  void give_up(const TakenFilePtr& file, const Error& error);
+  // An error of one file is reported and swallowed: its partial is removed, further data of it
+  // thrown away. One that ends the session is passed on.
+  [[nodiscard]] Result<void> absorb(const TakenFilePtr& file, Result<void> result);
 
   // What is to be done beside what arrives, by one thread: check_some() until that is false for a
   // file that was resumed, then rebuild_some() until it is over where there is a reconstruction.
@@ -132,7 +133,7 @@ class TreeBuilder {
   [[nodiscard]] std::string shown_root() const;
   // Removes what is half there, but for what another run can go on with if `keeps_partials`. No
   // data call may be running.
-  void abandon(bool keeps_partials);
+  void abandon(bool keeps_partials, bool is_disk_doubtful = false);
   void wake_all();
 
  private:
@@ -181,6 +182,8 @@ class TreeBuilder {
     kEmptied,
     kHollow,
   };
+  // The index knows that what stands there was fetched, and that nobody touched it since.
+  bool is_own(const wire::Entry& entry, const NodePtr& parent);
   // Null: it comes whole, whatever is there.
   ReconstructionPtr reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
                                       Present present) const;
@@ -197,8 +200,7 @@ class TreeBuilder {
   // Something of the file arrives: kProtocol when too many are under way.
   Result<void> begin(const TakenFilePtr& file);
   Result<void> publish(const TakenFilePtr& file);
-  // An error of one entry is reported and swallowed; one that ends the session is passed on.
-  Result<void> absorb(const TakenFilePtr& file, Result<void> result);
+  void give_up(const TakenFilePtr& file, const Error& error);
   Result<void> entry_failed(std::uint64_t parent, const std::string& path, const Error& error);
   void report(const std::string& path, const Error& error);
   // False when another thread did so already.

@@ -1,4 +1,5 @@
 // What was announced becomes a tree: the thread of the first connection.
+#include <algorithm>
 #include <chrono>
 
 #include "base/check.h"
@@ -16,6 +17,7 @@ using wire::EntryType;
 constexpr std::chrono::milliseconds kClockSlack{10};
 
 constexpr std::uint32_t kOwnerAll = 0700;
+constexpr std::uint32_t kOthersWrite = 0022;
 
 constexpr std::size_t kFewOfOneSize = 4;
 static_assert(kFewOfOneSize < store::kCandidatesMax);
@@ -127,7 +129,8 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
   if (placed.made && !entry.name.empty() && entry.type == EntryType::kDirectory) {
     // At once: a run that goes on after this one was interrupted finds a directory that was there.
     WH_ASSIGN(const auto handle, tree_->open(tree_->root()));
-    WH_TRY(handle->set_mode(received_mode(entry.mode) | kOwnerAll));
+    // Others may write when all of it is there, as in any directory below.
+    WH_TRY(handle->set_mode((received_mode(entry.mode) & ~kOthersWrite) | kOwnerAll));
   }
   refuses_hidden_ = entry.name.empty() && !options_.destination.path.has_value();
   const bool is_directory = entry.type == EntryType::kDirectory;
@@ -323,7 +326,12 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   }
   auto file = std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
                                           entry.size > options_.cached_file_max_bytes);
-  if (present == Present::kEmptied || present == Present::kHollow) file->may_replace();
+  if (present == Present::kEmptied) {
+    file->may_replace();
+    present = Present::kMissing;
+  } else if (present == Present::kHollow && is_own(entry, parent.node)) {
+    file->may_replace();
+  }
   auto reconstruction = reconstruction_of(file, entry, present);
   std::uint64_t copy_of = 0;
   if (entry.copy_of != 0) {
@@ -356,12 +364,25 @@ void TreeBuilder::skip(const wire::Entry& entry) {
   finished_in(entry.parent);
 }
 
+bool TreeBuilder::is_own(const wire::Entry& entry, const NodePtr& parent) {
+  if (options_.index == nullptr) return false;
+  const auto directory = tree_->open(parent);
+  if (!directory.has_value()) return false;
+  const auto above = (*directory)->path();
+  if (!above.has_value()) return false;
+  const std::string path = store::path_in(*above, entry.name);
+  return std::ranges::any_of(
+      options_.index->of_size(entry.size, modified_of(entry)), [&](const store::Place& place) {
+        return place.path == path && store::standing_of(place) != store::Standing::kGone;
+      });
+}
+
 ReconstructionPtr TreeBuilder::reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
                                                  Present present) const {
   using IfDifferent = Reconstruction::IfDifferent;
-  const bool replaces = options_.overwrite || present == Present::kHollow;
+  const bool replaces = options_.overwrite || file->replaces_its_own();
   const auto if_different = replaces ? IfDifferent::kReplace : IfDifferent::kRefuse;
-  if (entry.size > kReconstructedMaxBytes || present == Present::kEmptied) return nullptr;
+  if (entry.size > kReconstructedMaxBytes) return nullptr;
   if (present == Present::kEqual || present == Present::kHollow) {
     return std::make_shared<Reconstruction>(file, if_different);
   }
@@ -449,16 +470,22 @@ Result<TreeBuilder::Present> TreeBuilder::compare(const wire::Entry& entry,
   if (!looks_equal(entry, *status)) {
     return is_emptied(entry, *status) ? Present::kEmptied : Present::kDifferent;
   }
-  // Shorter files are written at once, and are whole or empty.
-  const bool may_be_hollow = entry.size > kBlockBytes && !entry.sparse;
+  // Shorter files are written at once, and are whole or empty; and nobody is told anything of what
+  // is here who is not to be.
+  const bool may_be_hollow = entry.size > kBlockBytes && entry.size <= kReconstructedMaxBytes &&
+                             !entry.sparse && options_.reuse && handle->loses_data_as_holes();
   if (!options_.sync && !may_be_hollow) return Present::kEqual;
-  WH_ASSIGN(const auto file, handle->open_file(entry.name));
-  if (may_be_hollow) {
-    WH_ASSIGN(const auto data, file.next_data(0));
-    if (!data.has_value() || data->start > 0 || data->end < entry.size) return Present::kHollow;
+  const auto file = handle->open_file(entry.name);
+  if (options_.sync) {
+    if (!file.has_value()) return fail(file.error());
+    WH_TRY(file->sync());
   }
-  if (options_.sync) WH_TRY(file.sync());
-  return Present::kEqual;
+  // Where it cannot be told, it is what it looks like.
+  if (!may_be_hollow || !file.has_value()) return Present::kEqual;
+  const auto data = file->next_data(0);
+  const bool is_hollow =
+      data.has_value() && (!data->has_value() || (*data)->start > 0 || (*data)->end < entry.size);
+  return is_hollow ? Present::kHollow : Present::kEqual;
 }
 
 Result<void> TreeBuilder::on_listed(std::uint64_t entries) {

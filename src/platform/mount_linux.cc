@@ -1,4 +1,4 @@
-// Which mount a directory is on.
+// Which mount a directory is on, and what that file system does with what it took.
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
@@ -34,17 +34,21 @@ std::uint64_t boot_id() {
   return id;
 }
 
-// What write(2) took is kept until it is on the disk: the room for it is reserved.
-bool keeps_what_it_takes(int fd) {
+// statfs(2); 0 where it does not tell.
+std::uint32_t type_of(int fd) {
   struct statfs status;
-  if (::fstatfs(fd, &status) != 0) return false;
+  return ::fstatfs(fd, &status) == 0 ? static_cast<std::uint32_t>(status.f_type) : 0;
+}
+
+// What write(2) took is kept until it is on the disk: the room for it is reserved.
+bool keeps_what_it_takes(std::uint32_t type) {
   constexpr std::array<std::uint32_t, 8> kLocal = {
       EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
       F2FS_SUPER_MAGIC, TMPFS_MAGIC,     OVERLAYFS_SUPER_MAGIC,
       0x2fc12fc1,  // ZFS
       0xca451a4e,  // bcachefs
   };
-  return std::ranges::find(kLocal, static_cast<std::uint32_t>(status.f_type)) != kLocal.end();
+  return std::ranges::find(kLocal, type) != kLocal.end();
 }
 
 }  // namespace
@@ -53,9 +57,15 @@ std::uint64_t Directory::mount_id() const {
   struct statx status;
   const bool answers = ::statx(fd_.get(), "", AT_EMPTY_PATH, kStatxMountIdUnique, &status) == 0 &&
                        (status.stx_mask & kStatxMountIdUnique) != 0;
-  if (!answers || boot_id() == 0 || !keeps_what_it_takes(fd_.get())) return 0;
+  if (!answers || boot_id() == 0 || !keeps_what_it_takes(type_of(fd_.get()))) return 0;
   // The kernel counts mounts up from boot to boot, and uses no number twice.
   return std::max<std::uint64_t>(boot_id() + status.stx_mnt_id, 1);
+}
+
+bool Directory::loses_data_as_holes() const {
+  const std::uint32_t type = type_of(fd_.get());
+  return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC || type == BTRFS_SUPER_MAGIC ||
+         type == F2FS_SUPER_MAGIC;
 }
 
 }  // namespace wormhole::platform
