@@ -268,7 +268,7 @@ class Fetch {
   }
 
   Result<void> attempt(transfer::Client& client, const std::string& path,
-                       const transfer::TakeOptions& take) {
+                       transfer::TakeOptions& take) {
     transfer::TakenCounters counters;
     Result<void> result;
     {
@@ -283,6 +283,7 @@ class Fetch {
           });
       result = client.get(path, take, report_, counters);
     }
+    take.owns_root = take.owns_root || counters.made_root;
     output_.live("");
     outcome_.seconds = clock_.now() - begun_;
     outcome_.add(counters, client, begun_);

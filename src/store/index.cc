@@ -272,6 +272,17 @@ std::vector<Place> Index::of_size(std::uint64_t size_bytes, platform::Timestamp 
   return places;
 }
 
+std::optional<Place> Index::at(const std::string& path) {
+  std::vector<Place> places;
+  std::scoped_lock lock(database_mutex_);
+  if (database_ == nullptr) return std::nullopt;
+  Statement found(database_.get(), "SELECT path, record FROM files WHERE path = ?1");
+  found.bind(1, as_bytes(path));
+  collect(found, places);
+  if (places.empty()) return std::nullopt;
+  return std::move(places.front());
+}
+
 void Index::add(Place place) {
   std::scoped_lock lock(mutex_);
   pending_.added.push_back(std::move(place));

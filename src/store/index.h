@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -48,6 +49,8 @@ class Index {
   // Those used last come first; of a size, before them those of that time.
   [[nodiscard]] std::vector<Place> of_version(std::uint64_t version);
   [[nodiscard]] std::vector<Place> of_size(std::uint64_t size_bytes, platform::Timestamp modified);
+
+  [[nodiscard]] std::optional<Place> at(const std::string& path);
 
   void add(Place place);
   // It is not there any more as it was.

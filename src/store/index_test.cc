@@ -73,6 +73,8 @@ TEST_F(IndexTest, OneRecordAPath) {
   index->add(place("/a", 10, 7));
   index->add(place("/a", 20, 8));
   EXPECT_EQ(index->all().value(), (std::vector<Place>{place("/a", 20, 8)}));
+  EXPECT_EQ(index->at("/a"), place("/a", 20, 8));
+  EXPECT_EQ(index->at("/b"), std::nullopt);
   EXPECT_TRUE(index->of_version(7).empty());
   index->remove("/a");
   EXPECT_TRUE(index->all().value().empty());

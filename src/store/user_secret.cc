@@ -22,11 +22,24 @@ std::optional<Hash> parse(std::string_view text) {
   return parsed;
 }
 
-bool is_private(const fs::path& file) {
-  const auto directory = platform::Directory::open_path(file.parent_path().string());
-  if (!directory.has_value()) return false;
-  const auto status = directory->status_of(file.filename().string());
-  return status.has_value() && status->owner == platform::user_id() && (status->mode & 077) == 0;
+// What may be done with a file of that name that is there.
+enum class Use { kAsItIs, kReplace };
+Result<Use> use_of(const fs::path& file) {
+  WH_ASSIGN(const auto directory, platform::Directory::open_path(file.parent_path().string()));
+  WH_ASSIGN(const auto status, directory.status_of(file.filename().string()));
+  if (status.owner != platform::user_id()) {
+    return fail({.code = Code::kUnsafeName,
+                 .operation = "use the secret file",
+                 .object = file.string(),
+                 .detail = "it is another user's"});
+  }
+  const auto is_exposed = [](const platform::FileStatus& seen) { return (seen.mode & 077) != 0; };
+  if (!is_exposed(status)) return Use::kAsItIs;
+  std::error_code ignored;
+  fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write, ignored);
+  WH_ASSIGN(const auto changed, directory.status_of(file.filename().string()));
+  // Where that changes nothing, the file system has no permissions: others never had them either.
+  return is_exposed(changed) ? Use::kAsItIs : Use::kReplace;
 }
 
 void make_directory_of(const fs::path& file) {
@@ -62,10 +75,11 @@ UserSecret UserSecret::of_machine_and_user() {
 }
 
 Result<UserSecret> UserSecret::open(const std::string& file, Random& random) {
-  auto text = platform::read_secret_file(file);
+  const auto text = platform::read_secret_file(file);
   if (text.has_value()) {
+    WH_ASSIGN(const Use use, use_of(file));
     const auto kept = parse(*text);
-    if (kept.has_value() && is_private(file)) return UserSecret(*kept);
+    if (kept.has_value() && use == Use::kAsItIs) return UserSecret(*kept);
     std::error_code ignored;
     fs::remove(file, ignored);
   } else if (text.error().code != Code::kNotFound) {
@@ -77,7 +91,9 @@ Result<UserSecret> UserSecret::open(const std::string& file, Random& random) {
   WH_ASSIGN(const bool is_ours, make(file, secret, random));
   if (is_ours) return UserSecret(secret);
   WH_ASSIGN(const std::string theirs, platform::read_secret_file(file));
-  if (const auto kept = parse(theirs)) return UserSecret(*kept);
+  const auto kept = parse(theirs);
+  WH_ASSIGN(const Use use, use_of(file));
+  if (kept.has_value() && use == Use::kAsItIs) return UserSecret(*kept);
   return fail({.code = Code::kLocalIo,
                .operation = "read a secret",
                .object = file,

@@ -20,7 +20,8 @@ class UserSecret {
   [[nodiscard]] static UserSecret of_machine_and_user();
   // What stands in `file`: 64 hexadecimal digits, this user's and nobody else's to read. It and its
   // directory are made if they are not there, and several processes at once get the same; what is
-  // there and is no such secret (a power cut emptied it, others may read it) is replaced.
+  // there and is no such secret (a power cut emptied it, others may read it) is replaced, by the
+  // last that comes. An error: it is another user's, or cannot be made.
   [[nodiscard]] static Result<UserSecret> open(const std::string& file, Random& random);
 
   // For one purpose, which is a text that nothing else uses.

@@ -119,9 +119,12 @@ TEST_F(CopiesTest, OfAFileThatFailedComeThemselves) {
   EXPECT_EQ(failures_.all(), (std::map<std::string, Code>{{"a/film", Code::kExists}}));
   EXPECT_TRUE(tree_of(directory_ / "dest").at("b/film") == film);
   EXPECT_TRUE(tree_of(directory_ / "dest").at("c/film") == film);
+  EXPECT_EQ(counters_.bytes, kSize) << "one of the two is the other's original";
+  EXPECT_EQ(counters_.reused_bytes, kSize);
 }
 
-TEST_F(CopiesTest, OfAFileThatIsThereAlreadyComeThemselves) {
+// It is there, so it need not come: nor do they.
+TEST_F(CopiesTest, OfAFileThatIsThereAlreadyDoNotCome) {
   const std::string film = noise(1);
   add("a/film", film);
   HonestHost host({directory_ / "src"});
@@ -131,8 +134,10 @@ TEST_F(CopiesTest, OfAFileThatIsThereAlreadyComeThemselves) {
   }
   add("b/film", film);
   Victim victim(host.address());
+  counters_.reused_bytes = 0;
   ASSERT_TRUE(get(victim, /*may_have=*/true).has_value());
   expect_the_same();
+  EXPECT_EQ(counters_.reused_bytes, kSize);
 }
 
 // Held back by a host that was not asked to, or that does not say of what it is a copy.
@@ -156,15 +161,16 @@ TEST_F(CopiesTest, AreHeldBackOnlyWhereTheyAreLookedFor) {
   }
 }
 
-// An "original" of another size, or that is no file at all.
+// An "original" of another size, which is not even there yet.
 TEST_F(CopiesTest, OfWhatCannotBeTheOriginalAreAskedForWhole) {
   const std::string film = noise(1);
   wire::Entry copy = file(0, "copy", kSize);
   copy.copy_of = 1;
   std::optional<wire::WantRanges> asked;
   EvilHost host(answer([&](Talk& talk) {
-    talk.begin_well();
-    talk.entries(2, {copy});
+    talk.entries(0, {root_directory(), file(0, "ok", kOkContent.size()), copy});
+    static_cast<void>(talk.first.hear_a<wire::WantRanges>());
+    talk.give(1, kOkContent);
     while (!asked.has_value() || !asked->last) asked = talk.first.hear_a<wire::WantRanges>();
     for (std::size_t at = 0; at < kSize; at += kBlockBytes) {
       talk.first.data(talk.request, 2, at, std::string_view(film).substr(at, kBlockBytes));

@@ -9,8 +9,10 @@ namespace {
 
 platform::FileStatus of(std::uint64_t size, std::int64_t seconds = 5,
                         std::uint32_t nanoseconds = 6) {
-  return {
-      .type = platform::FileType::kRegular, .size_bytes = size, .modified = {seconds, nanoseconds}};
+  return {.type = platform::FileType::kRegular,
+          .size_bytes = size,
+          .modified = {seconds, nanoseconds},
+          .changed = {}};
 }
 constexpr std::uint64_t kSize = kReusableMinBytes;
 
@@ -66,6 +68,23 @@ TEST(CopyGuesses, ManyThatShareNameOrTimeMayWaitForAnAnswer) {
     for (std::uint64_t id = 2; id <= kStrongGuessesMax + 1; ++id) guesses.on_answer(id, false);
     EXPECT_EQ(guesses.guess(2000, of(kSize), "a"), 0U);
   }
+}
+
+// A directory and its copy, long before any answer.
+TEST(CopyGuesses, EachSizeIsJudgedByItself) {
+  CopyGuesses guesses;
+  for (std::uint64_t id = 1; id <= 1000; ++id) {
+    EXPECT_EQ(guesses.guess(id, of(kSize + id), std::to_string(id)), 0U);
+  }
+  for (std::uint64_t id = 1; id <= 1000; ++id) {
+    EXPECT_EQ(guesses.guess(1000 + id, of(kSize + id), std::to_string(id)), id);
+  }
+  // What is wrong of one size says nothing of the others.
+  for (std::uint64_t id = 3000; id < 3100; ++id) {
+    if (guesses.guess(id, of(kSize + 1), "1") != 0) guesses.on_answer(id, false);
+  }
+  EXPECT_EQ(guesses.guess(4000, of(kSize + 1), "1"), 0U);
+  EXPECT_EQ(guesses.guess(4001, of(kSize + 2), "2"), 2U);
 }
 
 TEST(CopyGuesses, ATimeOfWholeSecondsSaysLittle) {

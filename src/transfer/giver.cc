@@ -370,10 +370,10 @@ void Giver::on_dropped(std::uint32_t request_id, std::uint64_t file) {
   std::scoped_lock lock(mutex_);
   Request* request = find(request_id);
   if (request == nullptr) return;
+  request->copies.forget(file);
   const auto found = request->announced.find(file);
   if (found == request->announced.end()) return;
   found->second->stopped = true;
-  request->copies.forget(file);
   request->announced.erase(found);
   // What waits in the queue without being sent must not outgrow the credit either.
   if (++stopped_waiting_ >= kOpenEntriesMax) {

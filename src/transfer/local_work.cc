@@ -27,23 +27,56 @@ void LocalWorkQueue::add(LocalWork work) {
     reconstructions_.emplace(work.file->id(), work.reconstruction);
   }
   if (work.copy_of != 0) {
-    copies_.emplace(work.copy_of, std::move(work));
-    return;
+    const std::uint64_t original = work.copy_of;
+    wait_for(original, std::move(work));
+  } else {
+    push(std::move(work), /*in_front=*/false);
   }
-  queue_.push_back(std::move(work));
+}
+
+void LocalWorkQueue::push(LocalWork work, bool in_front) {
+  const std::int64_t place = in_front ? front_-- : ++back_;
+  waiting_[work.file->id()] = {.is_copy = false, .place = place, .original = 0};
+  queue_.emplace(place, std::move(work));
   ready_.notify_one();
 }
 
-void LocalWorkQueue::release_copies(std::uint64_t original,
-                                    const std::optional<store::Place>& place) {
-  std::scoped_lock lock(mutex_);
+void LocalWorkQueue::wait_for(std::uint64_t original, LocalWork copy) {
+  waiting_[copy.file->id()] = {.is_copy = true, .place = 0, .original = original};
+  copies_.emplace(original, std::move(copy));
+}
+
+std::vector<LocalWork> LocalWorkQueue::take_copies(std::uint64_t original) {
   const auto [first, last] = copies_.equal_range(original);
-  for (auto copy = first; copy != last; ++copy) {
-    if (place.has_value()) copy->second.reconstruction->original_is_at(*place);
-    queue_.push_back(std::move(copy->second));
-  }
+  std::vector<LocalWork> taken;
+  for (auto copy = first; copy != last; ++copy) taken.push_back(std::move(copy->second));
   copies_.erase(first, last);
-  ready_.notify_one();
+  return taken;
+}
+
+void LocalWorkQueue::redirect_copies(std::uint64_t original, std::uint64_t other) {
+  std::scoped_lock lock(mutex_);
+  for (LocalWork& copy : take_copies(original)) wait_for(other, std::move(copy));
+}
+
+std::uint64_t LocalWorkQueue::release_copies(std::uint64_t original,
+                                             const std::optional<store::Place>& place) {
+  std::scoped_lock lock(mutex_);
+  std::uint64_t next = 0;
+  for (LocalWork& copy : take_copies(original)) {
+    const std::uint64_t file = copy.file->id();
+    if (place.has_value()) {
+      copy.reconstruction->original_is_at(*place);
+      push(std::move(copy), /*in_front=*/false);
+    } else if (next == 0) {
+      // It has nothing to be compared with, and need not wait for what has.
+      next = file;
+      push(std::move(copy), /*in_front=*/true);
+    } else {
+      wait_for(next, std::move(copy));
+    }
+  }
+  return next;
 }
 
 bool LocalWorkQueue::empty() const {
@@ -51,20 +84,38 @@ bool LocalWorkQueue::empty() const {
   return queue_.empty() && copies_.empty();
 }
 
-void LocalWorkQueue::forget(std::uint64_t file) {
+void LocalWorkQueue::drop(std::uint64_t file) {
+  const auto found = waiting_.find(file);
+  if (found == waiting_.end()) return;
+  if (found->second.is_copy) {
+    const auto [first, last] = copies_.equal_range(found->second.original);
+    copies_.erase(std::find_if(first, last,
+                               [&](const auto& copy) { return copy.second.file->id() == file; }));
+  } else {
+    queue_.erase(found->second.place);
+  }
+  waiting_.erase(found);
+}
+
+bool LocalWorkQueue::forget(std::uint64_t file) {
+  bool has_copies = false;
   {
     std::scoped_lock lock(mutex_);
     reconstructions_.erase(file);
+    drop(file);
+    has_copies = copies_.contains(file);
   }
   progressed();
+  return has_copies;
 }
 
 std::optional<LocalWork> LocalWorkQueue::next() {
   std::unique_lock lock(mutex_);
   ready_.wait(lock, [&] { return stopped_ || !queue_.empty(); });
   if (stopped_) return std::nullopt;
-  LocalWork work = std::move(queue_.front());
-  queue_.pop_front();
+  LocalWork work = std::move(queue_.begin()->second);
+  queue_.erase(queue_.begin());
+  waiting_.erase(work.file->id());
   return work;
 }
 
@@ -80,7 +131,7 @@ std::vector<std::uint64_t> LocalWorkQueue::chunks_to_ask_for(const LocalWork& wo
   };
   std::scoped_lock lock(mutex_);
   ask(work);
-  for (const LocalWork& next : queue_) {
+  for (const auto& [place, next] : queue_) {
     if (ahead >= kToldAheadMax || ahead_bytes + next.file->size() > kToldAheadMaxBytes) break;
     ask(next);
   }

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -33,10 +32,14 @@ class LocalWorkQueue {
  public:
   void add(LocalWork work);
   [[nodiscard]] bool empty() const;
-  // The file is complete or was given up.
-  void forget(std::uint64_t file);
-  // The same of an original: it stands there, or nowhere. Its copies are worked on next.
-  void release_copies(std::uint64_t original, const std::optional<store::Place>& place);
+  // The file is complete or was given up: nothing is left to do of it. True: copies wait for it,
+  // and release_copies() is to be called.
+  [[nodiscard]] bool forget(std::uint64_t file);
+  // The same file stands there, or nowhere. Then the first of the copies, which is returned, is
+  // asked for whole, and the others wait for it. 0: there is no such file.
+  std::uint64_t release_copies(std::uint64_t original, const std::optional<store::Place>& place);
+  // They wait for that file instead.
+  void redirect_copies(std::uint64_t original, std::uint64_t other);
 
   // Waits for some; nullopt after stop().
   [[nodiscard]] std::optional<LocalWork> next();
@@ -55,11 +58,25 @@ class LocalWorkQueue {
   void stop();
 
  private:
+  // With the mutex held, the next two.
+  void push(LocalWork work, bool in_front);
+  void drop(std::uint64_t file);
+  std::vector<LocalWork> take_copies(std::uint64_t original);
+  void wait_for(std::uint64_t original, LocalWork copy);
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::condition_variable progressed_;
-  std::deque<LocalWork> queue_;
-  std::multimap<std::uint64_t, LocalWork> copies_;  // by the originals they wait for
+  // Everything that waits for its turn: in the queue by its place there, copies by their originals.
+  std::map<std::int64_t, LocalWork> queue_;
+  std::multimap<std::uint64_t, LocalWork> copies_;
+  struct Waiting {
+    bool is_copy;
+    std::int64_t place;
+    std::uint64_t original;
+  };
+  std::unordered_map<std::uint64_t, Waiting> waiting_;  // by their files
+  std::int64_t front_ = 0;                              // before the first of the queue
+  std::int64_t back_ = 0;                               // its last
   std::unordered_map<std::uint64_t, ReconstructionPtr> reconstructions_;  // by their files
   std::uint64_t asked_below_ = 0;  // files whose chunks were asked for have smaller numbers
   std::atomic<bool> waits_ = false;

@@ -62,8 +62,8 @@ TEST_F(LocalWorkTest, WhatIsResumedOrCertainNeedsNoChunks) {
   LocalWork resumed = work(1);
   resumed.reconstruction = nullptr;
   LocalWork certain = work(2);
-  certain.reconstruction =
-      std::make_shared<Reconstruction>(certain.file, store::Place{.path = "/f"}, true);
+  certain.reconstruction = std::make_shared<Reconstruction>(
+      certain.file, store::Place{.path = "/f", .modified = {}, .changed = {}}, true);
   queue_.add(certain);
   EXPECT_EQ(queue_.chunks_to_ask_for(resumed), Ids{});
 }
@@ -79,12 +79,47 @@ TEST_F(LocalWorkTest, CopiesWaitForTheirOriginal) {
   queue_.add(other);
   EXPECT_FALSE(queue_.empty());
   EXPECT_FALSE(copy.reconstruction->needs_chunks()) << "there is nothing to compare with";
-  queue_.release_copies(2, store::Place{.path = "/two", .size_bytes = copy.file->size()});
+  const store::Place two{
+      .path = "/two", .size_bytes = copy.file->size(), .modified = {}, .changed = {}};
+  EXPECT_EQ(queue_.release_copies(2, two), 0U);
   EXPECT_EQ(queue_.next()->file->id(), 5U);
   EXPECT_TRUE(copy.reconstruction->needs_chunks());
-  queue_.release_copies(3, std::nullopt);
+  EXPECT_EQ(queue_.release_copies(3, std::nullopt), 6U);
   EXPECT_EQ(queue_.next()->file->id(), 6U);
   EXPECT_FALSE(other.reconstruction->needs_chunks());
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(LocalWorkTest, WithoutTheirOriginalTheFirstCopyIsAskedForAndTheOthersWaitForIt) {
+  const auto copy_of = [&](std::uint64_t id, std::uint64_t original) {
+    LocalWork copy = work(id);
+    copy.reconstruction = Reconstruction::of_copy(copy.file);
+    copy.copy_of = original;
+    queue_.add(std::move(copy));
+  };
+  queue_.add(work(4));
+  for (std::uint64_t id = 5; id < 9; ++id) copy_of(id, 2);
+  copy_of(12, 7);
+  EXPECT_TRUE(queue_.forget(2));
+  EXPECT_EQ(queue_.release_copies(2, std::nullopt), 5U);
+  EXPECT_EQ(queue_.release_copies(2, std::nullopt), 0U);
+  EXPECT_EQ(queue_.next()->file->id(), 5U) << "before what takes long";
+  EXPECT_FALSE(queue_.forget(8)) << "it failed while it waited";
+  EXPECT_TRUE(queue_.forget(5));
+  const store::Place five{
+      .path = "/five", .size_bytes = kReusableMinBytes, .modified = {}, .changed = {}};
+  EXPECT_EQ(queue_.release_copies(5, five), 0U);
+  EXPECT_EQ(queue_.next()->file->id(), 4U);
+  EXPECT_EQ(queue_.next()->file->id(), 6U);
+  EXPECT_EQ(queue_.next()->file->id(), 7U);
+  EXPECT_FALSE(queue_.empty()) << "12 waits for 7";
+  EXPECT_FALSE(queue_.forget(12));
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(LocalWorkTest, NothingIsKeptOfWhatIsForgotten) {
+  for (std::uint64_t id = 1; id < 9; ++id) queue_.add(work(id));
+  for (std::uint64_t id = 1; id < 9; ++id) EXPECT_FALSE(queue_.forget(id));
   EXPECT_TRUE(queue_.empty());
 }
 
@@ -100,7 +135,7 @@ TEST_F(LocalWorkTest, ChunksOfNoFileThatWasAskedForAreRefused) {
 TEST_F(LocalWorkTest, ChunksOfAFileThatWasForgottenAreNoOffence) {
   queue_.add(work(7));
   static_cast<void>(queue_.chunks_to_ask_for(*queue_.next()));
-  queue_.forget(7);
+  EXPECT_FALSE(queue_.forget(7));
   EXPECT_TRUE(queue_.on_chunks(chunks(7)).has_value());
 }
 
@@ -110,7 +145,7 @@ TEST_F(LocalWorkTest, WaitingEndsWithProgressOrTheEnd) {
   queue_.wait();
   progress.join();
   queue_.begin_wait();
-  queue_.forget(1);
+  EXPECT_FALSE(queue_.forget(1));
   queue_.wait();
   queue_.begin_wait();
   queue_.stop();

@@ -177,6 +177,7 @@ Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const 
     offset_ += chunk.length;
     if (offset_ != file_->size()) return Next::kStep;
     if (!is_elsewhere()) return Next::kIdentical;
+    is_certain_ = true;  // as long as nobody touches it, which is asked before each write
     WH_TRY(begin_writing(tree, wanted));
     return is_complete_ ? Next::kComplete : Next::kStep;
   }

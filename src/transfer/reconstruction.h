@@ -125,7 +125,7 @@ class Reconstruction {
   const TakenFilePtr file_;
   const IfDifferent if_different_;
   std::optional<store::Place> elsewhere_;
-  const bool is_certain_ = false;
+  bool is_certain_ = false;
   bool is_copy_ = false;
 
   mutable std::mutex mutex_;  // of what the giver told

@@ -81,13 +81,13 @@ Result<TakenFile::FilePtr> TakenFile::open_partial(DirectoryTree& tree) {
   if (abandoned_ || partial_ != nullptr) return partial_;
   WH_ASSIGN(const auto directory, tree.open(directory_));
   WH_ASSIGN(auto file, directory->open_partial(store::partial_name(entry_.name)));
-  partial_ = std::make_shared<const platform::File>(std::move(file));
+  if (entry_.size > kBlockBytes || entry_.sparse) WH_TRY(file.truncate(entry_.size));
   if (is_resumable()) {
-    WH_ASSIGN(const auto header, journal_header(*directory, *partial_));
+    WH_ASSIGN(const auto header, journal_header(*directory, file));
     std::scoped_lock journal_lock(journal_mutex_);
     journal_.emplace(header, 0);
   }
-  if (entry_.size > kBlockBytes || entry_.sparse) WH_TRY(partial_->truncate(entry_.size));
+  partial_ = std::make_shared<const platform::File>(std::move(file));
   return partial_;
 }
 

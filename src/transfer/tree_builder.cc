@@ -84,11 +84,7 @@ Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset
 Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   WH_TRY(file->publish(*tree_, rules_));
   auto place = place_of(*file);
-  if (place.has_value() && options_.reuse) {
-    std::scoped_lock lock(mutex_);
-    originals_.emplace(file->id(), *place);
-    if (originals_.size() > kOriginalsMax) originals_.erase(originals_.begin());
-  }
+  remember(place);
   if (!forget(file)) return {};  // given up by another thread at the last moment
   if (place.has_value() && options_.index != nullptr) options_.index->add(std::move(*place));
   ++counters_.files;
@@ -134,6 +130,8 @@ Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& 
       options_.index->count(reconstruction->reused_bytes() > 0, reconstruction->reused_bytes());
     }
   }
+  // Asked for: it takes its room among those under way.
+  if (*next == Reconstruction::Next::kOver) WH_TRY(begin(file));
   if (*next == Reconstruction::Next::kIdentical) WH_TRY(absorb(file, keep(*reconstruction)));
   if (*next == Reconstruction::Next::kComplete) WH_TRY(absorb(file, publish(file)));
   return *next;
@@ -146,21 +144,45 @@ std::optional<store::Place> TreeBuilder::place_of(const TakenFile& file) const {
 
 void TreeBuilder::begin_local_work(LocalWork work) {
   const std::uint64_t original = work.copy_of;
+  const TakenFilePtr file = work.file;
   local_work_.add(std::move(work));
-  if (original != 0) release_copies_of(original);
+  // A host may have sent it unasked in between.
+  if (!is_open(file)) static_cast<void>(local_work_.forget(file->id()));
+  if (original != 0) release_copies_of(original, file->size());
+}
+
+void TreeBuilder::remember(const std::optional<store::Place>& place) {
+  if (!place.has_value() || !options_.reuse) return;
+  std::scoped_lock lock(mutex_);
+  if (originals_.size() < kOriginalsMax) originals_.emplace(place->size_bytes, *place);
 }
 
 // Both orders are met: who waits is added before it is looked whether the original is still on its
 // way, and whoever forgets the original looks for who waits after that.
-void TreeBuilder::release_copies_of(std::uint64_t original) {
-  std::optional<store::Place> place;
-  {
-    std::scoped_lock lock(mutex_);
-    if (files_.contains(original)) return;
-    const auto found = originals_.find(original);
-    if (found != originals_.end()) place = found->second;
+void TreeBuilder::release_copies_of(std::uint64_t original, std::uint64_t size_bytes) {
+  while (true) {
+    std::optional<store::Place> place;
+    std::uint64_t successor = 0;
+    {
+      std::scoped_lock lock(mutex_);
+      if (files_.contains(original)) return;
+      const auto found = originals_.find(size_bytes);
+      const auto next = successors_.find(original);
+      if (found != originals_.end()) {
+        place = found->second;
+      } else if (next != successors_.end()) {
+        successor = next->second;
+      }
+    }
+    if (successor == 0) {
+      const std::uint64_t first = local_work_.release_copies(original, place);
+      std::scoped_lock lock(mutex_);
+      if (first != 0) successors_.emplace(original, first);
+      return;
+    }
+    local_work_.redirect_copies(original, successor);
+    original = successor;
   }
-  local_work_.release_copies(original, place);
 }
 
 Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
@@ -281,8 +303,7 @@ bool TreeBuilder::forget(const TakenFilePtr& file) {
     asked_ranges_ -= file->asked_ranges;
   }
   // After that: it wakes who looks whether the file is still open.
-  local_work_.forget(file->id());
-  if (file->size() >= kReusableMinBytes) release_copies_of(file->id());
+  if (local_work_.forget(file->id())) release_copies_of(file->id(), file->size());
   return true;
 }
 

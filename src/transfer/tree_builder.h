@@ -13,7 +13,6 @@
 
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -44,6 +43,8 @@ struct TakeOptions {
   // What was changed since then, by whomever, is never replaced. One for all attempts of a run.
   platform::Timestamp started = take_start();
   bool sync = false;
+  // An earlier attempt of this run made the root: its mode and time are ours to set.
+  bool owns_root = false;
   // The giver waits for Want: compare with what is there first.
   bool may_have = false;
   // The last part of the path that was asked for: the only name the root may have. Empty:
@@ -64,8 +65,8 @@ struct TakeOptions {
 // up more than this is not worth talking to.
 inline constexpr std::size_t kGivenUpMax = 1'000'000;
 
-// Files in place whose copies are recognised: the oldest are forgotten first.
-inline constexpr std::size_t kOriginalsMax = 4096;
+// Sizes of files in place whose copies are recognised.
+inline constexpr std::size_t kOriginalsMax = kOpenEntriesMax;
 
 // No further file is looked at while so many ranges are awaited of those before: a giver keeps
 // kOpenEntriesMax of them, and a single file may add less than a third of that.
@@ -183,7 +184,10 @@ class TreeBuilder {
     kHollow,
   };
   // The index knows that what stands there was fetched, and that nobody touched it since.
-  bool is_own(const wire::Entry& entry, const NodePtr& parent);
+  [[nodiscard]] bool is_own(const wire::Entry& entry, const NodePtr& parent) const;
+  // Of what stands there under that name; nullopt where that cannot be told.
+  [[nodiscard]] std::optional<store::Place> place_in(const wire::Entry& entry,
+                                                     const NodePtr& parent) const;
   // Null: it comes whole, whatever is there.
   ReconstructionPtr reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
                                       Present present) const;
@@ -205,7 +209,8 @@ class TreeBuilder {
   void report(const std::string& path, const Error& error);
   // False when another thread did so already.
   bool forget(const TakenFilePtr& file);
-  void release_copies_of(std::uint64_t original);
+  void release_copies_of(std::uint64_t original, std::uint64_t size_bytes);
+  void remember(const std::optional<store::Place>& place);
   // An entry directly in `parent` is dealt with; ends directories that are complete by it.
   void finished_in(std::uint64_t parent);
   void count_finished();                      // with the mutex held
@@ -222,7 +227,10 @@ class TreeBuilder {
   bool refuses_hidden_ = false;  // the host's names land where the user stands
 
   LocalWorkQueue local_work_;
-  std::map<std::uint64_t, store::Place> originals_;  // of which others may be copies, by their ids
+  // Files in place of which others may be copies, by their sizes: the first of each.
+  std::unordered_map<std::uint64_t, store::Place> originals_;
+  // Where an original came to nothing: the copy that was asked for in its place.
+  std::unordered_map<std::uint64_t, std::uint64_t> successors_;
   mutable std::mutex mutex_;
   std::condition_variable announced_;
   std::uint64_t next_entry_ = 0;

@@ -142,8 +142,9 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
     root.mode = entry.mode;
     root.modified = modified_of(entry);
     root.sets_time = is_directory && !entry.name.empty();
-    root.sets_mode = root.sets_time && placed.made;
-    root.may_refuse_time = !placed.made;
+    counters_.made_root = placed.made || options_.owns_root;
+    root.sets_mode = root.sets_time && counters_.made_root;
+    root.may_refuse_time = !counters_.made_root;
     ++open_entries_;
     // A single file's directory is the user's own: it ends with the file.
     root.ended = !is_directory;
@@ -304,6 +305,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
     }
     present = *compared;
     if (present == Present::kEqual && (!options_.checksum || entry.size == 0)) {
+      if (entry.size >= kReusableMinBytes) remember(place_in(entry, parent.node));
       skip(entry);
       return {};
     }
@@ -364,17 +366,26 @@ void TreeBuilder::skip(const wire::Entry& entry) {
   finished_in(entry.parent);
 }
 
-bool TreeBuilder::is_own(const wire::Entry& entry, const NodePtr& parent) {
-  if (options_.index == nullptr) return false;
+std::optional<store::Place> TreeBuilder::place_in(const wire::Entry& entry,
+                                                  const NodePtr& parent) const {
   const auto directory = tree_->open(parent);
-  if (!directory.has_value()) return false;
+  if (!directory.has_value()) return std::nullopt;
   const auto above = (*directory)->path();
-  if (!above.has_value()) return false;
-  const std::string path = store::path_in(*above, entry.name);
-  return std::ranges::any_of(
-      options_.index->of_size(entry.size, modified_of(entry)), [&](const store::Place& place) {
-        return place.path == path && store::standing_of(place) != store::Standing::kGone;
-      });
+  const auto status = (*directory)->status_of(entry.name);
+  if (!above.has_value() || !status.has_value()) return std::nullopt;
+  return store::Place{.path = store::path_in(*above, entry.name),
+                      .inode = status->inode,
+                      .size_bytes = status->size_bytes,
+                      .modified = status->modified,
+                      .changed = status->changed};
+}
+
+bool TreeBuilder::is_own(const wire::Entry& entry, const NodePtr& parent) const {
+  if (options_.index == nullptr) return false;
+  const auto there = place_in(entry, parent);
+  if (!there.has_value()) return false;
+  const auto place = options_.index->at(there->path);
+  return place.has_value() && store::standing_of(*place) != store::Standing::kGone;
 }
 
 ReconstructionPtr TreeBuilder::reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
@@ -415,7 +426,8 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
   // Renamed, moved or copied at the host. Files of one size are many where each is a picture of a
   // film: then only one of the same time or name is worth a look.
   auto places = options_.index->of_size(entry.size, modified_of(entry));
-  const bool are_few = places.size() <= kFewOfOneSize;
+  // What has only the size in common is less likely than what the host takes for the original.
+  const bool are_few = places.size() <= kFewOfOneSize && entry.copy_of == 0;
   for (auto& place : places) {
     const bool is_like_it =
         are_few || place.modified == modified_of(entry) || place.path.ends_with("/" + entry.name);
@@ -423,7 +435,7 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
       return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/false);
     }
   }
-  options_.index->count(/*found=*/false, 0);
+  if (entry.copy_of == 0) options_.index->count(/*found=*/false, 0);
   return nullptr;
 }
 
