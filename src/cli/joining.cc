@@ -69,11 +69,11 @@ Result<Joined> join(const JoinArguments& arguments, const Target& target, Enviro
   WH_ASSIGN(auto addresses, platform::resolve(target.host, target.port));
   const bool asks = comes_from_prompt(environment.code, arguments.code_file);
   for (unsigned attempt = 1;; ++attempt) {
-    WH_ASSIGN(auto code, code_for_joining(environment.code, arguments.code_file));
+    WH_ASSIGN(const auto code, code_for_joining(environment.code, arguments.code_file));
     auto client = make_client();
     const auto connected = connect(*client, addresses, code, environment);
     if (connected.has_value()) {
-      return Joined{std::move(client), std::move(addresses), std::move(code)};
+      return Joined{std::move(client), std::move(addresses), code};
     }
     const Error& error = connected.error();
     if (error.code != Code::kWrongCode || !asks || attempt == kAttemptsMax) return fail(error);

@@ -21,7 +21,7 @@ constexpr std::size_t kWaitingLeast = 4;
 constexpr std::uint64_t kPartOfWritten = 8;
 
 static_assert(kMagic.size() == 8);
-static_assert(kJournalHeaderBytes == kMagic.size() + 4 + 4 + 5 * 8 + 8);
+static_assert(kJournalHeaderBytes == kMagic.size() + 4 + 4 + 8 + 8 + 8 + 8 + 8 + 8);
 static_assert(kJournalHeaderBytes % kJournalRecordBytes == 0);
 static_assert(kAlignment % kJournalRecordBytes == 0);
 static_assert(kJournalRecordBytes == 8 + 4 + 4 + sizeof(Checksum));
