@@ -124,6 +124,24 @@ TEST_F(CopiesTest, OfAFileThatFailedComeThemselves) {
 }
 
 // It is there, so it need not come: nor do they.
+// What stands there first need not be what the host takes for the original.
+TEST_F(CopiesTest, AreComparedWithTheOneThatTheHostNames) {
+  const std::string film = noise(1);
+  add("a/film", film);
+  add("b/other", noise(2));
+  add("c/film", film);
+  // In that order.
+  HonestHost host({directory_ / "src/a", directory_ / "src/b", directory_ / "src/c"});
+  fs::create_directory(directory_ / "dest/b");
+  fs::copy_file(directory_ / "src/b/other", directory_ / "dest/b/other");
+  fs::last_write_time(directory_ / "dest/b/other", fs::last_write_time(directory_ / "src/b/other"));
+  Victim victim(host.address());
+  ASSERT_TRUE(get(victim, /*may_have=*/true).has_value());
+  expect_the_same();
+  EXPECT_EQ(counters_.skipped_files, 1U);
+  EXPECT_EQ(counters_.reused_bytes, kSize);
+}
+
 TEST_F(CopiesTest, OfAFileThatIsThereAlreadyDoNotCome) {
   const std::string film = noise(1);
   add("a/film", film);

@@ -132,6 +132,7 @@ std::vector<std::uint64_t> LocalWorkQueue::chunks_to_ask_for(const LocalWork& wo
   std::scoped_lock lock(mutex_);
   ask(work);
   for (const auto& [place, next] : queue_) {
+    if (next.reconstruction == nullptr || !next.reconstruction->needs_chunks()) continue;
     if (ahead >= kToldAheadMax || ahead_bytes + next.file->size() > kToldAheadMaxBytes) break;
     ask(next);
   }

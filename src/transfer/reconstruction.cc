@@ -125,11 +125,8 @@ Result<Reconstruction::Next> Reconstruction::copy_some(DirectoryTree& tree, Rang
     const MutableBytes bytes = MutableBytes(buffer_).first(static_cast<std::size_t>(length));
     // Asked each time, before it is written: an interrupted run's bytes are believed by the next.
     if (!basis_->read(offset_, bytes) || !basis_->is_unchanged()) {
-      return fail({.code = Code::kChanged,
-                   .operation = "copy",
-                   .object = elsewhere_->path,
-                   .detail = "it changed meanwhile",
-                   .advice = "run the same command again"});
+      want(offset_, file_->size() - offset_, wanted);
+      return Next::kOver;
     }
     WH_TRY(put(tree, offset_, bytes));
   }

@@ -80,15 +80,25 @@ Result<void> TakenFile::unclaim(std::uint64_t offset, std::uint64_t length) {
 Result<TakenFile::FilePtr> TakenFile::open_partial(DirectoryTree& tree) {
   if (abandoned_ || partial_ != nullptr) return partial_;
   WH_ASSIGN(const auto directory, tree.open(directory_));
-  WH_ASSIGN(auto file, directory->open_partial(store::partial_name(entry_.name)));
-  if (entry_.size > kBlockBytes || entry_.sparse) WH_TRY(file.truncate(entry_.size));
-  if (is_resumable()) {
-    WH_ASSIGN(const auto header, journal_header(*directory, file));
-    std::scoped_lock journal_lock(journal_mutex_);
-    journal_.emplace(header, 0);
+  const std::string name = store::partial_name(entry_.name);
+  WH_ASSIGN(auto file, directory->open_partial(name));
+  const auto prepared = prepare(*directory, file);
+  if (!prepared.has_value()) {
+    static_cast<void>(directory->remove_file(name));
+    return fail(prepared.error());
   }
   partial_ = std::make_shared<const platform::File>(std::move(file));
   return partial_;
+}
+
+Result<void> TakenFile::prepare(const platform::Directory& directory,
+                                const platform::File& partial) {
+  if (entry_.size > kBlockBytes || entry_.sparse) WH_TRY(partial.truncate(entry_.size));
+  if (!is_resumable()) return {};
+  WH_ASSIGN(const auto header, journal_header(directory, partial));
+  std::scoped_lock journal_lock(journal_mutex_);
+  journal_.emplace(header, 0);
+  return {};
 }
 
 Result<store::JournalHeader> TakenFile::journal_header(const platform::Directory& directory,

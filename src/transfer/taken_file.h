@@ -132,6 +132,8 @@ class TakenFile {
   [[nodiscard]] bool has_journal();
   // Null when the file was abandoned: what still arrives is thrown away.
   Result<FilePtr> open_partial(DirectoryTree& tree);
+  // A new one: its length, and where its journal is kept.
+  Result<void> prepare(const platform::Directory& directory, const platform::File& partial);
   Result<void> put_in_place(const platform::Directory& directory, const PublishRules& rules);
   bool written(std::uint64_t length) { return (written_bytes_ += length) == entry_.size; }
 

@@ -44,20 +44,24 @@ Result<TakenFilePtr> TreeBuilder::find(std::uint64_t id, bool may_wait) {
 }
 
 Result<void> TreeBuilder::begin(const TakenFilePtr& file) {
+  if (count_begun(file) <= kOpenPartialsMax) return {};
+  return fail(broken("the host began too many files at once"));
+}
+
+std::size_t TreeBuilder::count_begun(const TakenFilePtr& file) {
   bool begins = false;
+  std::size_t partials = 0;
   {
     std::scoped_lock lock(mutex_);
     // Given up by another thread meanwhile: it takes no room any more.
     begins = !file->begun && files_.contains(file->id());
     if (begins) {
       file->begun = true;
-      if (++partials_ > kOpenPartialsMax) {
-        return fail(broken("the host began too many files at once"));
-      }
+      partials = ++partials_;
     }
   }
   if (begins && file->size() > kPackedFileMaxBytes) events_.on_file(file->path());
-  return {};
+  return partials;
 }
 
 Result<void> TreeBuilder::on_data(const TakenFilePtr& file, std::uint64_t offset, Bytes data) {
@@ -84,7 +88,7 @@ Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset
 Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   WH_TRY(file->publish(*tree_, rules_));
   auto place = place_of(*file);
-  remember(place);
+  if (!file->is_sparse()) remember(file->id(), place);
   if (!forget(file)) return {};  // given up by another thread at the last moment
   if (place.has_value() && options_.index != nullptr) options_.index->add(std::move(*place));
   ++counters_.files;
@@ -124,14 +128,13 @@ Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& 
     WH_TRY(absorb(file, fail(next.error())));
     return Reconstruction::Next::kOver;
   }
-  if (reused > 0) WH_TRY(begin(file));
+  // What is copied, or was asked for: it takes its room among those under way.
+  if (reused > 0 || *next == Reconstruction::Next::kOver) static_cast<void>(count_begun(file));
   if (*next == Reconstruction::Next::kOver || *next == Reconstruction::Next::kComplete) {
     if (reconstruction->is_elsewhere() && !reconstruction->is_copy()) {
       options_.index->count(reconstruction->reused_bytes() > 0, reconstruction->reused_bytes());
     }
   }
-  // Asked for: it takes its room among those under way.
-  if (*next == Reconstruction::Next::kOver) WH_TRY(begin(file));
   if (*next == Reconstruction::Next::kIdentical) WH_TRY(absorb(file, keep(*reconstruction)));
   if (*next == Reconstruction::Next::kComplete) WH_TRY(absorb(file, publish(file)));
   return *next;
@@ -147,19 +150,29 @@ void TreeBuilder::begin_local_work(LocalWork work) {
   const TakenFilePtr file = work.file;
   local_work_.add(std::move(work));
   // A host may have sent it unasked in between.
-  if (!is_open(file)) static_cast<void>(local_work_.forget(file->id()));
+  if (!is_open(file) && local_work_.forget(file->id())) {
+    release_copies_of(file->id(), file->size());
+  }
   if (original != 0) release_copies_of(original, file->size());
 }
 
-void TreeBuilder::remember(const std::optional<store::Place>& place) {
-  if (!place.has_value() || !options_.reuse) return;
+// The first one, as the host names it.
+void TreeBuilder::remember(std::uint64_t id, const std::optional<store::Place>& place) {
+  if (!place.has_value() || !options_.reuse || place->size_bytes < kReusableMinBytes) return;
   std::scoped_lock lock(mutex_);
-  if (originals_.size() < kOriginalsMax) originals_.emplace(place->size_bytes, *place);
+  const auto found = originals_.find(place->size_bytes);
+  if (found == originals_.end()) {
+    if (originals_.size() < kOriginalsMax)
+      originals_.emplace(place->size_bytes, Original{id, *place});
+  } else if (id < found->second.id) {
+    found->second = {id, *place};
+  }
 }
 
 // Both orders are met: who waits is added before it is looked whether the original is still on its
 // way, and whoever forgets the original looks for who waits after that.
 void TreeBuilder::release_copies_of(std::uint64_t original, std::uint64_t size_bytes) {
+  const std::uint64_t named = original;
   while (true) {
     std::optional<store::Place> place;
     std::uint64_t successor = 0;
@@ -169,7 +182,7 @@ void TreeBuilder::release_copies_of(std::uint64_t original, std::uint64_t size_b
       const auto found = originals_.find(size_bytes);
       const auto next = successors_.find(original);
       if (found != originals_.end()) {
-        place = found->second;
+        place = found->second.place;
       } else if (next != successors_.end()) {
         successor = next->second;
       }
@@ -178,6 +191,8 @@ void TreeBuilder::release_copies_of(std::uint64_t original, std::uint64_t size_b
       const std::uint64_t first = local_work_.release_copies(original, place);
       std::scoped_lock lock(mutex_);
       if (first != 0) successors_.emplace(original, first);
+      // Whoever names it next need not go the whole way.
+      if (original != named) successors_[named] = original;
       return;
     }
     local_work_.redirect_copies(original, successor);
@@ -201,6 +216,7 @@ Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
   // Else it would not be as the index has it any more.
   if (named->modified != file->modified()) WH_TRY(here.set_modified(file->modified()));
   if (options_.sync) WH_TRY(here.sync());
+  if (!file->is_sparse()) remember(file->id(), place_in(file->name(), file->directory()));
   if (!forget(file)) return {};
   ++counters_.skipped_files;
   counters_.skipped_bytes += file->size();

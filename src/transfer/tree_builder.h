@@ -186,7 +186,7 @@ class TreeBuilder {
   // The index knows that what stands there was fetched, and that nobody touched it since.
   [[nodiscard]] bool is_own(const wire::Entry& entry, const NodePtr& parent) const;
   // Of what stands there under that name; nullopt where that cannot be told.
-  [[nodiscard]] std::optional<store::Place> place_in(const wire::Entry& entry,
+  [[nodiscard]] std::optional<store::Place> place_in(const std::string& name,
                                                      const NodePtr& parent) const;
   // Null: it comes whole, whatever is there.
   ReconstructionPtr reconstruction_of(const TakenFilePtr& file, const wire::Entry& entry,
@@ -203,6 +203,8 @@ class TreeBuilder {
 
   // Something of the file arrives: kProtocol when too many are under way.
   Result<void> begin(const TakenFilePtr& file);
+  // The same by ourselves: how many there are then; 0: it was counted before.
+  std::size_t count_begun(const TakenFilePtr& file);
   Result<void> publish(const TakenFilePtr& file);
   void give_up(const TakenFilePtr& file, const Error& error);
   Result<void> entry_failed(std::uint64_t parent, const std::string& path, const Error& error);
@@ -210,7 +212,7 @@ class TreeBuilder {
   // False when another thread did so already.
   bool forget(const TakenFilePtr& file);
   void release_copies_of(std::uint64_t original, std::uint64_t size_bytes);
-  void remember(const std::optional<store::Place>& place);
+  void remember(std::uint64_t id, const std::optional<store::Place>& place);
   // An entry directly in `parent` is dealt with; ends directories that are complete by it.
   void finished_in(std::uint64_t parent);
   void count_finished();                      // with the mutex held
@@ -228,7 +230,11 @@ class TreeBuilder {
 
   LocalWorkQueue local_work_;
   // Files in place of which others may be copies, by their sizes: the first of each.
-  std::unordered_map<std::uint64_t, store::Place> originals_;
+  struct Original {
+    std::uint64_t id;
+    store::Place place;
+  };
+  std::unordered_map<std::uint64_t, Original> originals_;
   // Where an original came to nothing: the copy that was asked for in its place.
   std::unordered_map<std::uint64_t, std::uint64_t> successors_;
   mutable std::mutex mutex_;

@@ -305,7 +305,9 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
     }
     present = *compared;
     if (present == Present::kEqual && (!options_.checksum || entry.size == 0)) {
-      if (entry.size >= kReusableMinBytes) remember(place_in(entry, parent.node));
+      if (entry.size >= kReusableMinBytes && !entry.sparse) {
+        remember(id, place_in(entry.name, parent.node));
+      }
       skip(entry);
       return {};
     }
@@ -353,8 +355,11 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   }
   if (entry.size == 0) return absorb(file, publish(file));
   if (!options_.may_have && entry.copy_of == 0) return {};
-  const auto begun = begin_in_part(file, /*may_resume=*/present != Present::kEqual,
-                                   std::move(reconstruction), copy_of, wanted);
+  // Not what may turn out to be there already, or not to be ours to replace.
+  const bool may_resume =
+      present != Present::kEqual &&
+      (present != Present::kHollow || options_.overwrite || file->replaces_its_own());
+  const auto begun = begin_in_part(file, may_resume, std::move(reconstruction), copy_of, wanted);
   if (!begun.has_value()) return absorb(file, fail(begun.error()));
   if (!*begun) wanted.whole.push_back(id);
   return {};
@@ -366,14 +371,14 @@ void TreeBuilder::skip(const wire::Entry& entry) {
   finished_in(entry.parent);
 }
 
-std::optional<store::Place> TreeBuilder::place_in(const wire::Entry& entry,
+std::optional<store::Place> TreeBuilder::place_in(const std::string& name,
                                                   const NodePtr& parent) const {
   const auto directory = tree_->open(parent);
   if (!directory.has_value()) return std::nullopt;
   const auto above = (*directory)->path();
-  const auto status = (*directory)->status_of(entry.name);
+  const auto status = (*directory)->status_of(name);
   if (!above.has_value() || !status.has_value()) return std::nullopt;
-  return store::Place{.path = store::path_in(*above, entry.name),
+  return store::Place{.path = store::path_in(*above, name),
                       .inode = status->inode,
                       .size_bytes = status->size_bytes,
                       .modified = status->modified,
@@ -382,7 +387,7 @@ std::optional<store::Place> TreeBuilder::place_in(const wire::Entry& entry,
 
 bool TreeBuilder::is_own(const wire::Entry& entry, const NodePtr& parent) const {
   if (options_.index == nullptr) return false;
-  const auto there = place_in(entry, parent);
+  const auto there = place_in(entry.name, parent);
   if (!there.has_value()) return false;
   const auto place = options_.index->at(there->path);
   return place.has_value() && store::standing_of(*place) != store::Standing::kGone;
