@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kSize = 3 * kReusableMinBytes + 12'345;
+constexpr std::size_t kSize = kReusableMinBytes + 12'345;
 
 std::string noise(std::uint32_t seed) {
   std::mt19937_64 generator(seed);
