@@ -8,6 +8,7 @@
 // been written, and imb_get_errno() must be 0. The tag is compared here.
 
 #include "session/frame_cipher_aead.h"
+#include "session/raw_bytes.h"
 
 #ifdef WORMHOLE_HAVE_IPSEC_MB
 
@@ -94,10 +95,6 @@ class IpsecMbAead final : public Aead {
   // Every bit pattern is a possible tag, this one with a chance of 2^-128.
   static constexpr std::byte kUnwritten{0xa5};
 
-  static unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
-  static const unsigned char* raw(const std::byte* bytes) {
-    return reinterpret_cast<const unsigned char*>(bytes);
-  }
   void run(aes_gcm_enc_dec_t function, const AeadNonce& nonce, Bytes associated,
            MutableBytes payload, std::span<std::byte, kTagBytes> tag) {
     function(&key_, &context_, raw(payload.data()), raw(payload.data()), payload.size(),

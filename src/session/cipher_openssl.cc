@@ -3,14 +3,10 @@
 #include <openssl/evp.h>
 
 #include "session/frame_cipher_aead.h"
+#include "session/raw_bytes.h"
 
 namespace wormhole::session {
 namespace {
-
-unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
-const unsigned char* raw(const std::byte* bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes);
-}
 
 struct FreeEvp {
   void operator()(EVP_CIPHER* cipher) const { EVP_CIPHER_free(cipher); }

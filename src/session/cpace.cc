@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "session/raw_bytes.h"
+
 namespace wormhole::session {
 namespace {
 
@@ -19,11 +21,6 @@ static_assert(kCpacePointBytes == crypto_core_ristretto255_BYTES);
 static_assert(kCpaceKeyBytes == crypto_hash_sha512_BYTES);
 static_assert(kCpaceSidBytes == crypto_hash_sha512_BYTES);
 static_assert(crypto_core_ristretto255_HASHBYTES == crypto_hash_sha512_BYTES);
-
-unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
-const unsigned char* raw(const std::byte* bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes);
-}
 
 // Fixed-size secret bytes on the stack or in a State; wiped when they go.
 template <std::size_t size>

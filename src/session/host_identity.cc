@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "session/raw_bytes.h"
 
 namespace wormhole::session {
 namespace {
@@ -16,11 +17,6 @@ static_assert(crypto_sign_SEEDBYTES == 32);
 static_assert(crypto_sign_SECRETKEYBYTES == 64);
 static_assert(crypto_sign_PUBLICKEYBYTES == sizeof(wire::HostKey));
 static_assert(crypto_sign_BYTES == sizeof(wire::HostProof::signature));
-
-const unsigned char* raw(const std::byte* bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes);
-}
-unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
 
 // What is signed: nothing else that this key signs begins with that label.
 std::array<std::byte, kLabel.size() + sizeof(SessionId)> statement(const SessionId& session) {

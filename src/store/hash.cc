@@ -41,6 +41,10 @@ Hash keyed_hash(const Hash& key, Bytes data) {
   return finish(hasher, data);
 }
 
+std::uint64_t keyed_name(const Hash& key, Bytes data) {
+  return std::max<std::uint64_t>(load_le<std::uint64_t>(keyed_hash(key, data).data()), 1);
+}
+
 struct Hasher::State {
   blake3_hasher hasher;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@ using Hash = std::array<std::byte, 32>;
 [[nodiscard]] Hash hash(Bytes data);
 // The keyed mode: a MAC.
 [[nodiscard]] Hash keyed_hash(const Hash& key, Bytes data);
+// Its first 8 bytes, little-endian, and never 0: a number that stands for `data`.
+[[nodiscard]] std::uint64_t keyed_name(const Hash& key, Bytes data);
 
 // Of what comes in pieces. One thread.
 class Hasher {

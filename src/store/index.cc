@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "store/private_directory.h"
+
 namespace wormhole::store {
 namespace {
 
@@ -149,11 +151,9 @@ Result<Index::Database> Index::connect_to(const std::string& file) {
 }
 
 Result<Index::Database> Index::connect(const std::string& file) {
-  std::error_code error;
   const fs::path directory = fs::path(file).parent_path();
-  const bool made = fs::create_directories(directory, error);
-  // What was fetched, and from where, is nobody else's business.
-  if (made) fs::permissions(directory, fs::perms::owner_all, error);
+  make_private_directory(directory);
+  std::error_code error;
   // A link in the user's own path is his choice; one in place of the file is not.
   const fs::path real = fs::canonical(directory, error);
   if (error) {

@@ -120,13 +120,4 @@ JournalWriter::Portion JournalWriter::take(std::span<std::byte, kJournalPortionM
   return {.offset = at, .bytes = out.first(bytes_.size())};
 }
 
-JournalWriter::Portion JournalWriter::doubt(
-    std::span<std::byte, kJournalPortionMaxBytes> out) const {
-  JournalHeader header = header_;
-  header.mount = 0;
-  std::ranges::copy(encode_journal_header(header), out.begin());
-  return {.offset = journal_offset(header_.source.size_bytes),
-          .bytes = out.first(kJournalHeaderBytes)};
-}
-
 }  // namespace wormhole::store

@@ -88,8 +88,7 @@ class JournalWriter {
   };
   // Portions may be written in any order, and while others add. `now`: see JournalRecord::written.
   [[nodiscard]] Portion take(std::span<std::byte, kJournalPortionMaxBytes> out, std::uint32_t now);
-  // The header, which says of no mount any more that all of it was written there.
-  [[nodiscard]] Portion doubt(std::span<std::byte, kJournalPortionMaxBytes> out) const;
+  [[nodiscard]] const JournalHeader& header() const { return header_; }
   // Something of a journal stands in the partial.
   [[nodiscard]] bool is_begun() const { return records_ > 0; }
 

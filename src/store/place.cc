@@ -19,8 +19,15 @@ Checksum checksum_of(std::string_view path, Bytes fields) {
 
 }  // namespace
 
-std::string path_in(const std::string& directory, const std::string& name) {
-  return (directory == "/" ? "" : directory) + "/" + name;
+std::optional<Place> place_of(const platform::Directory& directory, const std::string& name,
+                              const platform::FileStatus& status) {
+  const auto path = directory.path();
+  if (!path.has_value()) return std::nullopt;
+  return Place{.path = (*path == "/" ? "" : *path) + "/" + name,
+               .inode = status.inode,
+               .size_bytes = status.size_bytes,
+               .modified = status.modified,
+               .changed = status.changed};
 }
 
 bool is_untouched(const Place& place, const platform::FileStatus& status) {

@@ -28,8 +28,11 @@ struct Place {
   friend bool operator==(const Place&, const Place&) = default;
 };
 
-// The path of that name in a directory.
-[[nodiscard]] std::string path_in(const std::string& directory, const std::string& name);
+// Of a file of that status in a directory; its version is 0, and it counts as flushed. nullopt
+// where the directory's path cannot be told.
+[[nodiscard]] std::optional<Place> place_of(const platform::Directory& directory,
+                                            const std::string& name,
+                                            const platform::FileStatus& status);
 
 // Nobody has touched the file since: its inode, size and times are the same. (Not its device,
 // whose number may be another after the next boot.)

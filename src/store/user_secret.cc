@@ -6,6 +6,7 @@
 
 #include "platform/file_system.h"
 #include "platform/process.h"
+#include "store/private_directory.h"
 
 namespace wormhole::store {
 namespace {
@@ -22,9 +23,9 @@ std::optional<Hash> parse(std::string_view text) {
   return parsed;
 }
 
-// What may be done with a file of that name that is there.
-enum class Use { kAsItIs, kReplace };
-Result<Use> use_of(const fs::path& file) {
+// The secret that was read from the file, if it is one and nobody else could read it. An error: it
+// is another user's.
+Result<std::optional<Hash>> private_secret(const fs::path& file, std::string_view text) {
   WH_ASSIGN(const auto directory, platform::Directory::open_path(file.parent_path().string()));
   WH_ASSIGN(const auto status, directory.status_of(file.filename().string()));
   if (status.owner != platform::user_id()) {
@@ -34,18 +35,12 @@ Result<Use> use_of(const fs::path& file) {
                  .detail = "it is another user's"});
   }
   const auto is_exposed = [](const platform::FileStatus& seen) { return (seen.mode & 077) != 0; };
-  if (!is_exposed(status)) return Use::kAsItIs;
+  if (!is_exposed(status)) return parse(text);
   std::error_code ignored;
   fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write, ignored);
   WH_ASSIGN(const auto changed, directory.status_of(file.filename().string()));
   // Where that changes nothing, the file system has no permissions: others never had them either.
-  return is_exposed(changed) ? Use::kAsItIs : Use::kReplace;
-}
-
-void make_directory_of(const fs::path& file) {
-  std::error_code error;
-  const bool made = fs::create_directories(file.parent_path(), error);
-  if (made) fs::permissions(file.parent_path(), fs::perms::owner_all, error);
+  return is_exposed(changed) ? parse(text) : std::nullopt;
 }
 
 // Under its name at once and whole, or not at all. False: another was first.
@@ -77,23 +72,21 @@ UserSecret UserSecret::of_machine_and_user() {
 Result<UserSecret> UserSecret::open(const std::string& file, Random& random) {
   const auto text = platform::read_secret_file(file);
   if (text.has_value()) {
-    WH_ASSIGN(const Use use, use_of(file));
-    const auto kept = parse(*text);
-    if (kept.has_value() && use == Use::kAsItIs) return UserSecret(*kept);
+    WH_ASSIGN(const auto kept, private_secret(file, *text));
+    if (kept.has_value()) return UserSecret(*kept);
     std::error_code ignored;
     fs::remove(file, ignored);
   } else if (text.error().code != Code::kNotFound) {
     return fail(text.error());
   }
-  make_directory_of(file);
+  make_private_directory(fs::path(file).parent_path());
   Hash secret;
   random.fill(secret);
   WH_ASSIGN(const bool is_ours, make(file, secret, random));
   if (is_ours) return UserSecret(secret);
   WH_ASSIGN(const std::string theirs, platform::read_secret_file(file));
-  const auto kept = parse(theirs);
-  WH_ASSIGN(const Use use, use_of(file));
-  if (kept.has_value() && use == Use::kAsItIs) return UserSecret(*kept);
+  WH_ASSIGN(const auto kept, private_secret(file, theirs));
+  if (kept.has_value()) return UserSecret(*kept);
   return fail({.code = Code::kLocalIo,
                .operation = "read a secret",
                .object = file,

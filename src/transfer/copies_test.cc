@@ -1,12 +1,11 @@
 // Files of one share that are copies of each other: the real host and the real client.
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <random>
 
 #include "base/limits.h"
+#include "base/noise_testing.h"
 #include "transfer/hostile_attacks.h"
 #include "transfer/hostile_fixture.h"
 
@@ -17,15 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kSize = kReusableMinBytes + 12'345;
 
-std::string noise(std::uint32_t seed) {
-  std::mt19937_64 generator(seed);
-  std::string bytes(kSize, '\0');
-  for (std::size_t at = 0; at + 8 <= kSize; at += 8) {
-    const std::uint64_t word = generator();
-    std::memcpy(&bytes[at], &word, sizeof word);
-  }
-  return bytes;
-}
+std::string noise(std::uint64_t seed) { return wormhole::testing::noise(kSize, seed); }
 
 class CopiesTest : public ::testing::Test {
  protected:

@@ -1,10 +1,8 @@
 // A host that repeats what another host called a file: what it gives must never pass for that
 // file, neither from the index nor in a partial.
-#include <cstring>
-#include <fstream>
-#include <random>
 
 #include "base/limits.h"
+#include "base/noise_testing.h"
 #include "session/host_identity.h"
 #include "store/index.h"
 #include "transfer/hostile_attacks.h"
@@ -16,20 +14,7 @@ namespace {
 constexpr std::size_t kSize = kReusableMinBytes + 12'345;
 const store::UserSecret kVictimSecret{store::Hash{std::byte{2}}};
 
-std::string noise(std::uint32_t seed) {
-  std::mt19937_64 generator(seed);
-  std::string bytes(kSize, '\0');
-  for (std::size_t at = 0; at + 8 <= kSize; at += 8) {
-    const std::uint64_t word = generator();
-    std::memcpy(&bytes[at], &word, sizeof word);
-  }
-  return bytes;
-}
-
-std::string content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+std::string noise(std::uint64_t seed) { return wormhole::testing::noise(kSize, seed); }
 
 class HostileVersions : public ::testing::Test {
  protected:
@@ -110,7 +95,7 @@ TEST_F(HostileVersions, TheHostsOwnWordIsRecognisedAfterItStartedAnew) {
   EXPECT_EQ(get(first.address(), "one").value(), 0U);
   HonestHost second({path("film")});
   EXPECT_EQ(get(second.address(), "two").value(), kSize);
-  EXPECT_TRUE(content_of(path("two")) == film_);  // not to be printed
+  EXPECT_TRUE(directory_.read("two") == film_);  // not to be printed
 }
 
 TEST_F(HostileVersions, AnothersBytesUnderTheHostsWordAreNotItsFile) {
@@ -124,9 +109,9 @@ TEST_F(HostileVersions, AnothersBytesUnderTheHostsWordAreNotItsFile) {
       return proves_itself ? std::optional(own.prove(session)) : std::nullopt;
     }));
     ASSERT_TRUE(get(evil.address(), name).has_value());
-    ASSERT_TRUE(content_of(path(name)) == forged_);
+    ASSERT_TRUE(directory_.read(name) == forged_);
     ASSERT_TRUE(get(host.address(), name + "-after").has_value());
-    EXPECT_TRUE(content_of(path(name + "-after")) == film_) << name;
+    EXPECT_TRUE(directory_.read(name + "-after") == film_) << name;
     index_->clear().value();
   }
 }
@@ -149,7 +134,7 @@ TEST_F(HostileVersions, WhatWasWrittenOnAnEarlierMountIsComparedBeforeItIsBeliev
     static_cast<void>(index_->summary());
     const std::string name = is_of_this_mount ? "believed" : "compared";
     ASSERT_TRUE(get(host.address(), name).has_value());
-    EXPECT_EQ(content_of(path(name)) == film_, !is_of_this_mount);
+    EXPECT_EQ(directory_.read(name) == film_, !is_of_this_mount);
   }
 }
 

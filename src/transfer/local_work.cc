@@ -36,13 +36,13 @@ void LocalWorkQueue::add(LocalWork work) {
 
 void LocalWorkQueue::push(LocalWork work, bool in_front) {
   const std::int64_t place = in_front ? front_-- : ++back_;
-  waiting_[work.file->id()] = {.is_copy = false, .place = place, .original = 0};
+  waiting_[work.file->id()] = {.place = place};
   queue_.emplace(place, std::move(work));
   ready_.notify_one();
 }
 
 void LocalWorkQueue::wait_for(std::uint64_t original, LocalWork copy) {
-  waiting_[copy.file->id()] = {.is_copy = true, .place = 0, .original = original};
+  waiting_[copy.file->id()] = {.original = original};
   copies_.emplace(original, std::move(copy));
 }
 
@@ -87,7 +87,7 @@ bool LocalWorkQueue::empty() const {
 void LocalWorkQueue::drop(std::uint64_t file) {
   const auto found = waiting_.find(file);
   if (found == waiting_.end()) return;
-  if (found->second.is_copy) {
+  if (found->second.original != 0) {
     const auto [first, last] = copies_.equal_range(found->second.original);
     copies_.erase(std::find_if(first, last,
                                [&](const auto& copy) { return copy.second.file->id() == file; }));

@@ -2,7 +2,8 @@
 // and files of which another version is there.
 //
 // Files are added in the order of their announcement and worked on one by one, by one thread of
-// the taker; any thread adds, tells chunks and says that something arrived. A mutex of its own.
+// the taker; copies of a file that is still on its way wait for that one; any thread adds, tells
+// chunks and says that something arrived. A mutex of its own.
 #pragma once
 
 #include <atomic>
@@ -58,11 +59,12 @@ class LocalWorkQueue {
   void stop();
 
  private:
-  // With the mutex held, the next two.
+  // With the mutex held, the next four.
   void push(LocalWork work, bool in_front);
   void drop(std::uint64_t file);
   std::vector<LocalWork> take_copies(std::uint64_t original);
   void wait_for(std::uint64_t original, LocalWork copy);
+
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::condition_variable progressed_;
@@ -70,9 +72,8 @@ class LocalWorkQueue {
   std::map<std::int64_t, LocalWork> queue_;
   std::multimap<std::uint64_t, LocalWork> copies_;
   struct Waiting {
-    bool is_copy;
-    std::int64_t place;
-    std::uint64_t original;
+    std::int64_t place = 0;
+    std::uint64_t original = 0;  // 0: in the queue
   };
   std::unordered_map<std::uint64_t, Waiting> waiting_;  // by their files
   std::int64_t front_ = 0;                              // before the first of the queue

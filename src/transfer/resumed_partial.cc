@@ -21,6 +21,13 @@ using store::kJournalRecordBytes;
 
 }  // namespace
 
+Result<void> set_journal_mount(const platform::File& partial, store::JournalHeader header,
+                               std::uint64_t mount) {
+  header.mount = mount;
+  return partial.write_at(store::encode_journal_header(header),
+                          store::journal_offset(header.source.size_bytes));
+}
+
 Result<std::unique_ptr<ResumedPartial>> ResumedPartial::open(
     std::shared_ptr<const platform::File> file, const store::JournalHeader& now, bool uncached) {
   WH_ASSIGN(const auto status, file->status());
@@ -38,7 +45,9 @@ Result<std::unique_ptr<ResumedPartial>> ResumedPartial::open(
       new ResumedPartial(std::move(file), now, uncached, records));
   resumed->is_certain_ = resumed->is_certain(*then, status);
   // What this run notes must not make the next one believe what this one has not looked at.
-  if (!resumed->is_certain_ && then->mount != 0) WH_TRY(resumed->write_header(0));
+  if (!resumed->is_certain_ && then->mount != 0) {
+    WH_TRY(set_journal_mount(*resumed->file_, now, 0));
+  }
   // More separate ranges than are kept, as what is superseded lies scattered among what is not.
   RangeSet named(kRangesMax * kRangesMax);
   while (resumed->read_portion()) {
@@ -74,15 +83,9 @@ bool ResumedPartial::is_certain(const store::JournalHeader& then,
   return changed + 1 - last->written <= 1 + kOwnWritesSeconds;
 }
 
-Result<void> ResumedPartial::write_header(std::uint64_t mount) const {
-  store::JournalHeader header = now_;
-  header.mount = mount;
-  return file_->write_at(store::encode_journal_header(header), journal_begins());
-}
-
 void ResumedPartial::confirm() const {
   // The next run reads once more if it cannot be written.
-  if (!is_certain_ && holds_all_) static_cast<void>(write_header(now_.mount));
+  if (!is_certain_ && holds_all_) static_cast<void>(set_journal_mount(*file_, now_, now_.mount));
 }
 
 bool ResumedPartial::read_portion() {
@@ -102,8 +105,8 @@ template <typename Use>
 void ResumedPartial::for_each_in_portion(const Use& use) const {
   for (std::size_t end = portion_.size(); end > 0; end -= kJournalRecordBytes) {
     const Bytes bytes = Bytes(portion_).subspan(end - kJournalRecordBytes, kJournalRecordBytes);
-    if (const auto record = store::parse_journal_record(bytes, now_.source.size_bytes))
-      use(*record);
+    const auto record = store::parse_journal_record(bytes, now_.source.size_bytes);
+    if (record.has_value()) use(*record);
   }
 }
 

@@ -20,6 +20,11 @@
 
 namespace wormhole::transfer {
 
+// What the journal in `partial` says from now on of where all of it was written; 0: the next run is
+// to look at it.
+[[nodiscard]] Result<void> set_journal_mount(const platform::File& partial,
+                                             store::JournalHeader header, std::uint64_t mount);
+
 class ResumedPartial {
  public:
   // Separate ranges that are gone on with; what else there is comes anew. An interrupted run leaves
@@ -60,7 +65,6 @@ class ResumedPartial {
   [[nodiscard]] std::uint64_t journal_begins() const {
     return store::journal_offset(now_.source.size_bytes);
   }
-  [[nodiscard]] Result<void> write_header(std::uint64_t mount) const;
   // What the journal says is so, without looking.
   [[nodiscard]] bool is_certain(const store::JournalHeader& then,
                                 const platform::FileStatus& status) const;

@@ -5,10 +5,10 @@
 
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <thread>
 
 #include "base/limits.h"
+#include "base/noise_testing.h"
 #include "platform/test_directory.h"
 #include "store/hash.h"
 #include "transfer/taken_file.h"
@@ -21,16 +21,6 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kSize = kResumableMinBytes + 12'345;
 constexpr std::uint64_t kVersion = 77;
 constexpr PublishRules kNow{.started = {INT64_MAX, 0}};
-
-std::string content() {
-  std::mt19937_64 generator(5);
-  std::string bytes(kSize, '\0');
-  for (std::size_t i = 0; i + 8 <= kSize; i += 8) {
-    const std::uint64_t value = generator();
-    std::memcpy(&bytes[i], &value, 8);
-  }
-  return bytes;
-}
 
 class ResumedPartialTest : public ::testing::Test {
  protected:
@@ -98,13 +88,19 @@ class ResumedPartialTest : public ::testing::Test {
     fs::rename(partial(), old);
     fs::copy_file(old, partial());
   }
+  [[nodiscard]] store::JournalHeader read_header() const {
+    std::array<std::byte, store::kJournalHeaderBytes> bytes{};
+    const auto file = there_.open().open_file(store::partial_name("f"));
+    EXPECT_TRUE(file->read_at(bytes, store::journal_offset(kSize)).has_value());
+    return store::parse_journal_header(bytes).value();
+  }
   void expect_published(TakenFile& file) {
     ASSERT_TRUE(file.publish(tree_, kNow).has_value());
     EXPECT_TRUE(there_.read("f") == content_) << "and nothing behind it";
     EXPECT_FALSE(fs::exists(partial()));
   }
 
-  std::string content_ = content();
+  std::string content_ = wormhole::testing::noise(kSize, 5);
   const platform::TestDirectory there_;
   DirectoryTree tree_{there_.open()};
 };
@@ -155,19 +151,13 @@ TEST_F(ResumedPartialTest, WhatWasWrittenOnAnotherMountIsReadOnce) {
   const std::uint64_t mount = there_.open().mount_id();
   if (mount == 0) GTEST_SKIP() << "this system does not tell mounts apart";
   interrupted({{0, 5 * kMega}});
-  const auto header_at = store::journal_offset(kSize);
-  const auto read_header = [&] {
-    std::array<std::byte, store::kJournalHeaderBytes> header{};
-    EXPECT_TRUE(there_.open().open_file(store::partial_name("f"))->read_at(header, header_at));
-    return store::parse_journal_header(header).value();
-  };
   auto header = read_header();
   EXPECT_EQ(header.mount, mount);
   ++header.mount;
   const auto other = store::encode_journal_header(header);
   // As a power cut leaves it: the journal is there, some of the data is not.
   for (const bool is_damaged : {true, false}) {
-    overwrite(header_at, as_text(other));
+    overwrite(store::journal_offset(kSize), as_text(other));
     overwrite(kMega, is_damaged ? std::string(1000, 'x') : content_.substr(kMega, 1000));
     const auto file = file_of();
     ASSERT_TRUE(file->resume(tree_).value());
@@ -265,19 +255,13 @@ TEST_F(ResumedPartialTest, AnotherMountsWordIsNotKeptEither) {
   const std::uint64_t mount = there_.open().mount_id();
   if (mount == 0) GTEST_SKIP() << "this system does not tell mounts apart";
   interrupted({{0, 8 * kMega}});
-  const auto header_at = store::journal_offset(kSize);
-  const auto header_of = [&] {
-    std::array<std::byte, store::kJournalHeaderBytes> bytes{};
-    EXPECT_TRUE(there_.open().open_file(store::partial_name("f"))->read_at(bytes, header_at));
-    return store::parse_journal_header(bytes).value();
-  };
-  auto header = header_of();
+  auto header = read_header();
   ++header.mount;
-  overwrite(header_at, as_text(store::encode_journal_header(header)));
+  overwrite(store::journal_offset(kSize), as_text(store::encode_journal_header(header)));
   overwrite(3 * kMega, "damage");
   const auto file = file_of();
   ASSERT_TRUE(file->resume(tree_).value());
-  EXPECT_EQ(header_of().mount, 0U);
+  EXPECT_EQ(read_header().mount, 0U);
 }
 
 TEST_F(ResumedPartialTest, AnyNumberOfTimes) {

@@ -1,6 +1,5 @@
 #include "transfer/source_versions.h"
 
-#include <algorithm>
 #include <array>
 
 #include "base/limits.h"
@@ -25,8 +24,7 @@ std::uint64_t SourceVersions::of(const platform::FileStatus& status) const {
                                                status.modified.nanoseconds,
                                                static_cast<std::uint64_t>(status.changed.seconds),
                                                status.changed.nanoseconds};
-  const store::Hash named = store::keyed_hash(key_, std::as_bytes(std::span(fields)));
-  return std::max<std::uint64_t>(load_le<std::uint64_t>(named.data()), 1);
+  return store::keyed_name(key_, std::as_bytes(std::span(fields)));
 }
 
 }  // namespace wormhole::transfer

@@ -270,7 +270,7 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
   if (rules.sync) WH_TRY(file->sync());
   WH_ASSIGN(const auto directory, tree.open(directory_));
   WH_TRY(put_in_place(*directory, rules));
-  if (rules.is_recorded) {
+  if (rules.is_recorded && entry_.size >= kReusableMinBytes) {
     // After the renaming, which counts as a change.
     const auto status = file->status();
     if (status.has_value()) published_ = *status;
@@ -280,21 +280,16 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
 }
 
 std::optional<store::Place> TakenFile::place(DirectoryTree& tree, const PublishRules& rules) const {
-  const auto directory = tree.open(directory_);
   std::scoped_lock lock(mutex_);
-  if (!published_.has_value() || !directory.has_value()) return std::nullopt;
-  const auto path = (*directory)->path();
-  if (!path.has_value()) return std::nullopt;
-  const std::uint64_t mount = rules.sync ? 0 : (*directory)->mount_id();
+  if (!published_.has_value()) return std::nullopt;
+  const auto directory = tree.open(directory_);
+  if (!directory.has_value()) return std::nullopt;
+  auto place = store::place_of(**directory, entry_.name, *published_);
+  if (!place.has_value()) return std::nullopt;
+  if (!rules.sync) place->mount = (*directory)->mount_id();
   // Where it could not be told when it is not safe any more, nothing rests on a word alone.
-  const bool is_named = rules.sync || mount != 0;
-  return store::Place{.path = store::path_in(*path, entry_.name),
-                      .inode = published_->inode,
-                      .size_bytes = published_->size_bytes,
-                      .modified = published_->modified,
-                      .changed = published_->changed,
-                      .version = is_named ? entry_.version : 0,
-                      .mount = mount};
+  if (rules.sync || place->mount != 0) place->version = entry_.version;
+  return place;
 }
 
 Result<void> TakenFile::put_in_place(const platform::Directory& directory,
@@ -342,7 +337,9 @@ std::uint64_t TakenFile::suspend(DirectoryTree& tree, bool is_doubtful) {
       PortionBytes bytes;
       std::scoped_lock journal_lock(journal_mutex_);
       write_journal(*partial_, journal_->take(bytes, seconds_now()));
-      if (is_doubtful && journal_->is_begun()) write_journal(*partial_, journal_->doubt(bytes));
+      if (is_doubtful && journal_->is_begun()) {
+        static_cast<void>(set_journal_mount(*partial_, journal_->header(), 0));
+      }
     }
     if (has_journal()) {
       abandoned_ = true;

@@ -104,7 +104,7 @@ class TakenFile {
   // Mode, time and the final name. kExists when a different file is there (and is kept). The
   // partial is gone either way.
   [[nodiscard]] Result<void> publish(DirectoryTree& tree, const PublishRules& rules);
-  // Where it stands, after publish(); nullopt where that cannot be told.
+  // Where it stands, after publish(); nullopt where that cannot be told, or is of no use to others.
   [[nodiscard]] std::optional<store::Place> place(DirectoryTree& tree,
                                                   const PublishRules& rules) const;
   // Removes the partial, unless it was published. Any thread, also while others write.

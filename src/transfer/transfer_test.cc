@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/limits.h"
+#include "base/noise_testing.h"
 #include "platform/test_directory.h"
 #include "session/listener_testing.h"
 #include "transfer/client.h"
@@ -21,9 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using platform::TestDirectory;
+using wormhole::testing::noise;
 
 const store::UserSecret kHostSecret{store::Hash{std::byte{1}}};
-const store::UserSecret kTakerSecret{store::Hash{std::byte{2}}};
 
 // A host as the share command builds it.
 class Sharing final : public session::ListenerEvents, public HostEvents {
@@ -117,16 +118,6 @@ struct Joined {
   std::optional<TakenCounters> counters;
   Client client;
 };
-
-std::string noise(std::size_t size, std::uint64_t seed) {
-  std::mt19937_64 generator(seed);
-  std::string bytes(size, '\0');
-  for (std::size_t i = 0; i + 8 <= size; i += 8) {
-    const std::uint64_t value = generator();
-    std::memcpy(&bytes[i], &value, 8);
-  }
-  return bytes;
-}
 
 // Path -> what stands there, with mode and time: equal maps are equal trees.
 std::map<std::string, std::string> tree_of(const fs::path& root) {

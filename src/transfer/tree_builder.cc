@@ -87,7 +87,7 @@ Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset
 
 Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   WH_TRY(file->publish(*tree_, rules_));
-  auto place = place_of(*file);
+  auto place = file->place(*tree_, rules_);
   if (!file->is_sparse()) remember(file->id(), place);
   if (!forget(file)) return {};  // given up by another thread at the last moment
   if (place.has_value() && options_.index != nullptr) options_.index->add(std::move(*place));
@@ -140,11 +140,6 @@ Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& 
   return *next;
 }
 
-std::optional<store::Place> TreeBuilder::place_of(const TakenFile& file) const {
-  if (!rules_.is_recorded || file.size() < kReusableMinBytes) return std::nullopt;
-  return file.place(*tree_, rules_);
-}
-
 void TreeBuilder::begin_local_work(LocalWork work) {
   const std::uint64_t original = work.copy_of;
   const TakenFilePtr file = work.file;
@@ -162,8 +157,9 @@ void TreeBuilder::remember(std::uint64_t id, const std::optional<store::Place>& 
   std::scoped_lock lock(mutex_);
   const auto found = originals_.find(place->size_bytes);
   if (found == originals_.end()) {
-    if (originals_.size() < kOriginalsMax)
+    if (originals_.size() < kOriginalsMax) {
       originals_.emplace(place->size_bytes, Original{id, *place});
+    }
   } else if (id < found->second.id) {
     found->second = {id, *place};
   }

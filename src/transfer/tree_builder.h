@@ -194,8 +194,6 @@ class TreeBuilder {
   // The same from a file that was fetched before and stands elsewhere.
   ReconstructionPtr reconstruction_from_elsewhere(const TakenFilePtr& file,
                                                   const wire::Entry& entry, Present present) const;
-  // Where it came to stand, if that is of any use to another file.
-  std::optional<store::Place> place_of(const TakenFile& file) const;
   // With --fsync an equal file is on disk when this returns: an earlier run may not have waited.
   Result<Present> compare(const wire::Entry& entry, const NodePtr& directory);
   Result<void> make_directory(const OpenDirectory& made, const NodePtr& parent);

@@ -375,14 +375,9 @@ std::optional<store::Place> TreeBuilder::place_in(const std::string& name,
                                                   const NodePtr& parent) const {
   const auto directory = tree_->open(parent);
   if (!directory.has_value()) return std::nullopt;
-  const auto above = (*directory)->path();
   const auto status = (*directory)->status_of(name);
-  if (!above.has_value() || !status.has_value()) return std::nullopt;
-  return store::Place{.path = store::path_in(*above, name),
-                      .inode = status->inode,
-                      .size_bytes = status->size_bytes,
-                      .modified = status->modified,
-                      .changed = status->changed};
+  if (!status.has_value()) return std::nullopt;
+  return store::place_of(**directory, name, *status);
 }
 
 bool TreeBuilder::is_own(const wire::Entry& entry, const NodePtr& parent) const {

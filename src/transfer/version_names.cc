@@ -1,6 +1,5 @@
 #include "transfer/version_names.h"
 
-#include <algorithm>
 #include <array>
 
 namespace wormhole::transfer {
@@ -17,8 +16,7 @@ std::uint64_t VersionNames::of(std::uint64_t announced) const {
   if (announced == 0) return 0;
   std::array<std::byte, sizeof announced> word;
   store_le(word.data(), announced);
-  const store::Hash name = store::keyed_hash(key_, word);
-  return std::max<std::uint64_t>(load_le<std::uint64_t>(name.data()), 1);
+  return store::keyed_name(key_, word);
 }
 
 }  // namespace wormhole::transfer
