@@ -224,6 +224,7 @@ class Fetch {
                    .detail = "the destination is empty",
                    .advice = "leave it out, or name one"});
     }
+    OpeningIndex opening_index;
     const auto secret = user_secret(output_, random_);
     const auto make_client = [&] {
       return std::make_unique<transfer::Client>(
@@ -245,7 +246,7 @@ class Fetch {
         .reuse = arguments_.reuse,
         .cached_file_max_bytes = platform::memory_bytes() / kCachedPartOfMemory};
     take.may_have = transfer::may_have(take.destination, target.last_part());
-    const auto index = open_index(environment_.output);
+    const auto index = opening_index.take(output_);
     take.index = index.get();
     if (take.reuse && index != nullptr && !index->was_empty()) take.may_have = true;
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/escape.h"
 #include "platform/process.h"
 
@@ -13,10 +15,16 @@ std::optional<std::string> index_file() {
   return *cache + "/wormhole/index.db";
 }
 
-std::unique_ptr<store::Index> open_index(Output& output) {
-  const auto file = index_file();
-  if (!file.has_value()) return nullptr;
-  auto index = store::Index::open(*file);
+OpeningIndex::OpeningIndex() {
+  auto file = index_file();
+  if (!file.has_value()) return;
+  opening_ = std::async(std::launch::async,
+                        [file = std::move(*file)] { return store::Index::open(file); });
+}
+
+std::unique_ptr<store::Index> OpeningIndex::take(Output& output) {
+  if (!opening_.valid()) return nullptr;
+  auto index = opening_.get();
   if (!index.has_value()) {
     // A cache directory that cannot be written to is nobody's mistake.
     if (output.is_verbose())

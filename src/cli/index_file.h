@@ -1,6 +1,7 @@
 // This user's index of what was fetched, in the cache directory.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,8 +13,17 @@ namespace wormhole::cli {
 
 // $XDG_CACHE_HOME/wormhole/index.db, else below ~/.cache; nullopt where the user has no home.
 [[nodiscard]] std::optional<std::string> index_file();
-// Null, and a word why, where there is none to be had: everything else works without. A word too
-// when a damaged one was set aside.
-[[nodiscard]] std::unique_ptr<store::Index> open_index(Output& output);
+
+// Opened while something else is waited for. One thread; all is over when it is gone.
+class OpeningIndex {
+ public:
+  OpeningIndex();
+  // Once. Null, and a word why, where there is none to be had: everything else works without. A
+  // word too when a damaged one was set aside.
+  [[nodiscard]] std::unique_ptr<store::Index> take(Output& output);
+
+ private:
+  std::future<Result<std::unique_ptr<store::Index>>> opening_;
+};
 
 }  // namespace wormhole::cli

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <future>
+#include <optional>
 #include <string>
 
 #include "base/check.h"
@@ -84,9 +86,11 @@ Error stream_refused() {
 }  // namespace
 
 struct ClientHandshake::State {
-  State(TlsContext context, const Offer& own) : tls_context(std::move(context)), offer(own) {}
+  State(std::future<Result<TlsContext>> context, const Offer& own)
+      : preparing_tls(std::move(context)), offer(own) {}
 
-  TlsContext tls_context;
+  std::future<Result<TlsContext>> preparing_tls;
+  std::optional<TlsContext> tls_context;
   Offer offer;
   Step step = Step::kReply;
   unsigned stream = 0;
@@ -113,8 +117,8 @@ ClientHandshake::~ClientHandshake() = default;
 
 Result<ClientHandshake> ClientHandshake::join(const JoinCode& code, const Offer& offer,
                                               Random& random) {
-  WH_ASSIGN(auto context, TlsContext::client());
-  auto state = std::make_unique<State>(std::move(context), offer);
+  // TLS is not needed before the host's reply.
+  auto state = std::make_unique<State>(std::async(std::launch::async, &TlsContext::client), offer);
   const Head hello = encode(
       HelloHead{.kind = HelloKind::kJoin, .suites = offer.suites, .features = offer.features});
   WH_ASSIGN(state->cpace, Cpace::begin(CpaceRole::kInitiator, as_bytes(code.secret()),
@@ -127,8 +131,8 @@ Result<ClientHandshake> ClientHandshake::join(const JoinCode& code, const Offer&
 Result<ClientHandshake> ClientHandshake::further_stream(const StreamTicket& ticket,
                                                         unsigned number) {
   WH_CHECK(number > 0 && number < kStreamsMax);
-  WH_ASSIGN(auto context, TlsContext::client());
-  auto state = std::make_unique<State>(std::move(context), Offer{});
+  auto state =
+      std::make_unique<State>(std::async(std::launch::deferred, &TlsContext::client), Offer{});
   state->stream = number;
   state->session = ticket.session();
   state->suite = ticket.suite();
@@ -227,7 +231,8 @@ Result<void> ClientHandshake::State::agree_on_key() {
 
 Result<void> ClientHandshake::State::start_tls(const Psk& psk) {
   step = Step::kTls;
-  WH_ASSIGN(tls, TlsPsk::client(tls_context, psk_identity(session, stream), psk));
+  WH_ASSIGN(tls_context, preparing_tls.get());
+  WH_ASSIGN(tls, TlsPsk::client(*tls_context, psk_identity(session, stream), psk));
   return advance_tls({});
 }
 

@@ -33,6 +33,16 @@ Error library_error(std::string_view operation) {
   return error;
 }
 
+// The library begins with what this program uses of it: no configuration file (a system's may
+// switch off the one suite there is, or load code), no table of every cipher, no cleaning up
+// before the end of the process. Half a millisecond of every start.
+void begin_library() {
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+                          OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+                          OPENSSL_INIT_NO_ATEXIT,
+                      nullptr);
+}
+
 // What both roles have in common; false when the library refuses.
 bool configure(SSL_CTX* context) {
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -95,6 +105,7 @@ TlsContext& TlsContext::operator=(TlsContext&&) noexcept = default;
 TlsContext::~TlsContext() = default;
 
 Result<TlsContext> TlsContext::client() {
+  begin_library();
   auto state = std::make_unique<State>();
   state->context.reset(SSL_CTX_new(TLS_client_method()));
   if (!state->context || !configure(state->context.get())) return fail(library_error("prepare"));
@@ -104,6 +115,7 @@ Result<TlsContext> TlsContext::client() {
 }
 
 Result<TlsContext> TlsContext::server() {
+  begin_library();
   auto state = std::make_unique<State>();
   state->context.reset(SSL_CTX_new(TLS_server_method()));
   if (!state->context || !configure(state->context.get())) return fail(library_error("prepare"));
