@@ -33,7 +33,7 @@ class ResumedPartialTest : public ::testing::Test {
     entry.mtime_seconds = 1'234'567'890;
     entry.version = version;
     entry.sparse = sparse;
-    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false);
+    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false, cache_);
   }
   // Writes a range, in blocks. Whether that was the last.
   bool put(TakenFile& file, std::uint64_t offset, std::uint64_t length) {
@@ -103,6 +103,7 @@ class ResumedPartialTest : public ::testing::Test {
   std::string content_ = wormhole::testing::noise(kSize, 5);
   const platform::TestDirectory there_;
   DirectoryTree tree_{there_.open()};
+  CacheSpeed cache_;
 };
 
 using Ranges = std::vector<RangeSet::Range>;

@@ -195,9 +195,18 @@ Result<bool> TakenFile::write(DirectoryTree& tree, Bytes data, std::uint64_t off
     WH_ASSIGN(file, open_partial(tree));
   }
   if (file == nullptr) return false;
-  WH_TRY(uncached_ ? file->write_uncached_at(data, offset) : file->write_at(data, offset));
+  WH_TRY(write_to(*file, data, offset));
   if (is_resumable()) note(*file, data, offset);
   return written(data.size());
+}
+
+Result<void> TakenFile::write_to(const platform::File& file, Bytes data, std::uint64_t offset) {
+  const bool is_long = entry_.size >= kPastCacheMinBytes;
+  if (uncached_ || (is_long && cache_.is_slow())) return file.write_uncached_at(data, offset);
+  const auto before = std::chrono::steady_clock::now();
+  WH_TRY(file.write_at(data, offset));
+  if (is_long) cache_.on_written(data.size(), std::chrono::steady_clock::now() - before);
+  return {};
 }
 
 void TakenFile::note(const platform::File& file, Bytes data, std::uint64_t offset) {

@@ -15,6 +15,7 @@
 #include "platform/file_system.h"
 #include "store/partial_journal.h"
 #include "store/place.h"
+#include "transfer/cache_speed.h"
 #include "transfer/directory_tree.h"
 #include "transfer/resumed_partial.h"
 #include "wire/messages.h"
@@ -41,13 +42,15 @@ struct PublishRules {
 
 class TakenFile {
  public:
+  // `cache`: of all files of a transfer; outlives this.
   TakenFile(std::uint64_t id, std::uint64_t parent, NodePtr directory, wire::Entry entry,
-            bool uncached)
+            bool uncached, CacheSpeed& cache)
       : id_(id),
         parent_(parent),
         directory_(std::move(directory)),
         entry_(std::move(entry)),
-        uncached_(uncached) {}
+        uncached_(uncached),
+        cache_(cache) {}
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::uint64_t parent() const { return parent_; }
@@ -134,6 +137,7 @@ class TakenFile {
   Result<FilePtr> open_partial(DirectoryTree& tree);
   // A new one: its length, and where its journal is kept.
   Result<void> prepare(const platform::Directory& directory, const platform::File& partial);
+  Result<void> write_to(const platform::File& file, Bytes data, std::uint64_t offset);
   Result<void> put_in_place(const platform::Directory& directory, const PublishRules& rules);
   bool written(std::uint64_t length) { return (written_bytes_ += length) == entry_.size; }
 
@@ -142,6 +146,7 @@ class TakenFile {
   const NodePtr directory_;
   const wire::Entry entry_;
   const bool uncached_;
+  CacheSpeed& cache_;
   bool may_replace_ = false;
 
   mutable std::mutex mutex_;  // claims, the partial's making, publishing and end

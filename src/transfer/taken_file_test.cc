@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "platform/test_directory.h"
+#include "platform/test_page_cache.h"
 #include "store/hash.h"
 
 namespace wormhole::transfer {
@@ -27,7 +28,7 @@ class TakenFileTest : public ::testing::Test {
     entry.mode = mode;
     entry.mtime_seconds = 1'234'567'890;
     entry.mtime_nanoseconds = 987'654'321;
-    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, uncached);
+    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, uncached, cache_);
   }
   // Claims and writes; whether that was the last range.
   bool put(TakenFile& file, std::string_view data, std::uint64_t offset = 0) {
@@ -49,6 +50,7 @@ class TakenFileTest : public ::testing::Test {
 
   const TestDirectory there_;
   DirectoryTree tree_{there_.open()};
+  CacheSpeed cache_;
 };
 
 TEST_F(TakenFileTest, WhatIsWrittenPastTheCacheArrivesTheSame) {
@@ -57,6 +59,29 @@ TEST_F(TakenFileTest, WhatIsWrittenPastTheCacheArrivesTheSame) {
   EXPECT_TRUE(put(*file, "abc", 0));
   ASSERT_TRUE(file->publish(tree_, kNow).has_value());
   EXPECT_EQ(there_.read("f"), "abcdef");
+}
+
+// The cache takes what comes as long as it is fast: what is written after that does not stay in it.
+TEST_F(TakenFileTest, ALongFileIsWrittenPastACacheThatIsSlow) {
+  if (!platform::can_write_uncached(*there_.open().open_partial("probe"))) {
+    GTEST_SKIP() << "this kernel or file system has no uncached writes";
+  }
+  const auto cached_bytes_of = [&](const std::string& name, std::size_t size) {
+    const auto file = file_of(size, name);
+    const std::string data(size / 2, 'd');
+    put(*file, data);
+    put(*file, data, size / 2);
+    EXPECT_TRUE(file->publish(tree_, kNow).has_value());
+    const auto written = there_.open().open_file(name);
+    EXPECT_TRUE(written->sync().has_value());
+    return platform::cached_bytes(*written);
+  };
+  constexpr std::size_t kLong = kPastCacheMinBytes;
+  constexpr std::size_t kShort = kPastCacheMinBytes / 2;
+  EXPECT_EQ(cached_bytes_of("fast", kLong), kLong);
+  cache_.on_written(kCacheSpeedWindowBytes, std::chrono::seconds(1));
+  EXPECT_LT(cached_bytes_of("slow", kLong), kLong / 2);
+  EXPECT_EQ(cached_bytes_of("short", kShort), kShort);
 }
 
 TEST_F(TakenFileTest, ClaimsEachByteOnceAndNoneOutside) {

@@ -226,6 +226,7 @@ class TreeBuilder {
   std::string shown_root_;
   bool refuses_hidden_ = false;  // the host's names land where the user stands
 
+  CacheSpeed cache_speed_;
   LocalWorkQueue local_work_;
   // Files in place of which others may be copies, by their sizes: the first of each.
   struct Original {

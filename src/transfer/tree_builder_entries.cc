@@ -328,8 +328,9 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
                            .advice = "use --overwrite to replace it"});
     }
   }
-  auto file = std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
-                                          entry.size > options_.cached_file_max_bytes);
+  auto file =
+      std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
+                                  entry.size > options_.cached_file_max_bytes, cache_speed_);
   if (present == Present::kEmptied) {
     file->may_replace();
     present = Present::kMissing;

@@ -1,0 +1,15 @@
+// For tests: what of a file stands in the system's cache.
+#pragma once
+
+#include <cstddef>
+
+#include "platform/file_system.h"
+
+namespace wormhole::platform {
+
+// Bytes in whole pages.
+[[nodiscard]] std::size_t cached_bytes(const File& file);
+// This kernel and the file's system can write past the cache (Linux 6.14). Empties the file.
+[[nodiscard]] bool can_write_uncached(const File& file);
+
+}  // namespace wormhole::platform
