@@ -49,20 +49,28 @@ def fetch_once(place, peer, prefix=(), environment=None):
         raise LabError("the fetched file is not the source")
 
 
-def system_calls(context):
-    """The busier end's system calls per 128 KiB of payload, all threads, start and end included."""
-    size = GIB
+def system_calls(context, size):
+    """{side: {name: calls}} of one fetch of a file of `size`, all threads, start and end included."""
     with arena(context, None, size, disk="tmpfs") as place:
         data.write_file(f"{place.source}/{FILE}", size, seed=1)
         counts = {"share": place.server.path("calls"), "get": place.client.path("calls")}
         fetch_once(place, Wormhole(server_strace=counts["share"]),
                    prefix=measure.strace(counts["get"]))
-        calls = {side: measure.count_calls(path) for side, path in counts.items()}
-    ratios = {side: sum(names.values()) / (size / BLOCK) for side, names in calls.items()}
+        return {side: measure.count_calls(path) for side, path in counts.items()}
+
+
+def system_calls_of_a_longer_file(context):
+    """What a file longer by 1 GiB calls more, of either end, per 128 KiB: what is called once, by
+    the start and the end, is no matter."""
+    shorter, longer = (system_calls(context, size) for size in LONGER_FILE)
+    all_of = {side: (sum(shorter[side].values()), sum(longer[side].values())) for side in longer}
+    ratios = {side: (more - less) / (GIB / BLOCK) for side, (less, more) in all_of.items()}
     contestants = [{"name": side, "title": f"wormhole {side}", "encrypted": True, "error": "",
-                    "values": [ratios[side]], "samples": [calls[side]]} for side in calls]
-    notes = [side + ": " + ", ".join(f"{name} {count}" for name, count in sorted(
-        names.items(), key=lambda item: -item[1])[:6]) for side, names in calls.items()]
+                    "values": [ratios[side]], "samples": [longer[side]]} for side in longer]
+    notes = [f"{side}, the longer file, start and end included: "
+             f"{all_of[side][1] / (LONGER_FILE[1] / BLOCK):.3f}: "
+             + ", ".join(f"{name} {count}" for name, count in sorted(
+                 names.items(), key=lambda item: -item[1])[:6]) for side, names in longer.items()]
     return Outcome([max(ratios.values())], contestants, contestants_unit="calls / 128 KiB",
                    notes=notes)
 
@@ -117,6 +125,7 @@ ROWS = [
     Row("copies", "RAM copies per chunk in user space (memcpy, memmove), the busier side",
         promise="0-1", aim="0 (<= 0.01)", aim_value=0.01, unit="a chunk", lower_is_better=True,
         quick=False, measure=lambda context: more_for_a_longer_file(context, 1, GIB, "copies")),
-    Row("syscalls", "System calls per 128 KiB, the busier side", promise="1-2", aim="<= 1.1",
-        aim_value=1.1, unit="calls", lower_is_better=True, measure=system_calls),
+    Row("syscalls", "System calls per 128 KiB once it runs, the busier side", promise="1-2",
+        aim="<= 1.1", aim_value=1.1, unit="calls", lower_is_better=True,
+        measure=system_calls_of_a_longer_file),
 ]
