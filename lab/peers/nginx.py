@@ -4,14 +4,16 @@ import urllib.parse
 
 from peers.base import Command, Peer, write
 
-PORT = 8080
-
 
 class Nginx(Peer):
     name = "http"
     title = "nginx + curl (plaintext)"
     fetches_trees = False
     programs = ("nginx", "curl")
+    port = 8080
+
+    def root(self):
+        return self.directory
 
     def serve(self):
         directory = self.own_directory()
@@ -30,16 +32,16 @@ http {{
   sendfile on;
   tcp_nopush on;
   server {{
-    listen {self.host.address}:{PORT};
-    root {self.directory};
+    listen {self.host.address}:{self.port};
+    root {self.root()};
   }}
 }}
 """)
-        self.run_server(["nginx", "-c", config, "-p", directory, "-e", f"{directory}/log"], PORT,
-                        f"{directory}/log")
+        self.run_server(["nginx", "-c", config, "-p", directory, "-e", f"{directory}/log"],
+                        self.port, f"{directory}/log")
 
     def fetch(self, client, remote, local_dir, tree=False):
         name = remote.rsplit("/", 1)[-1]
-        url = f"http://{self.host.address}:{PORT}/{urllib.parse.quote(remote)}"
+        url = f"http://{self.host.address}:{self.port}/{urllib.parse.quote(remote)}"
         return Command(["curl", "--silent", "--show-error", "--fail", "--output",
                         f"{local_dir}/{name}", url])

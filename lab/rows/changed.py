@@ -9,7 +9,7 @@ import disks
 import measure
 from arena import arena
 from contest import order_of_round
-from peers import RsyncDaemon, Wormhole
+from peers import Casync, RsyncDaemon, Wormhole
 from processes import LabError
 from rows.base import Outcome, Row
 from statistics_of import paired
@@ -89,7 +89,9 @@ def contest(context, link):
             with open(f"{place.source}/{OLD}", "rb") as old, \
                     open(f"{place.source}/{change.__name__}", "wb") as new:
                 change(old, new, size)
-        peers = {"wormhole": Wormhole(["--overwrite"]), "rsyncd": RsyncOfChanges()}
+        peers = {peer.name: peer for peer in (Wormhole(["--overwrite"]), RsyncOfChanges())}
+        if not context.quick:
+            peers[Casync.name] = Casync([change.__name__ for change in CHANGES])
         samples = {change: {name: [] for name in peers} for change in CHANGES}
         try:
             for peer in peers.values():
@@ -109,7 +111,7 @@ def contest(context, link):
 
 def contestants(samples, value):
     """One entry a change and peer."""
-    titles = {"wormhole": "Wormhole", "rsyncd": RsyncOfChanges.title}
+    titles = {peer.name: peer.title for peer in (Wormhole, RsyncOfChanges, Casync)}
     return [{"name": f"{name} {change.__name__}", "title": f"{titles[name]}: {change.__name__}",
              "encrypted": name == "wormhole", "error": "",
              "values": [value(sample) for sample in some],

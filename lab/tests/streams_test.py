@@ -1,7 +1,9 @@
 """Streams that come and go while a file is on its way over a long path."""
 
 import os
+import re
 import sys
+import threading
 
 import pytest
 
@@ -11,7 +13,7 @@ import hosts  # noqa: E402
 import links  # noqa: E402
 import between  # noqa: E402
 import data  # noqa: E402
-from runner import binary  # noqa: E402
+from runner import binary, wait_until  # noqa: E402
 
 MIB = 1 << 20
 # Ten seconds over the link below: time to try more streams, and to end them again.
@@ -38,3 +40,27 @@ def test_streams_come_and_go(path, box):
     summary = between.fetch(near, far, box, "large.bin", dest)
     assert summary["streams"] > STREAMS_TO_BEGIN, "more were tried"
     assert data.same_file(source, os.path.join(dest, "large.bin"))
+
+
+def congestion_controls(host):
+    """Of the connections that have sent more than a handshake."""
+    shown = host.run(["ss", "-tinHO", "state", "established"]).stdout
+    return {re.search(r"\b(bbr|cubic|reno)\b", line).group(1) for line in shown.splitlines()
+            if int(re.search(r"bytes_sent:(\d+)|$", line).group(1) or 0) > MIB}
+
+
+def test_a_long_path_has_bbr(path, box):
+    """The other half, on a local link: src/session/listener_test.cc."""
+    with open("/proc/sys/net/ipv4/tcp_available_congestion_control") as text:
+        if "bbr" not in text.read().split():
+            pytest.skip("this kernel has no BBR")
+    near, far = path
+    data.write_file(os.path.join(box, "large.bin"), SIZE // 2, seed=3)
+    fetching = threading.Thread(target=between.fetch, args=(
+        near, far, box, "large.bin", os.path.join(box, "dest")))
+    fetching.start()
+    try:
+        wait_until(lambda: congestion_controls(near), "data on its way")
+        assert congestion_controls(near) == {"bbr"}
+    finally:
+        fetching.join()

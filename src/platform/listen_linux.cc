@@ -109,6 +109,15 @@ void tune_connection(int fd) {
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<unsigned>(unacknowledged.count()));
 }
 
+bool set_congestion_control(int fd, std::string_view name) {
+  return ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                      static_cast<socklen_t>(name.size())) == 0;
+}
+
+bool ListenSocket::use_congestion_control(std::string_view name) const {
+  return set_congestion_control(fd_.get(), name);
+}
+
 Result<ListenSocket> ListenSocket::open(const std::string& host, std::uint16_t port) {
   if (host.empty()) {
     Fd fd = listen_at(any_address(AF_INET6, port));

@@ -101,6 +101,8 @@ class ListenSocket {
   // taken (os_errno EADDRINUSE).
   [[nodiscard]] static Result<ListenSocket> open(const std::string& host, std::uint16_t port);
 
+  // The same as for a Socket, for all connections to come.
+  bool use_congestion_control(std::string_view name) const;
   // Takes one waiting connection, non-blocking on both sides; nullopt when none waits.
   [[nodiscard]] Result<std::optional<Socket>> accept() const;
   [[nodiscard]] Address local() const;

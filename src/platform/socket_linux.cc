@@ -159,8 +159,7 @@ void Socket::shut_down() const { ::shutdown(fd_.get(), SHUT_RDWR); }
 void Socket::finish_sending() const { ::shutdown(fd_.get(), SHUT_WR); }
 
 bool Socket::use_congestion_control(std::string_view name) const {
-  return ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_CONGESTION, name.data(),
-                      static_cast<socklen_t>(name.size())) == 0;
+  return set_congestion_control(fd_.get(), name);
 }
 
 void Socket::set_blocking(bool blocking) const {

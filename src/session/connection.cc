@@ -3,6 +3,17 @@
 #include "session/handshake.h"
 
 namespace wormhole::session {
+namespace {
+
+// True: BBR.
+bool choose_congestion_control(const platform::Socket& socket) {
+  const auto round_trip = socket.least_round_trip();
+  const bool is_local = round_trip.has_value() && *round_trip < kLocalRoundTrip;
+  return !(is_local && socket.use_congestion_control(kLocalCongestionControl)) &&
+         socket.use_congestion_control("bbr");
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Connection>> make_connection(platform::Socket socket,
                                                     Established established) {
@@ -10,7 +21,7 @@ Result<std::unique_ptr<Connection>> make_connection(platform::Socket socket,
   WH_ASSIGN(auto opener, make_opener(established.suite, std::move(established.receiving)));
   auto connection = std::make_unique<Connection>(std::move(socket));
   connection->socket.set_blocking(true);
-  connection->is_loss_based = !connection->socket.use_congestion_control("bbr");
+  connection->is_loss_based = !choose_congestion_control(connection->socket);
   connection->session_id = established.session_id;
   connection->stream = established.stream;
   connection->ticket = std::move(established.ticket);

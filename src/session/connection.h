@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -37,9 +38,15 @@ struct Connection {
   Timeline timeline;                           // dialler only
 };
 
-// Switches a socket from handshake to frames: blocking, and asking for BBR, which keeps its rate
-// where loss is not congestion (is_loss_based where it cannot be had). kCrypto when a cipher cannot
-// be made.
+// Below this round trip, a local link, a stream mends a loss before the path runs dry.
+inline constexpr std::chrono::milliseconds kLocalRoundTrip{2};
+// What connections to a host begin with, too: one that began with BBR stays paced for good (Linux).
+inline constexpr std::string_view kLocalCongestionControl = "cubic";
+
+// Switches a socket from handshake to frames: blocking, and with the congestion control that the
+// path asks for (is_loss_based says what it came to). On a long one BBR, which keeps its rate where
+// loss is not congestion; on a local link CUBIC, which does not set a timer for each burst of
+// packets (docs/measurements.md). kCrypto when a cipher cannot be made.
 [[nodiscard]] Result<std::unique_ptr<Connection>> make_connection(platform::Socket socket,
                                                                   Established established);
 

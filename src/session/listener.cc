@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "platform/readiness.h"
+#include "session/connection.h"
 #include "session/handshake.h"
 #include "session/listener_sessions.h"
 
@@ -149,7 +150,9 @@ struct Listener::State::Pending final : ServerGate {
 
 Listener::Listener(platform::ListenSocket socket, CodeBook& codes, ListenerEvents& events,
                    const Clock& clock, Random& random, const Offer& offer)
-    : state_(std::make_unique<State>(std::move(socket), codes, events, clock, random, offer)) {}
+    : state_(std::make_unique<State>(std::move(socket), codes, events, clock, random, offer)) {
+  state_->socket.use_congestion_control(kLocalCongestionControl);
+}
 Listener::~Listener() = default;
 
 Result<void> Listener::run() {

@@ -1,7 +1,11 @@
 #include "session/listener.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <barrier>
 #include <set>
 
@@ -57,6 +61,29 @@ TEST(Listener, LetsInFurtherStreamsOfASession) {
     EXPECT_EQ((*at_host)->session_id, (*client)->session_id);
     EXPECT_EQ((*at_host)->ticket, nullptr);
     expect_talk(**stream, **at_host);
+  }
+}
+
+std::string congestion_control_of(const platform::Socket& socket) {
+  std::array<char, 16> name{};
+  socklen_t bytes = name.size();
+  EXPECT_EQ(::getsockopt(socket.descriptor(), IPPROTO_TCP, TCP_CONGESTION, name.data(), &bytes), 0);
+  return name.data();
+}
+
+// The other half, on a long path: lab/tests/streams_test.py.
+TEST(Listener, ALocalLinkIsNotPaced) {
+  const auto probe = platform::ListenSocket::open("127.0.0.1", 0);
+  if (::setsockopt(probe->descriptor(), IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0) {
+    GTEST_SKIP() << "this kernel has no CUBIC";
+  }
+  LoopbackHost host;
+  auto client = join(host.address());
+  ASSERT_TRUE(client.has_value());
+  auto session = host.sessions.pop();
+  for (const Connection* end : {client->get(), session->get()}) {
+    EXPECT_EQ(congestion_control_of(end->socket), "cubic");
+    EXPECT_TRUE(end->is_loss_based);
   }
 }
 

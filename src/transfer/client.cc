@@ -344,7 +344,7 @@ void Client::begin_streams() {
   const Duration connecting = first_->timeline.connected - first_->timeline.connecting;
   const Duration round_trip = first_->socket.least_round_trip().value_or(
       std::chrono::duration_cast<std::chrono::microseconds>(connecting));
-  if (options_.finds_streams && round_trip >= kLocalRoundTrip) {
+  if (options_.finds_streams && round_trip >= session::kLocalRoundTrip) {
     controller_ = std::thread([this, round_trip] { run_controller(round_trip); });
   } else {
     set_streams(options_.streams);

@@ -16,10 +16,6 @@
 
 namespace wormhole::transfer {
 
-// Below this round trip a stream mends a loss before the path runs dry: there the number of cores
-// decides, not this class.
-inline constexpr std::chrono::milliseconds kLocalRoundTrip{2};
-
 // Further streams on any other path, to begin with: as many as browsers take to one host. A fresh
 // stream may send ten segments in its first round trip (RFC 6928), so six fill a path six times as
 // soon as one, and later they cost nothing (docs/measurements.md).
