@@ -28,7 +28,9 @@ class Casync(Nginx):
                            f"{self.root()}/{remote}.caibx", f"{self.directory}/{remote}"])
 
     def fetch(self, client, remote, local_dir, tree=False):
-        """What stands under the file's name is the seed by itself (--seed-output)."""
+        """To another name and then over the old version: written in place, that is no seed."""
         url = f"http://{self.host.address}:{self.port}"
-        return Command(["casync", "extract", f"--store={url}/chunks.castr",
-                        f"{url}/{remote}.caibx", f"{local_dir}/{remote}"])
+        there = f"{local_dir}/{remote}"
+        return Command(["sh", "-c", 'casync extract --seed-output=no --seed="$1" --store="$2" '
+                        '"$3" "$1.new" && mv "$1.new" "$1"', "casync", there,
+                        f"{url}/chunks.castr", f"{url}/{remote}.caibx"])
