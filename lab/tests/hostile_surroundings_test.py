@@ -268,3 +268,21 @@ def test_nothing_is_said_before_the_guest_spoke(box):
             said = connection.recv(4096)  # until the host's deadline closes it
         assert len(said) < 64
         assert b"source" not in said and b"127.0.0.1" not in said
+
+
+def test_the_machines_settings_of_openssl_are_not_ours(box):
+    """They may leave out what TLS is made of here, or load somebody's code."""
+    trees.write(at(box, "source", "file"), b"x")
+    trees.write(at(box, "openssl.cnf"), b"""
+openssl_conf = main
+[main]
+providers = providers
+[providers]
+base = base
+[base]
+activate = 1
+""")
+    env = {"OPENSSL_CONF": os.path.join(box, "openssl.cnf")}
+    for number in range(5):  # several threads begin with it
+        with Share(box, at(box, "source"), env=env) as share:
+            get(box, share.target, dest(box) + str(number), env=env).expect(SUCCESS)

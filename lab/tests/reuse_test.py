@@ -9,7 +9,7 @@ import pytest
 
 import trees
 from gate import Gate
-from runner import SUCCESS, Share, command, get, start_get, wait_until
+from runner import SUCCESS, WRONG, WRONG_CODE, Share, command, get, start_get, wait_until
 
 MIB = 1 << 20
 SIZE = 20 * MIB
@@ -189,6 +189,18 @@ def test_a_damaged_index_is_set_aside_with_a_word(box, source, damage):
     trees.assert_same(source, os.path.join(box, "second"))
     fetch(box, source, "third")
     expect_reused(fetch(box, source, "fourth"))
+
+
+def test_a_damaged_index_is_told_of_although_nobody_joined(box, source):
+    fetch(box, source, "first")
+    path = cache(box)["path"]
+    for suffix in "-wal", "-shm":
+        trees.write(path + suffix, b"")
+    trees.write(path, b"something else")
+    with Share(box, source) as share:
+        done = command(box, "get", share.target, os.path.join(box, "second"),
+                       code=WRONG_CODE).expect(WRONG)
+    assert b"was damaged" in done.stderr
 
 
 def test_without_a_place_for_the_index_everything_else_works(box, source):

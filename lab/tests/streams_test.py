@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -56,11 +56,11 @@ def test_a_long_path_has_bbr(path, box):
             pytest.skip("this kernel has no BBR")
     near, far = path
     data.write_file(os.path.join(box, "large.bin"), SIZE // 2, seed=3)
-    fetching = threading.Thread(target=between.fetch, args=(
-        near, far, box, "large.bin", os.path.join(box, "dest")))
-    fetching.start()
-    try:
-        wait_until(lambda: congestion_controls(near), "data on its way")
-        assert congestion_controls(near) == {"bbr"}
-    finally:
-        fetching.join()
+    with ThreadPoolExecutor(1) as pool:
+        fetching = pool.submit(between.fetch, near, far, box, "large.bin",
+                               os.path.join(box, "dest"))
+        used = wait_until(lambda: congestion_controls(near) or fetching.done(), "data on its way")
+        fetching.result()
+    if used is True:
+        pytest.skip("it was over before anybody looked")
+    assert used == {"bbr"}

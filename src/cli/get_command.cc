@@ -224,9 +224,11 @@ class Fetch {
                    .detail = "the destination is empty",
                    .advice = "leave it out, or name one"});
     }
-    OpeningIndex opening_index;
     const auto secret = user_secret(output_, random_);
+    std::optional<OpeningIndex> opening_index;
     const auto make_client = [&] {
+      // The code is there: what follows is waited for.
+      if (!opening_index.has_value()) opening_index.emplace(output_);
       return std::make_unique<transfer::Client>(
           clock_, random_, pool_,
           transfer::ClientOptions{.streams = further_streams(arguments_),
@@ -246,7 +248,7 @@ class Fetch {
         .reuse = arguments_.reuse,
         .cached_file_max_bytes = platform::memory_bytes() / kCachedPartOfMemory};
     take.may_have = transfer::may_have(take.destination, target.last_part());
-    const auto index = opening_index.take(output_);
+    const auto index = opening_index->take();
     take.index = index.get();
     if (take.reuse && index != nullptr && !index->was_empty()) take.may_have = true;
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <utility>
 
 #include "base/escape.h"
@@ -15,24 +16,32 @@ std::optional<std::string> index_file() {
   return *cache + "/wormhole/index.db";
 }
 
-OpeningIndex::OpeningIndex() {
+OpeningIndex::OpeningIndex(Output& output) : output_(output) {
   auto file = index_file();
   if (!file.has_value()) return;
   opening_ = std::async(std::launch::async,
                         [file = std::move(*file)] { return store::Index::open(file); });
 }
 
-std::unique_ptr<store::Index> OpeningIndex::take(Output& output) {
+OpeningIndex::~OpeningIndex() {
+  try {
+    static_cast<void>(take());
+  } catch (const std::exception&) {
+    // Out of memory or threads: it was not needed.
+  }
+}
+
+std::unique_ptr<store::Index> OpeningIndex::take() {
   if (!opening_.valid()) return nullptr;
   auto index = opening_.get();
   if (!index.has_value()) {
     // A cache directory that cannot be written to is nobody's mistake.
-    if (output.is_verbose())
-      output.say("nothing is remembered of earlier runs: " + to_sentence(index.error()));
+    if (output_.is_verbose())
+      output_.say("nothing is remembered of earlier runs: " + to_sentence(index.error()));
     return nullptr;
   }
   if (!(*index)->set_aside().empty()) {
-    output.say(
+    output_.say(
         fmt::format("the index of earlier runs was damaged: it is '{}' now, a new one is begun",
                     escape((*index)->set_aside())));
   }

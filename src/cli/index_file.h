@@ -17,12 +17,17 @@ namespace wormhole::cli {
 // Opened while something else is waited for. One thread; all is over when it is gone.
 class OpeningIndex {
  public:
-  OpeningIndex();
+  explicit OpeningIndex(Output& output);
+  ~OpeningIndex();
+  OpeningIndex(const OpeningIndex&) = delete;
+  OpeningIndex& operator=(const OpeningIndex&) = delete;
+
   // Once. Null, and a word why, where there is none to be had: everything else works without. A
-  // word too when a damaged one was set aside.
-  [[nodiscard]] std::unique_ptr<store::Index> take(Output& output);
+  // word too when a damaged one was set aside, taken or not.
+  [[nodiscard]] std::unique_ptr<store::Index> take();
 
  private:
+  Output& output_;
   std::future<Result<std::unique_ptr<store::Index>>> opening_;
 };
 

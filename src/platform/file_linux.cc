@@ -151,16 +151,22 @@ Result<void> File::write_at(Bytes data, std::uint64_t offset) const {
   });
 }
 
-Result<void> File::write_uncached_at(Bytes data, std::uint64_t offset) const {
+Result<bool> File::try_write_uncached_at(Bytes data, std::uint64_t offset) const {
   std::atomic_ref<bool> only_cached(only_cached_);
-  if (!only_cached.load(std::memory_order_relaxed)) {
-    const Result<void> written = write_all(data, offset, [&](Bytes rest, off_t at) {
-      const iovec part{.iov_base = const_cast<std::byte*>(rest.data()), .iov_len = rest.size()};
-      return ::pwritev2(fd_.get(), &part, 1, at, kDontCache);
-    });
-    if (written || !is_refusal(written.error().os_errno)) return written;
-    only_cached.store(true, std::memory_order_relaxed);
-  }
+  if (only_cached.load(std::memory_order_relaxed)) return false;
+  const Result<void> written = write_all(data, offset, [&](Bytes rest, off_t at) {
+    const iovec part{.iov_base = const_cast<std::byte*>(rest.data()), .iov_len = rest.size()};
+    return ::pwritev2(fd_.get(), &part, 1, at, kDontCache);
+  });
+  if (written) return true;
+  if (!is_refusal(written.error().os_errno)) return fail(written.error());
+  only_cached.store(true, std::memory_order_relaxed);
+  return false;
+}
+
+Result<void> File::write_uncached_at(Bytes data, std::uint64_t offset) const {
+  WH_ASSIGN(const bool is_written, try_write_uncached_at(data, offset));
+  if (is_written) return {};
   WH_TRY(write_at(data, offset));
   if (const auto window = window_behind(offset, offset + data.size())) {
     ::sync_file_range(fd_.get(), static_cast<off_t>(*window), kWindowBytes, SYNC_FILE_RANGE_WRITE);

@@ -71,6 +71,8 @@ class File {
   // in memory, so that no burst of write-back stalls later writes and nothing that other
   // programs have cached is driven out. Where the system cannot do that, only the former.
   [[nodiscard]] Result<void> write_uncached_at(Bytes data, std::uint64_t offset) const;
+  // Where the system cannot keep it out of memory, nothing is written: false.
+  [[nodiscard]] Result<bool> try_write_uncached_at(Bytes data, std::uint64_t offset) const;
   // Becomes the same as `source`, sharing its blocks until either is written to. False, and empty,
   // where the file system cannot do that, or the two are on different ones.
   [[nodiscard]] Result<bool> clone(const File& source) const;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <random>
@@ -277,6 +278,19 @@ TEST(Socket, CongestionControlIsAskedForByName) {
   const Pair pair;
   EXPECT_TRUE(pair.near.use_congestion_control("reno"));  // in every kernel
   EXPECT_FALSE(pair.near.use_congestion_control("none-of-that-name"));
+}
+
+TEST(Socket, ConnectionsBeginWithTheirListenersCongestionControl) {
+  const auto listener = ListenSocket::open("127.0.0.1", 0);
+  ASSERT_TRUE(listener.has_value());
+  EXPECT_TRUE(listener->use_congestion_control("reno"));
+  EXPECT_FALSE(listener->use_congestion_control("none-of-that-name"));
+  const auto near = Socket::connect({listener->local()}, far());
+  const Socket away = take(*listener);
+  std::array<char, 16> name{};
+  socklen_t bytes = name.size();
+  ASSERT_EQ(::getsockopt(away.descriptor(), IPPROTO_TCP, TCP_CONGESTION, name.data(), &bytes), 0);
+  EXPECT_STREQ(name.data(), "reno");
 }
 
 TEST(Socket, CountsWhatIsNotAcknowledged) {

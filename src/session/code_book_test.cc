@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "base/clock_testing.h"
+
 namespace wormhole::session {
 namespace {
 
@@ -19,16 +21,9 @@ class SeededRandom final : public Random {
   std::mt19937_64 generator_{5};
 };
 
-class FakeClock final : public Clock {
- public:
-  [[nodiscard]] TimePoint now() const override { return now_; }
-  void advance(Duration by) { now_ += by; }
+using wormhole::testing::FakeClock;
 
- private:
-  TimePoint now_{};
-};
-
-class CodeBookTest : public testing::Test {
+class CodeBookTest : public ::testing::Test {
  protected:
   // Spends what is left of the present code; true when the last guess retired it.
   static bool spend(CodeBook& book) {

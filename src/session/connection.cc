@@ -8,8 +8,8 @@ namespace {
 // True: BBR.
 bool choose_congestion_control(const platform::Socket& socket) {
   const auto round_trip = socket.least_round_trip();
-  const bool is_local = round_trip.has_value() && *round_trip < kLocalRoundTrip;
-  return !(is_local && socket.use_congestion_control(kLocalCongestionControl)) &&
+  const bool is_wired = round_trip.has_value() && *round_trip < kWiredRoundTrip;
+  return !(is_wired && socket.use_congestion_control(kWiredCongestionControl)) &&
          socket.use_congestion_control("bbr");
 }
 

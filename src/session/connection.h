@@ -38,15 +38,17 @@ struct Connection {
   Timeline timeline;                           // dialler only
 };
 
-// Below this round trip, a local link, a stream mends a loss before the path runs dry.
+// Below this round trip a stream mends a loss before the path runs dry: a local link.
 inline constexpr std::chrono::milliseconds kLocalRoundTrip{2};
+// A cable and a switch have less, a wireless link, which loses packets, has more.
+inline constexpr std::chrono::microseconds kWiredRoundTrip{500};
 // What connections to a host begin with, too: one that began with BBR stays paced for good (Linux).
-inline constexpr std::string_view kLocalCongestionControl = "cubic";
+inline constexpr std::string_view kWiredCongestionControl = "cubic";
 
 // Switches a socket from handshake to frames: blocking, and with the congestion control that the
-// path asks for (is_loss_based says what it came to). On a long one BBR, which keeps its rate where
-// loss is not congestion; on a local link CUBIC, which does not set a timer for each burst of
-// packets (docs/measurements.md). kCrypto when a cipher cannot be made.
+// path asks for (is_loss_based says what it came to). BBR, which keeps its rate where loss is not
+// congestion; over a wire CUBIC, which does not set a timer for each burst of packets
+// (docs/measurements.md). kCrypto when a cipher cannot be made.
 [[nodiscard]] Result<std::unique_ptr<Connection>> make_connection(platform::Socket socket,
                                                                   Established established);
 

@@ -79,7 +79,7 @@ Result<std::unique_ptr<Connection>> dial(const std::function<Result<ClientHandsh
 
 Result<std::unique_ptr<Connection>> Dialler::join(const std::vector<platform::Address>& addresses,
                                                   const JoinCode& code) {
-  // So is the cipher: finding it takes half a millisecond of self-tests, once.
+  // The cipher is looked for (self-tests, once per process) while the keys are exchanged.
   const auto cipher = std::async(std::launch::async, &has_ipsec_mb);
   return dial([&] { return ClientHandshake::join(code, offer_, random_); }, addresses, clock_,
               cancel_);

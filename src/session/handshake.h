@@ -8,8 +8,10 @@
 //   TLS Finished, frames   -->
 //
 // A further stream leaves out the first exchange: hello and ClientHello go together. One thread
-// per object; all secrets are wiped when it goes. After a failure the output may still hold a
-// last word for the peer (a refusal, an alert); every later call fails the same way.
+// per object, but that a client that joins has TLS prepared by another one meanwhile, for which
+// receive() and the destructor wait; all secrets are wiped when it goes. After a failure the output
+// may still hold a last word for the peer (a refusal, an alert); every later call fails the same
+// way.
 #pragma once
 
 #include <memory>

@@ -86,10 +86,9 @@ Error stream_refused() {
 }  // namespace
 
 struct ClientHandshake::State {
-  State(std::future<Result<TlsContext>> context, const Offer& own)
-      : preparing_tls(std::move(context)), offer(own) {}
+  explicit State(const Offer& own) : offer(own) {}
 
-  std::future<Result<TlsContext>> preparing_tls;
+  std::future<Result<TlsContext>> preparing_tls;  // join() only
   std::optional<TlsContext> tls_context;
   Offer offer;
   Step step = Step::kReply;
@@ -118,7 +117,8 @@ ClientHandshake::~ClientHandshake() = default;
 Result<ClientHandshake> ClientHandshake::join(const JoinCode& code, const Offer& offer,
                                               Random& random) {
   // TLS is not needed before the host's reply.
-  auto state = std::make_unique<State>(std::async(std::launch::async, &TlsContext::client), offer);
+  auto state = std::make_unique<State>(offer);
+  state->preparing_tls = std::async(std::launch::async, &TlsContext::client);
   const Head hello = encode(
       HelloHead{.kind = HelloKind::kJoin, .suites = offer.suites, .features = offer.features});
   WH_ASSIGN(state->cpace, Cpace::begin(CpaceRole::kInitiator, as_bytes(code.secret()),
@@ -131,8 +131,8 @@ Result<ClientHandshake> ClientHandshake::join(const JoinCode& code, const Offer&
 Result<ClientHandshake> ClientHandshake::further_stream(const StreamTicket& ticket,
                                                         unsigned number) {
   WH_CHECK(number > 0 && number < kStreamsMax);
-  auto state =
-      std::make_unique<State>(std::async(std::launch::deferred, &TlsContext::client), Offer{});
+  auto state = std::make_unique<State>(Offer{});
+  WH_ASSIGN(state->tls_context, TlsContext::client());
   state->stream = number;
   state->session = ticket.session();
   state->suite = ticket.suite();
@@ -222,6 +222,8 @@ Result<void> ClientHandshake::State::agree_on_key() {
   if ((offer.suites & suite_bit(suite)) == 0) {
     return fail(bad_reply("it chose a cipher that was not offered"));
   }
+  // Before anything else of its library is used: it begins there as we want it.
+  WH_ASSIGN(tls_context, preparing_tls.get());
   WH_ASSIGN(const CpaceResult result, std::move(*cpace).finish(point, head));
   cpace.reset();
   std::copy_n(result.sid_output.begin(), session.size(), session.begin());
@@ -231,7 +233,6 @@ Result<void> ClientHandshake::State::agree_on_key() {
 
 Result<void> ClientHandshake::State::start_tls(const Psk& psk) {
   step = Step::kTls;
-  WH_ASSIGN(tls_context, preparing_tls.get());
   WH_ASSIGN(tls, TlsPsk::client(*tls_context, psk_identity(session, stream), psk));
   return advance_tls({});
 }

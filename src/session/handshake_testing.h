@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/clock_testing.h"
 #include "session/handshake.h"
 #include "session/listener_sessions.h"
 
@@ -37,14 +38,7 @@ class SeededRandom final : public Random {
   std::mt19937_64 generator_;
 };
 
-class FakeClock final : public Clock {
- public:
-  [[nodiscard]] TimePoint now() const override { return TimePoint(Duration(now_.load())); }
-  void advance(Duration by) { now_ += by.count(); }
-
- private:
-  std::atomic<Duration::rep> now_ = Duration(std::chrono::hours(1)).count();
-};
+using wormhole::testing::FakeClock;
 
 // A gate without a network: one code, the real register of sessions, and a count of guesses.
 struct TestGate final : ServerGate {

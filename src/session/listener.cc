@@ -151,7 +151,7 @@ struct Listener::State::Pending final : ServerGate {
 Listener::Listener(platform::ListenSocket socket, CodeBook& codes, ListenerEvents& events,
                    const Clock& clock, Random& random, const Offer& offer)
     : state_(std::make_unique<State>(std::move(socket), codes, events, clock, random, offer)) {
-  state_->socket.use_congestion_control(kLocalCongestionControl);
+  state_->socket.use_congestion_control(kWiredCongestionControl);
 }
 Listener::~Listener() = default;
 

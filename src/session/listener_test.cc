@@ -71,8 +71,9 @@ std::string congestion_control_of(const platform::Socket& socket) {
   return name.data();
 }
 
-// The other half, on a long path: lab/tests/streams_test.py.
-TEST(Listener, ALocalLinkIsNotPaced) {
+// The other half, on a long path: lab/tests/streams_test.py. That connections begin with it:
+// platform/socket_linux_test.cc.
+TEST(Listener, AShortPathHasCubic) {
   const auto probe = platform::ListenSocket::open("127.0.0.1", 0);
   if (::setsockopt(probe->descriptor(), IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0) {
     GTEST_SKIP() << "this kernel has no CUBIC";

@@ -4,15 +4,15 @@
 
 namespace wormhole::transfer {
 
-void CacheSpeed::on_written(std::size_t bytes, Duration took) {
+void CacheSpeed::on_written(std::size_t bytes, TimePoint since) {
+  const std::chrono::duration<double> took = clock_.now() - since;
+  const bool is_slow = static_cast<double>(bytes) < kSlowWriteBytesPerSecond * took.count();
   std::scoped_lock lock(mutex_);
   bytes_ += bytes;
-  took_ += took;
+  if (is_slow) slow_bytes_ += bytes;
   if (bytes_ < kCacheSpeedWindowBytes) return;
-  const std::chrono::duration<double> seconds = took_;
-  if (static_cast<double>(bytes_) < kCacheSlowBytesPerSecond * seconds.count()) is_slow_ = true;
-  bytes_ = 0;
-  took_ = Duration{0};
+  if (static_cast<double>(slow_bytes_) >= kSlowShare * static_cast<double>(bytes_)) is_slow_ = true;
+  bytes_ = slow_bytes_ = 0;
 }
 
 bool CacheSpeed::is_slow() const {

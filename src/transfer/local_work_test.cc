@@ -27,7 +27,8 @@ class LocalWorkTest : public ::testing::Test {
 
   const platform::TestDirectory box_;
   DirectoryTree tree_{box_.open()};
-  CacheSpeed cache_;
+  const SystemClock clock_;
+  CacheSpeed cache_{clock_};
   LocalWorkQueue queue_;
 };
 

@@ -100,7 +100,8 @@ class ReconstructionTest : public ::testing::Test {
 
   const platform::TestDirectory box_;
   DirectoryTree tree_{box_.open()};
-  CacheSpeed cache_;
+  const SystemClock clock_;
+  CacheSpeed cache_{clock_};
   Bytes content_;
   TakenFilePtr file_;
   std::unique_ptr<Reconstruction> reconstruction_;

@@ -103,7 +103,8 @@ class ResumedPartialTest : public ::testing::Test {
   std::string content_ = wormhole::testing::noise(kSize, 5);
   const platform::TestDirectory there_;
   DirectoryTree tree_{there_.open()};
-  CacheSpeed cache_;
+  const SystemClock clock_;
+  CacheSpeed cache_{clock_};
 };
 
 using Ranges = std::vector<RangeSet::Range>;

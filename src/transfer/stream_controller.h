@@ -16,9 +16,9 @@
 
 namespace wormhole::transfer {
 
-// Further streams on any other path, to begin with: as many as browsers take to one host. A fresh
-// stream may send ten segments in its first round trip (RFC 6928), so six fill a path six times as
-// soon as one, and later they cost nothing (docs/measurements.md).
+// Further streams on a path that is not local, to begin with: as many as browsers take to one host.
+// A fresh stream may send ten segments in its first round trip (RFC 6928), so six fill a path six
+// times as soon as one, and later they cost nothing (docs/measurements.md).
 inline constexpr unsigned kStreamsToBegin = 6;
 // Where the sender slows down with each lost packet: by the time it is measured how many are
 // needed, a file of 50 MB is half over. Were they too many, the first measurement says so.

@@ -201,11 +201,15 @@ Result<bool> TakenFile::write(DirectoryTree& tree, Bytes data, std::uint64_t off
 }
 
 Result<void> TakenFile::write_to(const platform::File& file, Bytes data, std::uint64_t offset) {
-  const bool is_long = entry_.size >= kPastCacheMinBytes;
-  if (uncached_ || (is_long && cache_.is_slow())) return file.write_uncached_at(data, offset);
-  const auto before = std::chrono::steady_clock::now();
+  if (uncached_) return file.write_uncached_at(data, offset);
+  if (entry_.size < kPastCacheMinBytes) return file.write_at(data, offset);
+  if (cache_.is_slow()) {
+    WH_ASSIGN(const bool is_written, file.try_write_uncached_at(data, offset));
+    return is_written ? Result<void>() : file.write_at(data, offset);
+  }
+  const TimePoint since = cache_.now();
   WH_TRY(file.write_at(data, offset));
-  if (is_long) cache_.on_written(data.size(), std::chrono::steady_clock::now() - before);
+  cache_.on_written(data.size(), since);
   return {};
 }
 

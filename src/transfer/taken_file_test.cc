@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/clock_testing.h"
 #include "base/limits.h"
 #include "platform/test_directory.h"
 #include "platform/test_page_cache.h"
@@ -21,14 +22,15 @@ constexpr PublishRules kNow{.started = {INT64_MAX, 0}};  // whatever is there wa
 class TakenFileTest : public ::testing::Test {
  protected:
   TakenFilePtr file_of(std::uint64_t size, std::string name = "f", std::uint16_t mode = 0644,
-                       bool uncached = false) {
+                       bool uncached = false, CacheSpeed* cache = nullptr) {
     wire::Entry entry;
     entry.name = std::move(name);
     entry.size = size;
     entry.mode = mode;
     entry.mtime_seconds = 1'234'567'890;
     entry.mtime_nanoseconds = 987'654'321;
-    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, uncached, cache_);
+    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, uncached,
+                                       cache == nullptr ? cache_ : *cache);
   }
   // Claims and writes; whether that was the last range.
   bool put(TakenFile& file, std::string_view data, std::uint64_t offset = 0) {
@@ -50,7 +52,8 @@ class TakenFileTest : public ::testing::Test {
 
   const TestDirectory there_;
   DirectoryTree tree_{there_.open()};
-  CacheSpeed cache_;
+  const SystemClock clock_;
+  CacheSpeed cache_{clock_};
 };
 
 TEST_F(TakenFileTest, WhatIsWrittenPastTheCacheArrivesTheSame) {
@@ -61,13 +64,15 @@ TEST_F(TakenFileTest, WhatIsWrittenPastTheCacheArrivesTheSame) {
   EXPECT_EQ(there_.read("f"), "abcdef");
 }
 
-// The cache takes what comes as long as it is fast: what is written after that does not stay in it.
+// What comes stays in the cache as long as that is fast, and so do short files.
 TEST_F(TakenFileTest, ALongFileIsWrittenPastACacheThatIsSlow) {
   if (!platform::can_write_uncached(*there_.open().open_partial("probe"))) {
     GTEST_SKIP() << "this kernel or file system has no uncached writes";
   }
-  const auto cached_bytes_of = [&](const std::string& name, std::size_t size) {
-    const auto file = file_of(size, name);
+  const wormhole::testing::FakeClock slow_clock(std::chrono::milliseconds(500));
+  CacheSpeed slow(slow_clock);
+  const auto cached_bytes_of = [&](const std::string& name, std::size_t size, CacheSpeed& cache) {
+    const auto file = file_of(size, name, 0644, /*uncached=*/false, &cache);
     const std::string data(size / 2, 'd');
     put(*file, data);
     put(*file, data, size / 2);
@@ -78,10 +83,14 @@ TEST_F(TakenFileTest, ALongFileIsWrittenPastACacheThatIsSlow) {
   };
   constexpr std::size_t kLong = kPastCacheMinBytes;
   constexpr std::size_t kShort = kPastCacheMinBytes / 2;
-  EXPECT_EQ(cached_bytes_of("fast", kLong), kLong);
-  cache_.on_written(kCacheSpeedWindowBytes, std::chrono::seconds(1));
-  EXPECT_LT(cached_bytes_of("slow", kLong), kLong / 2);
-  EXPECT_EQ(cached_bytes_of("short", kShort), kShort);
+  for (std::size_t i = 0; i < kCacheSpeedWindowBytes / kShort; ++i) {
+    EXPECT_EQ(cached_bytes_of("short-" + std::to_string(i), kShort, slow), kShort);
+  }
+  EXPECT_FALSE(slow.is_slow()) << "short files say nothing";
+  EXPECT_EQ(cached_bytes_of("first", kCacheSpeedWindowBytes, slow), kCacheSpeedWindowBytes);
+  EXPECT_LT(cached_bytes_of("second", kLong, slow), kLong / 2);
+  EXPECT_EQ(cached_bytes_of("short", kShort, slow), kShort);
+  EXPECT_EQ(cached_bytes_of("another", kLong, cache_), kLong);
 }
 
 TEST_F(TakenFileTest, ClaimsEachByteOnceAndNoneOutside) {

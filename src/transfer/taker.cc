@@ -27,7 +27,7 @@ Error broken(std::string_view why) {
 Taker::Taker(std::uint32_t request, const TakeOptions& options, TakerEvents& events,
              TakenCounters& counters, ControlWriter& control, const Clock& clock)
     : request_(request),
-      tree_(options, events, counters),
+      tree_(options, events, counters, clock),
       counters_(counters),
       control_(control),
       clock_(clock),

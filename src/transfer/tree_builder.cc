@@ -12,8 +12,9 @@ Error broken(std::string_view why) {
 
 }  // namespace
 
-TreeBuilder::TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters& counters)
-    : options_(std::move(options)), events_(events), counters_(counters) {
+TreeBuilder::TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters& counters,
+                         const Clock& clock)
+    : options_(std::move(options)), events_(events), counters_(counters), cache_speed_(clock) {
   rules_.overwrite = options_.overwrite;
   rules_.sync = options_.sync;
   rules_.started = options_.started;

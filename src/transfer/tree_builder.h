@@ -21,6 +21,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/result.h"
 #include "store/index.h"
@@ -74,7 +75,8 @@ inline constexpr std::size_t kAskedRangesMax = kOpenEntriesMax / 4;
 
 class TreeBuilder {
  public:
-  TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters& counters);
+  TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters& counters,
+              const Clock& clock);
   ~TreeBuilder();
   TreeBuilder(const TreeBuilder&) = delete;
   TreeBuilder& operator=(const TreeBuilder&) = delete;

@@ -74,7 +74,7 @@ class TreeBuilderTest : public ::testing::Test {
     options.destination.path = there_ / "dest";
     options.may_have = may_have;
     options.overwrite = overwrite;
-    tree_.emplace(options, events_, counters_);
+    tree_.emplace(options, events_, counters_, clock_);
     return *tree_;
   }
   Result<void> try_announce(std::vector<Entry> entries) {
@@ -116,6 +116,7 @@ class TreeBuilderTest : public ::testing::Test {
   const TestDirectory there_;
   Events events_;
   TakenCounters counters_;
+  const SystemClock clock_;
   std::optional<TreeBuilder> tree_;
   TreeBuilder::Wanted wanted_;
   std::uint64_t next_ = 0;
@@ -403,7 +404,7 @@ TEST_F(TreeBuilderTest, WhatChangedSinceTheFirstAttemptIsNeverReplaced) {
                       .overwrite = true,
                       .started = started,
                       .may_have = true};
-  tree_.emplace(options, events_, counters_);
+  tree_.emplace(options, events_, counters_, clock_);
   announce({root(), file("edited", 0, 3), end(0)});
   listed();
   data(1, "new");
@@ -646,7 +647,7 @@ TEST_F(TreeBuilderTest, AbandoningLeavesOnlyWhatIsWhole) {
 TEST_F(TreeBuilderTest, HiddenNamesAreRefusedWhereTheUserStands) {
   const fs::path before = fs::current_path();
   fs::current_path(there_.path());
-  tree_.emplace(TakeOptions{.destination = {}, .may_have = true}, events_, counters_);
+  tree_.emplace(TakeOptions{.destination = {}, .may_have = true}, events_, counters_, clock_);
   announce({directory("", wire::kNoEntry), file(".bashrc", 0), directory(".ssh", 0), file("k", 2),
             end(2), directory("fine", 0), file(".hidden", 5), end(5), end(0)});
   listed();

@@ -4,13 +4,13 @@
 
 #include <optional>
 
-#include "session/handshake_testing.h"
+#include "base/clock_testing.h"
 
 namespace wormhole::transfer {
 namespace {
 
 using namespace std::chrono_literals;
-using session::testing::FakeClock;
+using wormhole::testing::FakeClock;
 
 // The dog's own thread looks too, about once a second; with a fake clock that changes nothing
 // but who calls the action, hence the atomics.
