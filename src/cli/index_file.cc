@@ -27,7 +27,7 @@ OpeningIndex::~OpeningIndex() {
   try {
     static_cast<void>(take());
   } catch (const std::exception&) {
-    // Out of memory or threads: it was not needed.
+    opening_ = {};  // out of memory or threads: it was not needed
   }
 }
 

@@ -81,8 +81,10 @@ Result<std::unique_ptr<Connection>> Dialler::join(const std::vector<platform::Ad
                                                   const JoinCode& code) {
   // The cipher is looked for (self-tests, once per process) while the keys are exchanged.
   const auto cipher = std::async(std::launch::async, &has_ipsec_mb);
-  return dial([&] { return ClientHandshake::join(code, offer_, random_); }, addresses, clock_,
-              cancel_);
+  auto dialled = dial([&] { return ClientHandshake::join(code, offer_, random_); }, addresses,
+                      clock_, cancel_);
+  cipher.wait();
+  return dialled;
 }
 
 Result<std::unique_ptr<Connection>> Dialler::add_stream(const Connection& first, unsigned number) {
