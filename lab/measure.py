@@ -156,7 +156,7 @@ def timed(client, argv, env=None, server_pid=None, server_log=None, other_cpu=No
         raise LabError(f"{argv[0]}: exit {process.returncode}: {tail[-400:]}")
     return Sample(seconds=seconds, wire_bytes=received, cpu_seconds=cpu,
                   server_cpu_seconds=server_cpu, client_peak_bytes=own.peak,
-                  server_peak_bytes=far.peak, extra={"stdout": output})
+                  server_peak_bytes=far.peak, extra={"stdout": output, "began": began})
 
 
 def strace(path):
