@@ -59,25 +59,6 @@ def system_calls(context, size):
         return {side: measure.count_calls(path) for side, path in counts.items()}
 
 
-def system_calls_of_a_longer_file(context):
-    """What a file longer by 1 GiB calls more, of either end, per 128 KiB: what is called once, by
-    the start and the end, is no matter. The median of several runs, as waiting is by chance."""
-    pairs = [[system_calls(context, size) for size in LONGER_FILE]
-             for _ in range(context.runs(full=3, quick=1))]
-    more = {side: [(sum(longer[side].values()) - sum(shorter[side].values())) / (GIB / BLOCK)
-                   for shorter, longer in pairs] for side in ("share", "get")}
-    contestants = [{"name": side, "title": f"wormhole {side}", "encrypted": True, "error": "",
-                    "values": values, "samples": [longer[side] for _, longer in pairs]}
-                   for side, values in more.items()]
-    longer = pairs[-1][1]
-    notes = [f"{side}, the longer file, start and end included: "
-             f"{sum(names.values()) / (LONGER_FILE[1] / BLOCK):.3f}: "
-             + ", ".join(f"{name} {count}" for name, count in sorted(
-                 names.items(), key=lambda item: -item[1])[:6]) for side, names in longer.items()]
-    return Outcome([max(both) for both in zip(*more.values())], contestants,
-                   contestants_unit="calls / 128 KiB", notes=notes)
-
-
 def memory_calls(context, counter, size):
     """{side: (allocations, bytes copied)} of one fetch of a file of `size`."""
     with arena(context, None, size, disk="tmpfs") as place:
@@ -93,29 +74,44 @@ def memory_calls(context, counter, size):
         return counts
 
 
-def longer_file(context):
-    """[(counts for the shorter, for the longer)], one a run; two rows are read from it."""
+def in_pairs(context, measured, full):
+    """[(of the shorter file, of the longer one)], one a run: what `measured(size)` showed."""
+    return [[measured(size) for size in LONGER_FILE]
+            for _ in range(context.runs(full=full, quick=1))]
+
+
+def more_for_a_longer_file(pairs, count, share, unit):
+    """What a file longer by 1 GiB costs more, of either side, in `share`s: what is done once is no
+    matter. The median of several runs, as a stream more or less is another number."""
+    more = {side: median(max(count(longer[side]) - count(shorter[side]), 0)
+                         for shorter, longer in pairs) / share for side in ("share", "get")}
+    contestants = [{"name": side, "title": f"wormhole {side}", "encrypted": True, "error": "",
+                    "values": [value], "samples": []} for side, value in more.items()]
+    return Outcome([max(more.values())], contestants, contestants_unit=unit,
+                   notes=[f"{side}: {count(shorter[side])} in all for 0.5 GiB, "
+                          f"{count(longer[side])} for 1.5 GiB"
+                          for shorter, longer in pairs for side in more])
+
+
+def memory_row(context, index, share, what):
+    """Two rows are read from the same runs."""
     def run():
         counter = context.build_file("lab/count_memory.so")
         if not counter:
             raise LabError("lab/count_memory is not built")
-        return [[memory_calls(context, counter, size) for size in LONGER_FILE]
-                for _ in range(context.runs(full=5, quick=1))]
-    return context.once("longer file", run)
+        return in_pairs(context, lambda size: memory_calls(context, counter, size), full=5)
+    return more_for_a_longer_file(context.once("longer file", run), lambda counts: counts[index],
+                                  share, f"{what} a chunk")
 
 
-def more_for_a_longer_file(context, index, share, what):
-    """What a file longer by 1 GiB costs more, of either side, in `share`s: what is done once is no
-    matter. The median of several runs, as a stream more or less is another number."""
-    pairs = longer_file(context)
-    more = {side: median(max(longer[side][index] - shorter[side][index], 0)
-                         for shorter, longer in pairs) / share for side in ("share", "get")}
-    contestants = [{"name": side, "title": f"wormhole {side}", "encrypted": True, "error": "",
-                    "values": [value], "samples": []} for side, value in more.items()]
-    return Outcome([max(more.values())], contestants, contestants_unit=f"{what} a chunk",
-                   notes=[f"{side}: {shorter[side][index]} in all for 0.5 GiB, "
-                          f"{longer[side][index]} for 1.5 GiB"
-                          for shorter, longer in pairs for side in more])
+def system_calls_row(context):
+    pairs = in_pairs(context, lambda size: system_calls(context, size), full=3)
+    outcome = more_for_a_longer_file(pairs, lambda calls: sum(calls.values()), GIB / BLOCK,
+                                     "calls / 128 KiB")
+    outcome.notes += [side + ", the longer file: " + ", ".join(
+        f"{name} {count}" for name, count in sorted(
+            names.items(), key=lambda item: -item[1])[:6]) for side, names in pairs[-1][1].items()]
+    return outcome
 
 
 ROWS = [
@@ -124,11 +120,11 @@ ROWS = [
         lower_is_better=True, measure=memory),
     Row("allocations", "Allocations per chunk of 2 MiB once it runs, the busier side", promise="0",
         aim="0 (<= 0.05)", aim_value=0.05, unit="a chunk", lower_is_better=True, quick=False,
-        measure=lambda context: more_for_a_longer_file(context, 0, CHUNKS, "allocations")),
+        measure=lambda context: memory_row(context, 0, CHUNKS, "allocations")),
     Row("copies", "RAM copies per chunk in user space (memcpy, memmove), the busier side",
         promise="0-1", aim="0 (<= 0.01)", aim_value=0.01, unit="a chunk", lower_is_better=True,
-        quick=False, measure=lambda context: more_for_a_longer_file(context, 1, GIB, "copies")),
+        quick=False, measure=lambda context: memory_row(context, 1, GIB, "copies")),
     Row("syscalls", "System calls per 128 KiB once it runs, the busier side", promise="1-2",
         aim="<= 1.1", aim_value=1.1, unit="calls", lower_is_better=True,
-        measure=system_calls_of_a_longer_file),
+        measure=system_calls_row),
 ]

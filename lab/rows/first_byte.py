@@ -21,7 +21,11 @@ NOTE = "lab/note_connect.so"
 
 
 class NotedWormhole(Wormhole):
-    """Says when it began to connect."""
+    """Says when it began to connect: NOTE writes that to `note`."""
+
+    def __init__(self, note):
+        super().__init__()
+        self.note = note
 
     def finish(self, sample):
         super().finish(sample)
@@ -65,8 +69,7 @@ def cold(context, link):
         preload = context.build_file(NOTE)
         if not preload:
             raise LabError(f"{NOTE} is not built")
-        peer = NotedWormhole()
-        peer.note = place.client.path("connect")
+        peer = NotedWormhole(place.client.path("connect"))
         place.client.preload = preload
         place.client.extra_environment = {"WORMHOLE_LAB_CONNECT": peer.note}
         contest = Contest(context, place, FILE, SIZE).add(peer).run(

@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <random>
@@ -19,6 +18,7 @@
 #include "base/units.h"
 #include "platform/socket.h"
 #include "platform/test_directory.h"
+#include "platform/test_sockets.h"
 
 namespace wormhole::platform {
 namespace {
@@ -286,11 +286,7 @@ TEST(Socket, ConnectionsBeginWithTheirListenersCongestionControl) {
   EXPECT_TRUE(listener->use_congestion_control("reno"));
   EXPECT_FALSE(listener->use_congestion_control("none-of-that-name"));
   const auto near = Socket::connect({listener->local()}, far());
-  const Socket away = take(*listener);
-  std::array<char, 16> name{};
-  socklen_t bytes = name.size();
-  ASSERT_EQ(::getsockopt(away.descriptor(), IPPROTO_TCP, TCP_CONGESTION, name.data(), &bytes), 0);
-  EXPECT_STREQ(name.data(), "reno");
+  EXPECT_EQ(congestion_control_of(take(*listener)), "reno");
 }
 
 TEST(Socket, CountsWhatIsNotAcknowledged) {

@@ -1,4 +1,5 @@
-// For tests only: a client from a chosen loopback address, as another machine would be.
+// For tests only: a client from a chosen loopback address, as another machine would be, and what
+// the kernel says of a connection.
 #pragma once
 
 #include <string>
@@ -10,5 +11,7 @@ namespace wormhole::platform {
 
 // A blocking connection to `to`, from `ip` (127.x.y.z).
 [[nodiscard]] Result<Socket> connect_from(const std::string& ip, const Address& to);
+// By its kernel's name.
+[[nodiscard]] std::string congestion_control_of(const Socket& socket);
 
 }  // namespace wormhole::platform

@@ -1,9 +1,12 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 
+#include "base/check.h"
 #include "platform/test_sockets.h"
 
 namespace wormhole::platform {
@@ -29,6 +32,14 @@ Result<Socket> connect_from(const std::string& ip, const Address& to) {
     return fail(os_error(errno, "connect from", ip, Code::kConnect));
   }
   return Socket(std::move(fd));
+}
+
+std::string congestion_control_of(const Socket& socket) {
+  std::array<char, 16> name{};
+  socklen_t bytes = name.size();
+  WH_CHECK(::getsockopt(socket.descriptor(), IPPROTO_TCP, TCP_CONGESTION, name.data(), &bytes) ==
+           0);
+  return name.data();
 }
 
 }  // namespace wormhole::platform

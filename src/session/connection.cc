@@ -5,12 +5,12 @@
 namespace wormhole::session {
 namespace {
 
-// True: BBR.
+// True: what it came to slows down with each lost packet.
 bool choose_congestion_control(const platform::Socket& socket) {
   const auto round_trip = socket.least_round_trip();
   const bool is_wired = round_trip.has_value() && *round_trip < kWiredRoundTrip;
-  return !(is_wired && socket.use_congestion_control(kWiredCongestionControl)) &&
-         socket.use_congestion_control("bbr");
+  if (is_wired && socket.use_congestion_control(kWiredCongestionControl)) return true;
+  return !socket.use_congestion_control("bbr");
 }
 
 }  // namespace
@@ -21,7 +21,7 @@ Result<std::unique_ptr<Connection>> make_connection(platform::Socket socket,
   WH_ASSIGN(auto opener, make_opener(established.suite, std::move(established.receiving)));
   auto connection = std::make_unique<Connection>(std::move(socket));
   connection->socket.set_blocking(true);
-  connection->is_loss_based = !choose_congestion_control(connection->socket);
+  connection->is_loss_based = choose_congestion_control(connection->socket);
   connection->session_id = established.session_id;
   connection->stream = established.stream;
   connection->ticket = std::move(established.ticket);

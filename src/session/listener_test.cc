@@ -1,11 +1,7 @@
 #include "session/listener.h"
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
-#include <array>
 #include <barrier>
 #include <set>
 
@@ -64,18 +60,11 @@ TEST(Listener, LetsInFurtherStreamsOfASession) {
   }
 }
 
-std::string congestion_control_of(const platform::Socket& socket) {
-  std::array<char, 16> name{};
-  socklen_t bytes = name.size();
-  EXPECT_EQ(::getsockopt(socket.descriptor(), IPPROTO_TCP, TCP_CONGESTION, name.data(), &bytes), 0);
-  return name.data();
-}
-
 // The other half, on a long path: lab/tests/streams_test.py. That connections begin with it:
 // platform/socket_linux_test.cc.
 TEST(Listener, AShortPathHasCubic) {
   const auto probe = platform::ListenSocket::open("127.0.0.1", 0);
-  if (::setsockopt(probe->descriptor(), IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0) {
+  if (!probe->use_congestion_control("cubic")) {
     GTEST_SKIP() << "this kernel has no CUBIC";
   }
   LoopbackHost host;
@@ -83,7 +72,7 @@ TEST(Listener, AShortPathHasCubic) {
   ASSERT_TRUE(client.has_value());
   auto session = host.sessions.pop();
   for (const Connection* end : {client->get(), session->get()}) {
-    EXPECT_EQ(congestion_control_of(end->socket), "cubic");
+    EXPECT_EQ(platform::congestion_control_of(end->socket), "cubic");
     EXPECT_TRUE(end->is_loss_based);
   }
 }

@@ -15,9 +15,4 @@ void CacheSpeed::on_written(std::size_t bytes, TimePoint since) {
   bytes_ = slow_bytes_ = 0;
 }
 
-bool CacheSpeed::is_slow() const {
-  std::scoped_lock lock(mutex_);
-  return is_slow_;
-}
-
 }  // namespace wormhole::transfer

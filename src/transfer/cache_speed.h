@@ -7,6 +7,7 @@
 // lost or a file that others write just then makes some of them slow, not nearly all.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -34,14 +35,14 @@ class CacheSpeed {
   // So many bytes were written through the cache since then.
   void on_written(std::size_t bytes, TimePoint since);
   // It was slow once, and is not asked again.
-  [[nodiscard]] bool is_slow() const;
+  [[nodiscard]] bool is_slow() const { return is_slow_; }
 
  private:
   const Clock& clock_;
-  mutable std::mutex mutex_;
+  std::atomic<bool> is_slow_ = false;
+  std::mutex mutex_;  // guards what follows
   std::size_t bytes_ = 0;
   std::size_t slow_bytes_ = 0;  // of them
-  bool is_slow_ = false;
 };
 
 }  // namespace wormhole::transfer
