@@ -6,6 +6,7 @@ round, stamped anew every 64 KiB.
 """
 
 import contextlib
+import errno
 import os
 import random
 import shutil
@@ -147,6 +148,21 @@ def copy_beginning(source, copy, size):
     with open(source, "rb") as whole, open(copy, "wb") as part:
         while size > 0:
             size -= part.write(whole.read(min(size, 1 << 20)))
+
+
+def written_bytes(path):
+    """What of a file was written, whatever room it takes."""
+    written = end = 0
+    with open(path, "rb") as stream:
+        while True:
+            try:
+                start = os.lseek(stream.fileno(), end, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno == errno.ENXIO:  # only a hole is left
+                    return written
+                raise
+            end = os.lseek(stream.fileno(), start, os.SEEK_HOLE)
+            written += end - start
 
 
 def walk(directory):

@@ -31,7 +31,7 @@ class ResumingWormhole(Wormhole):
                                    stderr=output)
 
             def written():
-                return sum(entry.stat().st_blocks * 512 for entry in os.scandir(directory))
+                return sum(map(data.written_bytes, os.scandir(directory)))
             processes.wait_until(lambda: written() >= DONE * size, "most of the file", running,
                                  client.path("interrupted"))
             processes.stop(running, signal.SIGKILL)

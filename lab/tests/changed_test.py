@@ -5,8 +5,8 @@ import os
 import random
 import time
 
+import data
 import pytest
-
 import trees
 from gate import Gate
 from runner import DEADLINE_SECONDS, PARTIAL, SUCCESS, Share, get, start_get, wait_until
@@ -39,8 +39,8 @@ def change(source, content, name="large"):
 
 
 def written(dest):
-    """Bytes of the partial that stand on the disk."""
-    return sum(os.stat(path).st_blocks * 512 for path in trees.partials(dest))
+    """Bytes of the partial that were written."""
+    return sum(map(data.written_bytes, trees.partials(dest)))
 
 
 def overwrite(offset, length):

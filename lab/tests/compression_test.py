@@ -2,16 +2,12 @@
 
 import os
 import random
-import sys
 
+import between
+import data
+import hosts
+import links
 import pytest
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-import between  # noqa: E402
-import data  # noqa: E402
-import hosts  # noqa: E402
-import links  # noqa: E402
 
 MIB = 1 << 20
 SIZE = 8 * MIB

@@ -12,7 +12,8 @@ import tempfile
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+TESTS = pathlib.Path(__file__).parent
+sys.path[:0] = [str(TESTS), str(TESTS.parent)]  # and the lab's own modules
 
 CLONE_NEWNET = 0x40000000
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 
+import data
 import pytest
 import trees
 from gate import Gate
@@ -34,9 +35,9 @@ def dest(box):
 
 
 def arrived(dest):
-    """Bytes of the partial that stand on the disk."""
+    """Bytes of the partial that were written."""
     try:
-        return sum(os.stat(path).st_blocks * 512 for path in trees.partials(dest))
+        return sum(map(data.written_bytes, trees.partials(dest)))
     except OSError:
         return 0
 
@@ -280,6 +281,28 @@ def test_a_full_disk_that_was_made_larger(box, source, small_disk):
         trees.assert_nothing_half(source, dest)
         small_disk("200m")
         expect_resumed(get(box, share.target, dest), 50 * MB)
+    trees.assert_same(source, dest)
+
+
+@pytest.mark.parametrize("fills_the_disk", [False, True])
+def test_room_on_xfs_is_taken_beforehand(box, source, xfs, fills_the_disk):
+    """What has no blocks yet would be written back while the file is closed. Not where others would
+    be short of it."""
+    path, _ = xfs
+    dest = os.path.join(path, "dest")
+    if fills_the_disk:
+        disk = os.statvfs(path)
+        with open(os.path.join(path, "filler"), "wb") as filler:
+            os.posix_fallocate(filler.fileno(), 0, disk.f_bavail * disk.f_frsize - SIZE * 3 // 2)
+    with Share(box, source) as share:
+        with Gate(share.port, hold_after=SIZE // 4) as gate:
+            running = start_get(box, gate.target, dest)
+            gate.wait_held(DEADLINE_SECONDS)
+            wait_until(lambda: arrived(dest) > 0, "some of it to be written")
+            taken = sum(os.stat(partial).st_blocks * 512 for partial in trees.partials(dest))
+            assert (taken < SIZE // 2) if fills_the_disk else (taken >= SIZE)
+            gate.release()
+            running.finish().expect(SUCCESS)
     trees.assert_same(source, dest)
 
 

@@ -2,18 +2,14 @@
 
 import os
 import re
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import between
+import data
+import hosts
+import links
 import pytest
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-import hosts  # noqa: E402
-import links  # noqa: E402
-import between  # noqa: E402
-import data  # noqa: E402
-from runner import binary, wait_until  # noqa: E402
+from runner import binary, wait_until
 
 MIB = 1 << 20
 # Ten seconds over the link below: time to try more streams, and to end them again.

@@ -1,6 +1,7 @@
 // File: one open regular file.
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -193,6 +194,18 @@ Result<void> File::truncate(std::uint64_t size_bytes) const {
   const auto size = static_cast<off_t>(size_bytes);
   if (retry([&] { return ::ftruncate(fd_.get(), size); }) != 0) return last_error("resize");
   return {};
+}
+
+void File::preallocate(std::uint64_t size_bytes) const {
+  struct statfs system{};
+  // XFS does so with what has no blocks yet (its XFS_ITRUNCATED): 0.2 s a gigabyte.
+  if (::fstatfs(fd_.get(), &system) != 0 || system.f_type != XFS_SUPER_MAGIC) return;
+  const auto free_bytes =
+      static_cast<std::uint64_t>(system.f_bavail) * static_cast<std::uint64_t>(system.f_bsize);
+  if (size_bytes > free_bytes / 2) return;
+  static_cast<void>(retry([&] {
+    return ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes));
+  }));
 }
 
 Result<void> File::clear(std::uint64_t offset, std::uint64_t length) const {

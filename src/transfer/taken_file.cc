@@ -93,11 +93,18 @@ Result<TakenFile::FilePtr> TakenFile::open_partial(DirectoryTree& tree) {
 
 Result<void> TakenFile::prepare(const platform::Directory& directory,
                                 const platform::File& partial) {
-  if (entry_.size > kBlockBytes || entry_.sparse) WH_TRY(partial.truncate(entry_.size));
+  if (entry_.size > kBlockBytes || entry_.sparse) WH_TRY(set_length(partial));
   if (!is_resumable()) return {};
   WH_ASSIGN(const auto header, journal_header(directory, partial));
   std::scoped_lock journal_lock(journal_mutex_);
   journal_.emplace(header, 0);
+  return {};
+}
+
+Result<void> TakenFile::set_length(const platform::File& partial) const {
+  WH_TRY(partial.truncate(entry_.size));
+  // The journal will be cut off its end.
+  if (is_resumable() && !entry_.sparse) partial.preallocate(entry_.size);
   return {};
 }
 
@@ -241,7 +248,7 @@ Result<bool> TakenFile::begin_as_clone(DirectoryTree& tree, const platform::File
   WH_ASSIGN(const auto file, open_partial(tree));
   if (file == nullptr) return false;
   WH_ASSIGN(const bool is_cloned, file->clone(source));
-  WH_TRY(file->truncate(entry_.size));
+  WH_TRY(is_cloned ? file->truncate(entry_.size) : set_length(*file));
   return is_cloned;
 }
 

@@ -137,6 +137,7 @@ class TakenFile {
   Result<FilePtr> open_partial(DirectoryTree& tree);
   // A new one: its length, and where its journal is kept.
   Result<void> prepare(const platform::Directory& directory, const platform::File& partial);
+  [[nodiscard]] Result<void> set_length(const platform::File& partial) const;
   Result<void> write_to(const platform::File& file, Bytes data, std::uint64_t offset);
   Result<void> put_in_place(const platform::Directory& directory, const PublishRules& rules);
   bool written(std::uint64_t length) { return (written_bytes_ += length) == entry_.size; }
