@@ -12,6 +12,9 @@ namespace wormhole {
 
 inline constexpr std::uint32_t kChunkMinBytes = 1 * kMiB;  // but for a file's last one
 inline constexpr std::uint32_t kChunkMaxBytes = 8 * kMiB;
+// Finer ones, of chunks that are new in part.
+inline constexpr std::uint32_t kFineChunkMinBytes = 4 * kKiB;  // but for a range's last one
+inline constexpr std::uint32_t kFineChunkMaxBytes = 64 * kKiB;
 
 struct Chunk {
   std::uint32_t length = 0;

@@ -9,16 +9,17 @@ namespace {
 
 // What the gear hash sees: older bytes have been shifted out.
 constexpr std::size_t kWindowBytes = 64;
-// The top 20 bits: one position in a MiB, and each depends on 45 bytes at least.
-constexpr std::uint64_t kCutMask = 0xFFFF'F000'0000'0000;
 
 // One lane waits for its own last sum at each byte; six at once wait for each other's. Stretches of
 // a lane that begin a power of two apart would meet in the same lines of the cache.
 constexpr std::size_t kLanes = 6;
-constexpr std::size_t kLaneBytes = 8 * 1024 + 832;
 constexpr std::size_t kLaneLeastBytes = 8 * kWindowBytes;
 
-static_assert(kChunkMinBytes > kWindowBytes && kChunkMinBytes < kChunkMaxBytes);
+constexpr bool is_usable(const CutRule& rule) {
+  return rule.min_bytes > kWindowBytes && rule.min_bytes < rule.max_bytes &&
+         rule.lane_bytes >= kLaneLeastBytes;
+}
+static_assert(is_usable(kChunkRule) && is_usable(kFineChunkRule));
 
 // 256 numbers of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), from 0 on.
 constexpr std::array<std::uint64_t, 256> make_gear() {
@@ -38,19 +39,20 @@ constexpr std::array<std::uint64_t, 256> kGear = make_gear();
 inline std::uint64_t roll(std::uint64_t gear, std::byte next) {
   return (gear << 1) + kGear[std::to_integer<std::size_t>(next)];
 }
-inline bool cuts(std::uint64_t gear) { return (gear & kCutMask) == 0; }
 
 // How many bytes from the front end with the first cut; nullopt: none in all of them. `gear` is the
 // hash before them, and then that behind them.
+template <std::uint64_t kMask>
 std::optional<std::size_t> scan_one_lane(Bytes data, std::uint64_t& gear) {
   for (std::size_t i = 0; i < data.size(); ++i) {
     gear = roll(gear, data[i]);
-    if (cuts(gear)) return i + 1;
+    if ((gear & kMask) == 0) return i + 1;
   }
   return std::nullopt;
 }
 
 // The same for kLanes stretches of `lane_bytes` that follow each other.
+template <std::uint64_t kMask>
 std::optional<std::size_t> scan_lanes(const std::byte* data, std::size_t lane_bytes,
                                       std::uint64_t& gear) {
   std::array<std::uint64_t, kLanes> gears{gear};
@@ -67,6 +69,7 @@ std::optional<std::size_t> scan_lanes(const std::byte* data, std::size_t lane_by
   const std::byte* const d4 = d3 + lane_bytes;
   const std::byte* const d5 = d4 + lane_bytes;
   auto [g0, g1, g2, g3, g4, g5] = gears;
+  const auto cuts = [](std::uint64_t sum) { return (sum & kMask) == 0; };
   // A lane's first cut counts; a cut in a lane before it, though found later, comes first.
   std::array<std::size_t, kLanes> found{};
   const auto note = [&found](std::size_t lane, std::size_t bytes) {
@@ -99,40 +102,49 @@ std::optional<std::size_t> scan_lanes(const std::byte* data, std::size_t lane_by
   return std::nullopt;
 }
 
+// The mask as a constant: as a variable, each position costs half as much again.
+template <CutRule kRule>
+CutFinder::Found scan_by_rule(Bytes data, std::uint64_t& gear) {
+  std::size_t at = 0;
+  while (data.size() - at >= kLanes * kLaneLeastBytes) {
+    const std::size_t lane = std::min(kRule.lane_bytes, (data.size() - at) / kLanes);
+    if (const auto cut = scan_lanes<kRule.mask>(data.data() + at, lane, gear)) {
+      return {at + *cut, true};
+    }
+    at += kLanes * lane;
+  }
+  if (const auto cut = scan_one_lane<kRule.mask>(data.subspan(at), gear)) return {at + *cut, true};
+  return {data.size(), false};
+}
+
 }  // namespace
 
 CutFinder::Found CutFinder::next(Bytes data) {
   // A cut at the minimum is decided by the window that ends there: only that much is warmed up.
-  constexpr std::uint64_t kSkipped = kChunkMinBytes - kWindowBytes;
+  const std::uint64_t skipped = rule_.min_bytes - kWindowBytes;
   std::size_t at = 0;
-  if (chunk_bytes_ < kSkipped) {
-    at = static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), kSkipped - chunk_bytes_));
+  if (chunk_bytes_ < skipped) {
+    at = static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), skipped - chunk_bytes_));
     chunk_bytes_ += at;
     gear_ = 0;
   }
-  while (at < data.size() && chunk_bytes_ < kChunkMinBytes - 1) {
+  while (at < data.size() && chunk_bytes_ < rule_.min_bytes - 1) {
     gear_ = roll(gear_, data[at++]);
     ++chunk_bytes_;
   }
   const std::size_t to_max = static_cast<std::size_t>(
-      std::min<std::uint64_t>(data.size() - at, kChunkMaxBytes - chunk_bytes_));
+      std::min<std::uint64_t>(data.size() - at, rule_.max_bytes - chunk_bytes_));
   Found found = scan(data.subspan(at, to_max));
   chunk_bytes_ += found.bytes;
-  found.is_cut = found.is_cut || chunk_bytes_ == kChunkMaxBytes;
+  found.is_cut = found.is_cut || chunk_bytes_ == rule_.max_bytes;
   found.bytes += at;
   if (found.is_cut) chunk_bytes_ = 0;
   return found;
 }
 
 CutFinder::Found CutFinder::scan(Bytes data) {
-  std::size_t at = 0;
-  while (data.size() - at >= kLanes * kLaneLeastBytes) {
-    const std::size_t lane = std::min(kLaneBytes, (data.size() - at) / kLanes);
-    if (const auto cut = scan_lanes(data.data() + at, lane, gear_)) return {at + *cut, true};
-    at += kLanes * lane;
-  }
-  if (const auto cut = scan_one_lane(data.subspan(at), gear_)) return {at + *cut, true};
-  return {data.size(), false};
+  return rule_.mask == kChunkRule.mask ? scan_by_rule<kChunkRule>(data, gear_)
+                                       : scan_by_rule<kFineChunkRule>(data, gear_);
 }
 
 void Chunker::add(Bytes data, std::vector<Chunk>& out) {
@@ -147,7 +159,7 @@ void Chunker::add(Bytes data, std::vector<Chunk>& out) {
 
 void Chunker::finish(std::vector<Chunk>& out) {
   if (length_ > 0) end_chunk(out);
-  cuts_ = {};
+  cuts_ = CutFinder(rule_);
 }
 
 void Chunker::end_chunk(std::vector<Chunk>& out) {

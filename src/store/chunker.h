@@ -3,8 +3,10 @@
 //
 // A gear hash over the last 64 bytes cuts (Xia et al., FastCDC, USENIX ATC 2016): between 1 and
 // 8 MiB, at about one position in a MiB, so that a chunk has 2 MiB on average. BLAKE3 names it.
-// What is below the minimum is skipped, not scanned. Cuts and names are part of the protocol and of
-// the index: docs/formats/chunks.md has the rule, and vectors that tests hold.
+// What is below the minimum is skipped, not scanned. Where a chunk is new in part, the same is done
+// once more a hundred times finer (two levels: Kruus, Ungureanu, Dubnicki, Bimodal content defined
+// chunking, FAST 2010). Cuts and names are part of the protocol and of the index:
+// docs/formats/chunks.md has the rules, and vectors that tests hold.
 //
 // Sans-I/O, no allocation after construction but for `out`. One thread each. Time is linear in the
 // bytes, whatever they are.
@@ -19,9 +21,24 @@
 
 namespace wormhole::store {
 
+struct CutRule {
+  std::uint64_t min_bytes;
+  std::uint64_t max_bytes;
+  std::uint64_t mask;      // a chunk ends where these bits of the gear hash are zero
+  std::size_t lane_bytes;  // how the scan goes about it: no part of the rule
+};
+// The top 20 bits: one position in a MiB, and each depends on 45 bytes at least.
+inline constexpr CutRule kChunkRule = {kChunkMinBytes, kChunkMaxBytes, 0xFFFF'F000'0000'0000,
+                                       8 * 1024 + 832};
+// The top 14 bits: 20 KiB on average.
+inline constexpr CutRule kFineChunkRule = {kFineChunkMinBytes, kFineChunkMaxBytes,
+                                           0xFFFC'0000'0000'0000, 1024 + 320};
+
 // Finds where chunks end.
 class CutFinder {
  public:
+  explicit CutFinder(const CutRule& rule = kChunkRule) : rule_(rule) {}
+
   struct Found {
     std::size_t bytes;  // so many of the front belong to the chunk in progress
     bool is_cut;        // which ends with them
@@ -33,12 +50,15 @@ class CutFinder {
   // The first cut in data, whose first byte is the chunk's (chunk_bytes_ + 1)th.
   [[nodiscard]] Found scan(Bytes data);
 
+  CutRule rule_;
   std::uint64_t chunk_bytes_ = 0;  // of the chunk in progress
   std::uint64_t gear_ = 0;
 };
 
 class Chunker {
  public:
+  explicit Chunker(const CutRule& rule = kChunkRule) : rule_(rule), cuts_(rule) {}
+
   // The file's next bytes. Appends what they complete.
   void add(Bytes data, std::vector<Chunk>& out);
   // The file's end. Appends the last chunk, unless the file was empty; then a new file may begin.
@@ -47,6 +67,7 @@ class Chunker {
  private:
   void end_chunk(std::vector<Chunk>& out);
 
+  const CutRule rule_;
   CutFinder cuts_;
   Hasher hasher_;
   std::uint32_t length_ = 0;

@@ -52,6 +52,17 @@ void cut_and_hash(benchmark::State& state) {
 }
 BENCHMARK(cut_and_hash);
 
+void cut_finely_and_hash(benchmark::State& state) {
+  Chunker chunker(kFineChunkRule);
+  std::vector<Chunk> chunks;
+  for_each_block(state, [&](Bytes block) {
+    chunks.clear();
+    chunker.add(block, chunks);
+    benchmark::DoNotOptimize(chunks.data());
+  });
+}
+BENCHMARK(cut_finely_and_hash);
+
 void hash_alone(benchmark::State& state) {
   Hasher hasher;
   for_each_block(state, [&](Bytes block) { hasher.add(block); });

@@ -44,7 +44,7 @@ ByteVector make_file(Bytes input) {
   return file;
 }
 
-std::vector<std::size_t> lengths_by_the_rule(Bytes file) {
+std::vector<std::size_t> lengths_by_the_rule(Bytes file, const CutRule& rule) {
   std::array<std::uint64_t, 256> gear{};
   std::uint64_t state = 0;
   for (std::uint64_t& number : gear) number = splitmix(state);
@@ -54,7 +54,7 @@ std::vector<std::size_t> lengths_by_the_rule(Bytes file) {
   for (const std::byte byte : file) {
     sum = 2 * sum + gear[std::to_integer<std::size_t>(byte)];
     ++length;
-    if ((length >= kChunkMinBytes && sum >> 44 == 0) || length == kChunkMaxBytes) {
+    if ((length >= rule.min_bytes && (sum & rule.mask) == 0) || length == rule.max_bytes) {
       lengths.push_back(length);
       length = 0;
     }
@@ -63,13 +63,8 @@ std::vector<std::size_t> lengths_by_the_rule(Bytes file) {
   return lengths;
 }
 
-}  // namespace
-
-void fuzz_chunker(Bytes input) {
-  if (input.empty()) return;
-  const std::size_t portion = 1 + std::to_integer<std::size_t>(input[0]) * 3001;
-  const ByteVector file = make_file(input.subspan(1));
-  Chunker chunker;
+void compare(Bytes file, std::size_t portion, const CutRule& rule) {
+  Chunker chunker(rule);
   std::vector<Chunk> chunks;
   for (Bytes rest = file; !rest.empty();) {
     const std::size_t now = std::min(portion, rest.size());
@@ -77,7 +72,7 @@ void fuzz_chunker(Bytes input) {
     rest = rest.subspan(now);
   }
   chunker.finish(chunks);
-  const auto expected = lengths_by_the_rule(file);
+  const auto expected = lengths_by_the_rule(file, rule);
   WH_CHECK(chunks.size() == expected.size());
   Bytes rest = file;
   for (std::size_t i = 0; i < chunks.size(); ++i) {
@@ -85,6 +80,16 @@ void fuzz_chunker(Bytes input) {
     WH_CHECK(chunks[i].hash == hash(rest.first(chunks[i].length)));
     rest = rest.subspan(chunks[i].length);
   }
+}
+
+}  // namespace
+
+void fuzz_chunker(Bytes input) {
+  if (input.empty()) return;
+  const std::size_t portion = 1 + std::to_integer<std::size_t>(input[0]) * 3001;
+  const ByteVector file = make_file(input.subspan(1));
+  compare(file, portion, kChunkRule);
+  compare(file, portion, kFineChunkRule);
 }
 
 }  // namespace wormhole::store

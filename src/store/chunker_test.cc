@@ -29,8 +29,9 @@ ByteVector splitmix_bytes(std::size_t size, std::uint64_t seed) {
   return bytes;
 }
 
-std::vector<Chunk> chunks_of(Bytes data, std::size_t portion = 256 * kKiB) {
-  Chunker chunker;
+std::vector<Chunk> chunks_of(Bytes data, std::size_t portion = 256 * kKiB,
+                             const CutRule& rule = kChunkRule) {
+  Chunker chunker(rule);
   std::vector<Chunk> chunks;
   for (std::size_t at = 0; at < data.size(); at += portion) {
     chunker.add(data.subspan(at, std::min(portion, data.size() - at)), chunks);
@@ -72,6 +73,31 @@ TEST(Chunker, TheDocumentedVectors) {
   for (std::size_t i = 0; i < chunks.size(); ++i) {
     const std::string name = "chunk " + std::to_string(i);
     EXPECT_EQ(std::to_string(chunks[i].length) + to_hex(chunks[i].hash), values.at(name));
+  }
+}
+
+TEST(Chunker, TheDocumentedVectorsOfFineChunks) {
+  const auto values = testing::documented_values("docs/formats/chunks.md");
+  const auto chunks = chunks_of(splitmix_bytes(128 * kKiB, 42), 256 * kKiB, kFineChunkRule);
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    const std::string name = "fine chunk " + std::to_string(i);
+    const std::string value = std::to_string(chunks[i].length) + to_hex(chunks[i].hash);
+    if (!values.contains(name))
+      ADD_FAILURE() << "missing: " << name << " = " << value;
+    else
+      EXPECT_EQ(value, values.at(name));
+  }
+  ASSERT_EQ(std::to_string(chunks.size()), values.at("fine chunks"));
+}
+
+TEST(Chunker, FineChunksHaveTwentyKibibytesOnAverage) {
+  const auto chunks = chunks_of(splitmix_bytes(16 * kMiB, 11), 77'777, kFineChunkRule);
+  const double average = 16.0 * 1024 / static_cast<double>(chunks.size());
+  EXPECT_GT(average, 18);
+  EXPECT_LT(average, 21);
+  for (std::size_t i = 0; i + 1 < chunks.size(); ++i) {
+    EXPECT_GE(chunks[i].length, kFineChunkMinBytes);
+    EXPECT_LE(chunks[i].length, kFineChunkMaxBytes);
   }
 }
 

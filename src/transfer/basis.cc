@@ -12,7 +12,7 @@ Basis::Basis(std::shared_ptr<const platform::File> file, const platform::FileSta
     : file_(std::move(file)),
       status_(status),
       uncached_(uncached),
-      scan_(file_, status.size_bytes, uncached),
+      scan_(file_, {0, status.size_bytes}, uncached),
       is_scanned_(status.size_bytes == 0),
       buffer_(kChunkMaxBytes + kBlockBytes) {}
 
@@ -51,10 +51,26 @@ bool Basis::has_at(std::uint64_t offset, const Chunk& chunk) const {
   return found != chunks_.end() && found->offset == offset && found->chunk == chunk;
 }
 
+std::optional<std::size_t> Basis::index_of(const Chunk& chunk) const {
+  const auto place = find(chunk);
+  if (!place.has_value()) return std::nullopt;
+  const auto found = std::ranges::lower_bound(chunks_, *place, {}, &Placed::offset);
+  return static_cast<std::size_t>(found - chunks_.begin());
+}
+
 std::optional<std::uint64_t> Basis::find(const Chunk& chunk) const {
   const auto found = places_.find(chunk.hash);
   if (found == places_.end()) return std::nullopt;
   return found->second;
+}
+
+std::vector<Chunk> Basis::fine_chunks(const RangeSet::Range& range) const {
+  ChunkScan scan(file_, range, uncached_, store::kFineChunkRule);
+  ByteVector buffer(kBlockBytes);
+  std::vector<Chunk> chunks;
+  while (!scan.is_over() && scan.step(buffer, chunks).has_value()) {
+  }
+  return chunks;
 }
 
 bool Basis::read(std::uint64_t offset, MutableBytes out) const {

@@ -39,14 +39,21 @@ class Basis {
   [[nodiscard]] std::uint64_t scanned_bytes() const { return scan_.position(); }
   [[nodiscard]] std::uint64_t size() const { return status_.size_bytes; }
 
-  // Of what was scanned. Null: there are not so many.
+  // Of what was scanned, in order. Null: there are not so many.
   [[nodiscard]] const Chunk* chunk(std::size_t index) const {
     return index < chunks_.size() ? &chunks_[index].chunk : nullptr;
   }
+  [[nodiscard]] std::size_t chunks() const { return chunks_.size(); }
+  // The first such one.
+  [[nodiscard]] std::optional<std::size_t> index_of(const Chunk& chunk) const;
   // That chunk stands exactly there.
   [[nodiscard]] bool has_at(std::uint64_t offset, const Chunk& chunk) const;
   // Where, first, the bytes of such a chunk stand.
   [[nodiscard]] std::optional<std::uint64_t> find(const Chunk& chunk) const;
+  // What a range of it is made of, cut more finely. What cannot be read holds nothing.
+  [[nodiscard]] std::vector<Chunk> fine_chunks(const RangeSet::Range& range) const;
+  // Gives memory back. Once it is scanned.
+  void end_scan() { buffer_ = {}; }
   // False when there are not so many.
   [[nodiscard]] bool read(std::uint64_t offset, MutableBytes out) const;
   // Reads them into `out`, of the chunk's length. False: they are others by now.

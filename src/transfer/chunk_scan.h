@@ -1,4 +1,5 @@
-// Reads a file from its start to its end, and says which chunks it is made of. One thread.
+// Reads a range of a file from its start to its end, and says which chunks it is made of. One
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/range_set.h"
 #include "base/result.h"
 #include "platform/file_system.h"
 #include "store/chunker.h"
@@ -15,21 +17,26 @@ namespace wormhole::transfer {
 class ChunkScan {
  public:
   // `uncached`: what is read does not stay in memory.
-  ChunkScan(std::shared_ptr<const platform::File> file, std::uint64_t size_bytes, bool uncached)
-      : file_(std::move(file)), size_(size_bytes), uncached_(uncached) {}
+  ChunkScan(std::shared_ptr<const platform::File> file, const RangeSet::Range& range, bool uncached,
+            const store::CutRule& rule = store::kChunkRule)
+      : file_(std::move(file)),
+        end_(range.offset + range.length),
+        uncached_(uncached),
+        chunker_(rule),
+        position_(range.offset) {}
 
   // Reads on, into `buffer`, and appends the chunks that are whole by that. kChanged when the file
   // is shorter than it was.
   [[nodiscard]] Result<void> step(MutableBytes buffer, std::vector<Chunk>& out);
   [[nodiscard]] std::uint64_t position() const { return position_; }
-  [[nodiscard]] bool is_over() const { return position_ == size_; }
+  [[nodiscard]] bool is_over() const { return position_ == end_; }
 
  private:
   const std::shared_ptr<const platform::File> file_;
-  const std::uint64_t size_;
+  const std::uint64_t end_;
   const bool uncached_;
   store::Chunker chunker_;
-  std::uint64_t position_ = 0;
+  std::uint64_t position_;
 };
 
 }  // namespace wormhole::transfer

@@ -14,6 +14,27 @@ namespace {
 constexpr std::size_t kChunksTogetherMax = 16;
 static_assert(kChunksTogetherMax <= wire::kChunksPerMessageMax);
 
+// Messages of fine chunks have so many, and those of a block more.
+constexpr std::size_t kFineChunksTogether = 512;
+static_assert(kFineChunksTogether + kBlockBytes / kFineChunkMinBytes + 1 <
+              wire::kChunksPerMessageMax);
+
+std::uint64_t total_bytes(const std::vector<Chunk>& chunks) {
+  std::uint64_t bytes = 0;
+  for (const Chunk& chunk : chunks) bytes += chunk.length;
+  return bytes;
+}
+
+// The taker may need nothing else to have the whole file: it must be the announced version.
+Result<void> check_version(const GivenFile& file, const platform::File& opened) {
+  WH_ASSIGN(const auto now, opened.status());
+  if (now.same_version(file.status)) return {};
+  return fail({.code = Code::kChanged,
+               .operation = "read",
+               .object = file.name,
+               .detail = "it changed while it was read"});
+}
+
 }  // namespace
 
 ChunkTeller::~ChunkTeller() {
@@ -21,9 +42,9 @@ ChunkTeller::~ChunkTeller() {
   if (thread_.joinable()) thread_.join();
 }
 
-void ChunkTeller::add(GivenFilePtr file) {
+void ChunkTeller::push(Job job) {
   std::scoped_lock lock(mutex_);
-  files_.push_back(std::move(file));
+  jobs_.push_back(std::move(job));
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   wake_.notify_one();
 }
@@ -37,20 +58,22 @@ void ChunkTeller::stop() {
 void ChunkTeller::run() {
   ByteVector buffer(kBlockBytes);
   while (true) {
-    GivenFilePtr file;
+    Job job;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return stopped_ || !files_.empty(); });
+      wake_.wait(lock, [&] { return stopped_ || !jobs_.empty(); });
       if (stopped_) return;
-      file = std::move(files_.front());
-      files_.pop_front();
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
     }
-    if (!tell(*file, buffer)) return;
+    if (!tell(job, buffer)) return;
   }
 }
 
-bool ChunkTeller::tell(GivenFile& file, MutableBytes buffer) {
-  const auto told = tell_all(file, buffer);
+bool ChunkTeller::tell(const Job& job, MutableBytes buffer) {
+  GivenFile& file = *job.file;
+  const auto told =
+      job.fine_ranges.empty() ? tell_chunks(file, buffer) : tell_fine_chunks(job, buffer);
   if (told.has_value()) return *told;
   if (file.stopped.exchange(true)) return true;  // a stream said so already
   return control_.push_waiting(wire::Failed{.request = file.request,
@@ -60,9 +83,9 @@ bool ChunkTeller::tell(GivenFile& file, MutableBytes buffer) {
                                             .reason = failure_reason(told.error())});
 }
 
-Result<bool> ChunkTeller::tell_all(GivenFile& file, MutableBytes buffer) {
+Result<bool> ChunkTeller::tell_chunks(GivenFile& file, MutableBytes buffer) {
   WH_ASSIGN(const auto opened, file.open());
-  ChunkScan scan(opened, file.status.size_bytes, file.uncached);
+  ChunkScan scan(opened, {0, file.status.size_bytes}, file.uncached);
   wire::Chunks next{.request = file.request, .file = file.id};
   std::size_t together = 1;
   std::uint64_t told_bytes = 0;
@@ -71,24 +94,37 @@ Result<bool> ChunkTeller::tell_all(GivenFile& file, MutableBytes buffer) {
     if (file.stopped || file.told_last) return true;
     WH_TRY(scan.step(buffer, next.chunks));
     if (scan.is_over()) {
-      // The taker may need nothing else to have the whole file: it must be the announced version.
-      WH_ASSIGN(const auto now, opened->status());
-      if (!now.same_version(file.status)) {
-        return fail({.code = Code::kChanged,
-                     .operation = "read",
-                     .object = file.name,
-                     .detail = "it changed while it was read"});
-      }
+      WH_TRY(check_version(file, *opened));
     } else if (next.chunks.size() < together) {
       continue;
     }
-    std::uint64_t bytes = 0;
-    for (const Chunk& chunk : next.chunks) bytes += chunk.length;
     next.offset = told_bytes;
-    told_bytes += bytes;
+    told_bytes += total_bytes(next.chunks);
     if (!control_.push_waiting(std::move(next))) return false;
     next = {.request = file.request, .file = file.id};
     together = std::min(2 * together, kChunksTogetherMax);
+  }
+  return true;
+}
+
+Result<bool> ChunkTeller::tell_fine_chunks(const Job& job, MutableBytes buffer) {
+  GivenFile& file = *job.file;
+  WH_ASSIGN(const auto opened, file.open());
+  for (const RangeSet::Range& range : job.fine_ranges) {
+    ChunkScan scan(opened, range, file.uncached, store::kFineChunkRule);
+    wire::FineChunks next{.request = file.request, .file = file.id, .offset = range.offset};
+    while (!scan.is_over()) {
+      if (stopped_) return false;
+      if (file.stopped || file.told_last) return true;
+      WH_TRY(scan.step(buffer, next.chunks));
+      if (scan.is_over() && &range == &job.fine_ranges.back()) {
+        WH_TRY(check_version(file, *opened));
+      }
+      if (!scan.is_over() && next.chunks.size() < kFineChunksTogether) continue;
+      const std::uint64_t behind = next.offset + total_bytes(next.chunks);
+      if (!control_.push_waiting(std::move(next))) return false;
+      next = {.request = file.request, .file = file.id, .offset = behind};
+    }
   }
   return true;
 }

@@ -1,8 +1,8 @@
-// Tells a taker which chunks its files are made of: reads them one after another, in a thread of
-// its own, beside the streams that send what is wanted.
+// Tells a taker which chunks its files are made of, and how parts of them are cut more finely:
+// reads one after another, in a thread of its own, beside the streams that send what is wanted.
 //
 // add() by any thread, never blocks. What stands here is bounded by the credit, as each file is
-// added once.
+// added once for either.
 #pragma once
 
 #include <atomic>
@@ -25,21 +25,32 @@ class ChunkTeller {
   ChunkTeller& operator=(const ChunkTeller&) = delete;
 
   // Behind those that were added before. Passed over when it was stopped meanwhile.
-  void add(GivenFilePtr file);
+  void add(GivenFilePtr file) { push({std::move(file), {}}); }
+  // The fine chunks of these ranges of it, which are not empty.
+  void add_fine(GivenFilePtr file, std::vector<RangeSet::Range> ranges) {
+    push({std::move(file), std::move(ranges)});
+  }
   // Of one file that is being read, no more than a block.
   void stop();
 
  private:
+  struct Job {
+    GivenFilePtr file;
+    std::vector<RangeSet::Range> fine_ranges;  // none: all of the file, in chunks
+  };
+
+  void push(Job job);
   void run();
   // False when the session is over.
-  [[nodiscard]] bool tell(GivenFile& file, MutableBytes buffer);
-  // The chunks of one message; an error of the file's.
-  Result<bool> tell_all(GivenFile& file, MutableBytes buffer);
+  [[nodiscard]] bool tell(const Job& job, MutableBytes buffer);
+  // The next two: an error is the file's.
+  Result<bool> tell_chunks(GivenFile& file, MutableBytes buffer);
+  Result<bool> tell_fine_chunks(const Job& job, MutableBytes buffer);
 
   ControlWriter& control_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<GivenFilePtr> files_;
+  std::deque<Job> jobs_;
   std::atomic<bool> stopped_ = false;
   std::thread thread_;  // from the first file on
 };

@@ -35,6 +35,7 @@ struct GivenFile {
   bool wanted = false;
   bool wanted_in_part = false;
   bool wanted_chunks = false;
+  bool wanted_fine_chunks = false;
   std::atomic<bool> told_last = false;  // nothing more of it will be asked for
   std::uint64_t wanted_bytes = 0;       // in part
 

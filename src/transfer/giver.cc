@@ -30,6 +30,12 @@ Error broken(std::string_view what, std::string_view why) {
           .detail = std::string(why)};
 }
 
+// Ranges in order.
+bool is_inside(const std::vector<RangeSet::Range>& ranges, std::uint64_t size) {
+  return ranges.empty() ||
+         (ranges.back().offset < size && ranges.back().length <= size - ranges.back().offset);
+}
+
 }  // namespace
 
 // One request's walk: announces into the control writer, and into the work queue where data is
@@ -267,11 +273,8 @@ Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
       return fail(broken("WantRanges", "a file that is sent whole"));
     }
     if (file->wanted && file->told_last) return fail(broken("WantRanges", "after the last one"));
-    if (!want.ranges.empty()) {
-      const RangeSet::Range& furthest = want.ranges.back();  // they are in order
-      if (furthest.offset >= size || furthest.length > size - furthest.offset) {
-        return fail(broken("WantRanges", "a range outside the file"));
-      }
+    if (!is_inside(want.ranges, size)) {
+      return fail(broken("WantRanges", "a range outside the file"));
     }
     if (work_.given_back() + want.ranges.size() > kOpenEntriesMax) {
       return fail(broken("WantRanges", "more than is ever missing at once"));
@@ -311,6 +314,26 @@ Result<void> Giver::on_want_chunks(const wire::WantChunks& want) {
     }
     teller_.add(file);
   }
+  return {};
+}
+
+Result<void> Giver::on_want_fine_chunks(const wire::WantFineChunks& want) {
+  std::scoped_lock lock(mutex_);
+  Request* request = find(want.request);
+  if (request == nullptr) return {};  // ended meanwhile
+  const auto found = request->announced.find(want.file);
+  if (found == request->announced.end()) {
+    refuse_late(want.request, want.file);
+    return {};
+  }
+  const GivenFilePtr& file = found->second;
+  if (!file->wanted_chunks || file->told_last || std::exchange(file->wanted_fine_chunks, true)) {
+    return fail(broken("WantFineChunks", "a file whose chunks are not asked for, or twice"));
+  }
+  if (!is_inside(want.ranges, file->status.size_bytes)) {
+    return fail(broken("WantFineChunks", "a range outside the file"));
+  }
+  teller_.add_fine(file, want.ranges);
   return {};
 }
 

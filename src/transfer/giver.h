@@ -52,6 +52,7 @@ class Giver {
   [[nodiscard]] Result<void> on_want(const wire::Want& want);
   [[nodiscard]] Result<void> on_want_ranges(const wire::WantRanges& want);
   [[nodiscard]] Result<void> on_want_chunks(const wire::WantChunks& want);
+  [[nodiscard]] Result<void> on_want_fine_chunks(const wire::WantFineChunks& want);
   [[nodiscard]] Result<void> on_credit(const wire::Credit& credit);
   [[nodiscard]] Result<void> on_again(const wire::Again& again);
   // The taker gave up one file (Failed in its direction), or is done with a whole request.

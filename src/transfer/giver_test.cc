@@ -207,6 +207,43 @@ TEST_F(GiverOfRanges, TellsTheChunksOfWhatIsHeldOnce) {
   writer.join();
 }
 
+TEST_F(GiverOfRanges, TellsHowWhatIsAskedForIsCutFinelyOnce) {
+  announce(/*may_have=*/true);
+  const auto want_fine = [&](std::vector<RangeSet::Range> ranges) {
+    return giver_->on_want_fine_chunks({1, 0, std::move(ranges)});
+  };
+  ASSERT_TRUE(giver_->on_want_ranges({1, 0, {}, /*last=*/false}).has_value());
+  EXPECT_EQ(want_fine({{0, 9}}).error().code, Code::kProtocol) << "its chunks are not known";
+  ASSERT_TRUE(giver_->on_want_chunks({1, {0}}).has_value());
+  ASSERT_TRUE(want_fine({{5, 100'000}, {4 * kBlockBytes - 7, 7}}).has_value());
+  EXPECT_EQ(want_fine({{0, 9}}).error().code, Code::kProtocol) << "twice";
+  ASSERT_TRUE(giver_->on_want_fine_chunks({1, 5, {{0, 9}}}).has_value()) << "forgotten: it fails";
+  ASSERT_TRUE(giver_->on_want_fine_chunks({2, 0, {{0, 9}}}).has_value()) << "a request that ended";
+
+  std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
+  const auto first = hear<wire::FineChunks>();
+  const auto last = hear<wire::FineChunks>();
+  ASSERT_TRUE(first.has_value() && last.has_value());
+  EXPECT_EQ(first->offset, 5U);
+  const std::string all_alike(kFineChunkMaxBytes, 'x');
+  const std::string rest(100'000 - kFineChunkMaxBytes, 'x');
+  EXPECT_EQ(first->chunks,
+            (std::vector<Chunk>{{kFineChunkMaxBytes, store::hash(as_bytes(all_alike))},
+                                {100'000 - kFineChunkMaxBytes, store::hash(as_bytes(rest))}}));
+  EXPECT_EQ(last->offset, 4 * kBlockBytes - 7);
+  EXPECT_EQ(last->chunks, (std::vector<Chunk>{{7, store::hash(as_bytes("xxxxxxx"))}}));
+  control_.close();
+  writer.join();
+}
+
+TEST_F(GiverOfRanges, FineChunksOutsideTheFileAreRefused) {
+  announce(/*may_have=*/true);
+  ASSERT_TRUE(giver_->on_want_ranges({1, 0, {}, /*last=*/false}).has_value());
+  ASSERT_TRUE(giver_->on_want_chunks({1, {0}}).has_value());
+  const auto refused = giver_->on_want_fine_chunks({1, 0, {{4 * kBlockBytes - 7, 8}}});
+  EXPECT_EQ(refused.error().code, Code::kProtocol);
+}
+
 TEST_F(GiverOfRanges, TheChunksOfAFileThatChangedAreNotTold) {
   announce(/*may_have=*/true);
   directory_.write("one.bin", std::string(4 * kBlockBytes, 'y') + "longer");

@@ -151,6 +151,9 @@ Result<void> HostSession::on_message(const wire::Message& message) {
   if (const auto* want = std::get_if<wire::WantChunks>(&message)) {
     return giver_.on_want_chunks(*want);
   }
+  if (const auto* want = std::get_if<wire::WantFineChunks>(&message)) {
+    return giver_.on_want_fine_chunks(*want);
+  }
   if (const auto* want = std::get_if<wire::WantRanges>(&message)) {
     return giver_.on_want_ranges(*want);
   }

@@ -121,6 +121,26 @@ void add_requests(std::vector<Abuse>& all) {
                    first.say(wire::WantRanges{1, id, {}});
                    first.say(wire::WantChunks{1, {id, id}});
                  })});
+  all.push_back({"fine_chunks_before_chunks", "whose chunks are not asked for",
+                 asked([](Peer& first, const Announced& there) {
+                   const std::uint64_t id = there.ids.at("good");
+                   first.say(wire::WantRanges{1, id, {}});
+                   first.say(wire::WantFineChunks{1, id, {{0, 1}}});
+                 })});
+  all.push_back(
+      {"fine_chunks_outside", "outside the file", asked([](Peer& first, const Announced& there) {
+         const std::uint64_t id = there.ids.at("good");
+         first.say(wire::WantRanges{1, id, {}});
+         first.say(wire::WantChunks{1, {id}});
+         first.say(wire::WantFineChunks{1, id, {{1'000'000'000, 1}}});
+       })});
+  all.push_back({"fine_chunks_twice", "twice", asked([](Peer& first, const Announced& there) {
+                   const std::uint64_t id = there.ids.at("good");
+                   first.say(wire::WantRanges{1, id, {}});
+                   first.say(wire::WantChunks{1, {id}});
+                   first.say(wire::WantFineChunks{1, id, {{0, 1}}});
+                   first.say(wire::WantFineChunks{1, id, {{0, 1}}});
+                 })});
   all.push_back(
       {"ranges_after_the_last", "after the last", asked([](Peer& first, const Announced& there) {
          const std::uint64_t id = there.ids.at("good");

@@ -354,6 +354,7 @@ void add_unexpected(Collected& all) {
                                                   wire::Credit{1, 1},
                                                   wire::Cancel{1},
                                                   wire::WantChunks{1, {1}},
+                                                  wire::WantFineChunks{1, 1, {{0, 1}}},
                                                   wire::WantRanges{1, 1, {{0, 1}}},
                                                   wire::Bye{}};
   for (const auto& message : from_a_host) {
@@ -372,6 +373,12 @@ void add_unexpected(Collected& all) {
   });
   all.add("chunks-not-asked-for", "not asked for", [](Talk& talk) {
     talk.first.say(wire::Chunks{talk.request, 1, 0, {{kChunkMinBytes, {}}}});
+  });
+  all.add("fine-chunks-not-asked-for", "not asked for", [](Talk& talk) {
+    talk.first.say(wire::FineChunks{talk.request, 1, 0, {{kFineChunkMinBytes, {}}}});
+  });
+  all.add("fine-chunks-of-another-request", "no request", [](Talk& talk) {
+    talk.first.say(wire::FineChunks{talk.request + 1, 1, 0, {{kFineChunkMinBytes, {}}}});
   });
   all.add("chunks-of-another-request", "no request", [](Talk& talk) {
     talk.first.say(wire::Chunks{talk.request + 1, 1, 0, {{kChunkMinBytes, {}}}});

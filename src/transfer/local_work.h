@@ -2,8 +2,9 @@
 // and files of which another version is there.
 //
 // Files are added in the order of their announcement and worked on one by one, by one thread of
-// the taker; copies of a file that is still on its way wait for that one; any thread adds, tells
-// chunks and says that something arrived. A mutex of its own.
+// the taker; copies of a file that is still on its way wait for that one, and what only waits for
+// fine chunks lets others pass; any thread adds, tells chunks and says that something arrived. A
+// mutex of its own.
 #pragma once
 
 #include <atomic>
@@ -51,6 +52,12 @@ class LocalWorkQueue {
   // forgotten meanwhile are thrown away.
   [[nodiscard]] Result<void> on_chunks(const wire::Chunks& chunks);
 
+  // Its turn comes again, before any other's, when all fine chunks of it are told. False: too much
+  // waits for that already.
+  [[nodiscard]] bool pause(const ReconstructionPtr& reconstruction);
+  // As on_chunks().
+  [[nodiscard]] Result<void> on_fine_chunks(const wire::FineChunks& chunks);
+
   // wait() returns when something was told or arrived since begin_wait(), or after stop().
   void begin_wait() { waits_ = true; }
   void wait();
@@ -59,9 +66,12 @@ class LocalWorkQueue {
   void stop();
 
  private:
-  // With the mutex held, the next four.
+  // Null: forgotten. kProtocol when nothing was asked for.
+  [[nodiscard]] Result<ReconstructionPtr> asked_for(std::uint64_t file) const;
+  // With the mutex held, the next five.
   void push(LocalWork work, bool in_front);
   void drop(std::uint64_t file);
+  bool end_pause(std::uint64_t file);
   std::vector<LocalWork> take_copies(std::uint64_t original);
   void wait_for(std::uint64_t original, LocalWork copy);
 
@@ -80,6 +90,8 @@ class LocalWorkQueue {
   std::int64_t back_ = 0;                               // its last
   std::unordered_map<std::uint64_t, ReconstructionPtr> reconstructions_;  // by their files
   std::uint64_t asked_below_ = 0;  // files whose chunks were asked for have smaller numbers
+  std::unordered_map<std::uint64_t, ReconstructionPtr> paused_;  // likewise
+  std::uint64_t paused_bytes_ = 0;                               // looked at more finely
   std::atomic<bool> waits_ = false;
   bool stopped_ = false;
 };

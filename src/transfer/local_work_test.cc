@@ -23,6 +23,26 @@ class LocalWorkTest : public ::testing::Test {
   static wire::Chunks chunks(std::uint64_t file) {
     return {.request = 1, .file = file, .offset = 0, .chunks = {{kChunkMinBytes, {}}}};
   }
+  // A file of one chunk, of which another version is there.
+  LocalWork asking(std::uint64_t id) {
+    box_.write("f" + std::to_string(id), "old");
+    return work(id, kChunkMinBytes);
+  }
+  // Up to where it waits for fine chunks.
+  void ask(const LocalWork& work) {
+    static_cast<void>(queue_.chunks_to_ask_for(work));
+    ASSERT_TRUE(queue_.on_chunks(chunks(work.file->id())).has_value());
+    std::vector<RangeSet::Range> wanted;
+    auto next = Reconstruction::Next::kStep;
+    while (next == Reconstruction::Next::kStep) {
+      next = work.reconstruction->step(tree_, wanted).value_or(Reconstruction::Next::kOver);
+    }
+    ASSERT_EQ(next, Reconstruction::Next::kAskFiner);
+  }
+  static wire::FineChunks fine_chunks(std::uint64_t file) {
+    const std::vector<Chunk> all(kChunkMinBytes / kFineChunkMaxBytes, {kFineChunkMaxBytes, {}});
+    return {.request = 1, .file = file, .offset = 0, .chunks = all};
+  }
   using Ids = std::vector<std::uint64_t>;
 
   const platform::TestDirectory box_;
@@ -139,6 +159,40 @@ TEST_F(LocalWorkTest, ChunksOfAFileThatWasForgottenAreNoOffence) {
   static_cast<void>(queue_.chunks_to_ask_for(*queue_.next()));
   EXPECT_FALSE(queue_.forget(7));
   EXPECT_TRUE(queue_.on_chunks(chunks(7)).has_value());
+}
+
+TEST_F(LocalWorkTest, WhatWaitsForFineChunksLetsOthersPass) {
+  for (const std::uint64_t id : {3U, 5U, 7U}) queue_.add(asking(id));
+  const LocalWork first = *queue_.next();
+  EXPECT_EQ(queue_.on_fine_chunks(fine_chunks(3)).error().code, Code::kProtocol);
+  ask(first);
+  ASSERT_TRUE(queue_.pause(first.reconstruction));
+  EXPECT_EQ(queue_.next()->file->id(), 5U);
+  ASSERT_TRUE(queue_.on_fine_chunks(fine_chunks(3)).has_value());
+  const auto again = queue_.next();
+  EXPECT_EQ(again->file->id(), 3U) << "before what was not begun";
+  EXPECT_FALSE(queue_.pause(again->reconstruction)) << "all is told";
+  EXPECT_EQ(queue_.next()->file->id(), 7U);
+}
+
+TEST_F(LocalWorkTest, WhatIsForgottenWhileItWaitsForFineChunksIsNoTurn) {
+  for (const std::uint64_t id : {3U, 5U}) queue_.add(asking(id));
+  const LocalWork first = *queue_.next();
+  ask(first);
+  ASSERT_TRUE(queue_.pause(first.reconstruction));
+  EXPECT_FALSE(queue_.forget(3));
+  EXPECT_FALSE(queue_.pause(first.reconstruction));
+  EXPECT_TRUE(queue_.on_fine_chunks(fine_chunks(3)).has_value()) << "it could not know";
+  EXPECT_EQ(queue_.next()->file->id(), 5U);
+}
+
+TEST_F(LocalWorkTest, NotAnyNumberOfFilesWaitForFineChunks) {
+  for (std::uint64_t id = 0; id < 65; ++id) {
+    queue_.add(asking(id));
+    const LocalWork one = *queue_.next();
+    ask(one);
+    EXPECT_EQ(queue_.pause(one.reconstruction), id < 64);
+  }
 }
 
 TEST_F(LocalWorkTest, WaitingEndsWithProgressOrTheEnd) {

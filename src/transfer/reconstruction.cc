@@ -18,8 +18,11 @@ constexpr std::uint64_t kLookedAheadBytes = 4 * kGiB;
 constexpr std::size_t kUnresolvedMax = 4096;
 
 // A file is in so many separate pieces at most before what is missing between them is asked for and
-// waited for.
+// waited for. What is still to be looked at more finely is no such piece.
 constexpr std::size_t kPiecesMax = 512;
+
+// Fine chunks that are written in one step.
+constexpr std::size_t kRefinedTogether = 64;
 
 Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
@@ -61,6 +64,7 @@ void Reconstruction::end() {
   buffer_ = {};
   unresolved_.clear();
   unresolved_places_.clear();
+  refinement_.end();
   std::scoped_lock lock(mutex_);
   is_ended_ = true;
   told_ = {};
@@ -102,7 +106,7 @@ Result<void> Reconstruction::begin(DirectoryTree& tree, Ranges& wanted) {
 
 Result<void> Reconstruction::begin_writing(DirectoryTree& tree, Ranges& wanted) {
   is_same_so_far_ = false;
-  file_->allow_ranges(kRangesMax + kPiecesMax + kUnresolvedMax);
+  file_->allow_ranges(kRangesMax + kPiecesMax + kRefinedChunksMax + kUnresolvedMax);
   // Not where holes may come: in a clone, what is not written is not empty.
   if (file_->ranges() == 0 && !file_->is_sparse()) {
     WH_ASSIGN(is_cloned_, file_->begin_as_clone(tree, basis_->file()));
@@ -144,20 +148,58 @@ Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, Ranges& w
   if (!is_begun_) WH_TRY(begin(tree, wanted));
   if (is_elsewhere() && basis_ == nullptr) return want_everything(wanted);
   if (is_certain_) return copy_some(tree, wanted);
-  if (file_->ranges() >= kPiecesMax) {
+  if (file_->ranges() >= kPiecesMax + refinement_.pending()) {
     want_unresolved(file_->size(), wanted);
     return Next::kWait;
   }
+  if (refinement_.is_begun()) return refine(tree, wanted);
   const std::optional<Chunk> chunk = told(next_);
   if (chunk.has_value() && is_same_so_far_) return compare(tree, *chunk, wanted);
   const bool is_all_taken = offset_ == file_->size();
-  if (is_all_taken && unresolved_.empty()) return is_complete_ ? Next::kComplete : Next::kOver;
+  if (is_all_taken && unresolved_.empty() && (refinement_.pending() == 0 || !can_scan())) {
+    return begin_refining(wanted);
+  }
   if (chunk.has_value() && (unresolved_.size() < kUnresolvedMax || !can_scan())) {
     WH_TRY(take(tree, *chunk, wanted));
   } else if (can_scan() && (chunk.has_value() || is_all_taken || is_behind())) {
     WH_TRY(scan(tree, wanted));
   } else {
     return Next::kWait;
+  }
+  return is_complete_ ? Next::kComplete : Next::kStep;
+}
+
+Reconstruction::Next Reconstruction::begin_refining(Ranges& wanted) {
+  if (is_complete_) return Next::kComplete;
+  if (refinement_.pending() == 0) return Next::kOver;
+  if (basis_ != nullptr) {
+    basis_->end_scan();
+    buffer_ = {};
+    std::scoped_lock lock(mutex_);
+    if (refinement_.begin(*basis_, told_)) return Next::kAskFiner;
+  }
+  for (const RangeSet::Range& range : refinement_.missed()) {
+    want(range.offset, range.length, wanted);
+  }
+  return Next::kOver;
+}
+
+Result<Reconstruction::Next> Reconstruction::refine(DirectoryTree& tree, Ranges& wanted) {
+  if (!refinement_.is_told()) return Next::kWait;
+  if (refinement_.index_some(*basis_)) return Next::kStep;
+  if (buffer_.empty()) buffer_.resize(kFineChunkMaxBytes);
+  for (std::size_t done = 0; done < kRefinedTogether; ++done) {
+    const auto next = refinement_.next();
+    if (!next.has_value()) return is_complete_ ? Next::kComplete : Next::kOver;
+    const MutableBytes bytes = MutableBytes(buffer_).first(next->chunk.length);
+    if (file_->missing(next->offset, bytes.size()).empty()) continue;
+    if (!next->place.has_value() || !basis_->read(next->chunk, *next->place, bytes)) {
+      want(next->offset, bytes.size(), wanted);
+    } else if (is_cloned_ && *next->place == next->offset) {
+      WH_TRY(keep(tree, next->offset, bytes.size(), wanted));
+    } else {
+      WH_TRY(put(tree, next->offset, bytes));
+    }
   }
   return is_complete_ ? Next::kComplete : Next::kStep;
 }
@@ -211,7 +253,7 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
     return {};
   }
   if (basis_->is_scanned()) {
-    want(offset, chunk.length, wanted);
+    miss(offset, chunk.length, wanted);
     return {};
   }
   unresolved_.emplace(offset, chunk);
@@ -286,10 +328,16 @@ void Reconstruction::want(std::uint64_t offset, std::uint64_t length, Ranges& wa
   for (const RangeSet::Range& range : file_->missing(offset, length)) append(wanted, range);
 }
 
+void Reconstruction::miss(std::uint64_t offset, std::uint64_t length, Ranges& wanted) {
+  Ranges inside;
+  refinement_.miss({offset, length}, inside);
+  for (const RangeSet::Range& range : inside) want(range.offset, range.length, wanted);
+}
+
 void Reconstruction::want_unresolved(std::uint64_t end, Ranges& wanted) {
   while (!unresolved_.empty() && unresolved_.begin()->first < end) {
     const auto [offset, chunk] = *unresolved_.begin();
-    want(offset, chunk.length, wanted);
+    miss(offset, chunk.length, wanted);
     unresolved_.erase(unresolved_.begin());
     const auto [first, last] = unresolved_places_.equal_range(chunk.hash);
     for (auto found = first; found != last; ++found) {

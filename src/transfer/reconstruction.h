@@ -4,9 +4,10 @@
 // The giver tells the chunks of the new version in order (on_chunks(), by the thread that reads
 // control messages). step(), by one thread of the taker, reads the basis behind what was told, so
 // that a chunk is written while it is still in memory; told chunks that are not found wait until
-// the scan is far past their place. Where both turn out to be the same file, nothing is written at
-// all. Where the file system can share blocks, the new version begins as a clone of the basis, and
-// what stays in place is not even copied.
+// the scan is far past their place. The chunks that are new at the ends of a change are told once
+// more, finer (transfer/refinement.h). Where both turn out to be the same file, nothing is written
+// at all. Where the file system can share blocks, the new version begins as a clone of the basis,
+// and what stays in place is not even copied.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include "store/place.h"
 #include "transfer/basis.h"
 #include "transfer/directory_tree.h"
+#include "transfer/refinement.h"
 #include "transfer/taken_file.h"
 #include "wire/messages.h"
 
@@ -69,6 +71,7 @@ class Reconstruction {
   enum class Next {
     kStep,       // there is more to do
     kWait,       // until chunks are told, or until what was asked for has come
+    kAskFiner,   // fine_ranges() are to be asked for, once; nothing to do before is_fine_told()
     kIdentical,  // it stands there as it should: over, nothing was written
     kComplete,   // copied to the last byte, nothing is missing: over, to be published
     kOver,       // what is missing was asked for
@@ -76,6 +79,16 @@ class Reconstruction {
   // Appends to `wanted` what is to be asked for. Errors are the file's, but for kProtocol and what
   // ends a session.
   [[nodiscard]] Result<Next> step(DirectoryTree& tree, std::vector<RangeSet::Range>& wanted);
+
+  [[nodiscard]] const std::vector<RangeSet::Range>& fine_ranges() const {
+    return refinement_.asked();
+  }
+  // kProtocol when they were not asked for or cannot be.
+  [[nodiscard]] Result<void> on_fine_chunks(const wire::FineChunks& chunks) {
+    return refinement_.on_told(chunks);
+  }
+  [[nodiscard]] std::uint64_t fine_bytes() const { return refinement_.asked_bytes(); }
+  [[nodiscard]] bool is_fine_told() const { return refinement_.is_told(); }
 
   [[nodiscard]] const TakenFilePtr& file() const { return file_; }
   // What was taken over from the basis, copied or not.
@@ -117,6 +130,12 @@ class Reconstruction {
                     Ranges& wanted);
   // A part of what is certain.
   Result<Next> copy_some(DirectoryTree& tree, Ranges& wanted);
+  // Nothing of the basis is left to be looked at, chunk by chunk.
+  Next begin_refining(Ranges& wanted);
+  // Some of what was told more finely.
+  Result<Next> refine(DirectoryTree& tree, Ranges& wanted);
+  // A chunk that the basis has not.
+  void miss(std::uint64_t offset, std::uint64_t length, Ranges& wanted);
   // Nothing of the basis is used any more.
   Next want_everything(Ranges& wanted) const;
   void want(std::uint64_t offset, std::uint64_t length, Ranges& wanted) const;
@@ -146,6 +165,7 @@ class Reconstruction {
   // Told, and not found in what was scanned of the basis.
   std::map<std::uint64_t, Chunk> unresolved_;  // by their place
   std::unordered_multimap<store::Hash, std::uint64_t, HashOfHash> unresolved_places_;
+  Refinement refinement_;  // of chunks that were missed
 };
 using ReconstructionPtr = std::shared_ptr<Reconstruction>;
 

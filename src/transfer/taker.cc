@@ -59,6 +59,9 @@ Result<void> Taker::on_message(const wire::Message& message) {
   } else if (const auto* chunks = std::get_if<wire::Chunks>(&message)) {
     if (chunks->request != request_) return fail(broken("chunks of no request"));
     WH_TRY(tree_.local_work().on_chunks(*chunks));
+  } else if (const auto* fine = std::get_if<wire::FineChunks>(&message)) {
+    if (fine->request != request_) return fail(broken("chunks of no request"));
+    WH_TRY(tree_.local_work().on_fine_chunks(*fine));
   } else if (const auto* failed = std::get_if<wire::Failed>(&message)) {
     if (failed->request != request_) return fail(broken("a failure of no request"));
     WH_TRY(tree_.on_failed(*failed, /*may_wait=*/false));
@@ -222,7 +225,7 @@ Result<void> Taker::rebuild(const LocalWork& work) {
   };
   Next next = Next::kStep;
   bool waits = false;
-  while (next == Next::kStep || next == Next::kWait) {
+  while (next == Next::kStep || next == Next::kWait || next == Next::kAskFiner) {
     if (is_over() || !tree_.is_open(work.file)) break;
     if (next == Next::kWait) {
       // Looked at once more after saying so, or what comes in between would be missed.
@@ -235,7 +238,14 @@ Result<void> Taker::rebuild(const LocalWork& work) {
     next = *stepped;
     if (next == Next::kStep) waits = false;
     if (next == Next::kWait || wanted.size() >= kAskedTogetherMax) ask(/*is_last=*/false);
+    if (next == Next::kAskFiner) {
+      ask(/*is_last=*/false);
+      control_.push(
+          wire::WantFineChunks{request_, work.file->id(), work.reconstruction->fine_ranges()});
+    }
     after_progress();
+    if (next != Next::kAskFiner || !tree_.may_pause()) continue;
+    if (tree_.local_work().pause(work.reconstruction)) return {};
   }
   ask(/*is_last=*/true);
   work.reconstruction->end();

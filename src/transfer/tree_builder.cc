@@ -109,6 +109,11 @@ void TreeBuilder::wait_for_room() {
   });
 }
 
+bool TreeBuilder::may_pause() const {
+  std::scoped_lock lock(mutex_);
+  return partials_ < kOpenPartialsMax / 4 && asked_ranges_ < kAskedRangesMax / 2;
+}
+
 Result<bool> TreeBuilder::check_some(const TakenFilePtr& file, MutableBytes buffer,
                                      std::vector<RangeSet::Range>& damaged) {
   TakenFile::Checked checked = file->check_some(buffer);

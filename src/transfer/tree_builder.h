@@ -115,6 +115,8 @@ class TreeBuilder {
   // Waits while too many files stand half here, or in too many pieces: what is missing of those
   // must come at last.
   void wait_for_room();
+  // What then waits without that thread takes no more than half of the room for which it waits.
+  [[nodiscard]] bool may_pause() const;
   // Compares what an earlier run left with its journal. `buffer`: a block. What turns out to be
   // damaged is put into `damaged` at the end.
   [[nodiscard]] Result<bool> check_some(const TakenFilePtr& file, MutableBytes buffer,

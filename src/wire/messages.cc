@@ -115,30 +115,44 @@ auto put(FlatBufferBuilder& b, const Cancel& m) {
 }
 auto put(FlatBufferBuilder& b, const Ping&) { return Body{fb::Body::Ping, fb::CreatePing(b)}; }
 auto put(FlatBufferBuilder& b, const Bye&) { return Body{fb::Body::Bye, fb::CreateBye(b)}; }
-auto put(FlatBufferBuilder& b, const WantRanges& m) {
+auto put_ranges(FlatBufferBuilder& b, const std::vector<RangeSet::Range>& from) {
   std::vector<fb::Range> ranges;
-  ranges.reserve(m.ranges.size());
-  for (const RangeSet::Range& range : m.ranges) ranges.emplace_back(range.offset, range.length);
-  const auto vector = b.CreateVectorOfStructs(ranges);
-  return Body{fb::Body::WantRanges, fb::CreateWantRanges(b, m.request, m.file, vector, m.last)};
+  ranges.reserve(from.size());
+  for (const RangeSet::Range& range : from) ranges.emplace_back(range.offset, range.length);
+  return b.CreateVectorOfStructs(ranges);
+}
+auto put(FlatBufferBuilder& b, const WantRanges& m) {
+  const auto ranges = put_ranges(b, m.ranges);
+  return Body{fb::Body::WantRanges, fb::CreateWantRanges(b, m.request, m.file, ranges, m.last)};
 }
 auto put(FlatBufferBuilder& b, const WantChunks& m) {
   const auto files = b.CreateVector(m.files);
   return Body{fb::Body::WantChunks, fb::CreateWantChunks(b, m.request, files)};
 }
-auto put(FlatBufferBuilder& b, const Chunks& m) {
+auto put_chunks(FlatBufferBuilder& b, const std::vector<Chunk>& chunks) {
   std::vector<std::uint32_t> lengths;
   std::vector<std::uint8_t> hashes;
-  lengths.reserve(m.chunks.size());
-  hashes.reserve(m.chunks.size() * kHashBytes);
-  for (const Chunk& chunk : m.chunks) {
+  lengths.reserve(chunks.size());
+  hashes.reserve(chunks.size() * kHashBytes);
+  for (const Chunk& chunk : chunks) {
     lengths.push_back(chunk.length);
     for (const std::byte byte : chunk.hash) hashes.push_back(std::to_integer<std::uint8_t>(byte));
   }
   const auto lengths_at = b.CreateVector(lengths);
-  const auto hashes_at = b.CreateVector(hashes);
-  return Body{fb::Body::Chunks,
-              fb::CreateChunks(b, m.request, m.file, m.offset, lengths_at, hashes_at)};
+  return std::pair(lengths_at, b.CreateVector(hashes));
+}
+auto put(FlatBufferBuilder& b, const Chunks& m) {
+  const auto [lengths, hashes] = put_chunks(b, m.chunks);
+  return Body{fb::Body::Chunks, fb::CreateChunks(b, m.request, m.file, m.offset, lengths, hashes)};
+}
+auto put(FlatBufferBuilder& b, const WantFineChunks& m) {
+  const auto ranges = put_ranges(b, m.ranges);
+  return Body{fb::Body::WantFineChunks, fb::CreateWantFineChunks(b, m.request, m.file, ranges)};
+}
+auto put(FlatBufferBuilder& b, const FineChunks& m) {
+  const auto [lengths, hashes] = put_chunks(b, m.chunks);
+  return Body{fb::Body::FineChunks,
+              fb::CreateFineChunks(b, m.request, m.file, m.offset, lengths, hashes)};
 }
 
 // --- decode: one function a message ------------------------------------------------------------
@@ -280,52 +294,71 @@ Result<Message> take(const fb::Again& m) {
 Result<Message> take(const fb::Cancel& m) { return Cancel{m.request()}; }
 Result<Message> take(const fb::Ping&) { return Ping{}; }
 Result<Message> take(const fb::Bye&) { return Bye{}; }
-Result<Message> take(const fb::WantRanges& m) {
-  const auto* ranges = m.ranges();
-  WantRanges out{m.request(), m.file(), {}, m.last()};
+Result<std::vector<RangeSet::Range>> ranges_of(const flatbuffers::Vector<const fb::Range*>* ranges,
+                                               std::string_view message) {
+  std::vector<RangeSet::Range> out;
   if (ranges == nullptr) return out;
-  if (ranges->size() > kRangesPerMessageMax) return fail(broken("WantRanges", "too many"));
-  out.ranges.resize(ranges->size());
+  if (ranges->size() > kRangesPerMessageMax) return fail(broken(message, "too many"));
+  out.resize(ranges->size());
   std::uint64_t behind = 0;  // the range before
   const std::uint8_t* at = ranges->Data();
-  for (RangeSet::Range& range : out.ranges) {
+  for (RangeSet::Range& range : out) {
     // Copied as bytes, as in Want.
     std::memcpy(&range.offset, at, sizeof range.offset);
     std::memcpy(&range.length, at + sizeof range.offset, sizeof range.length);
     at += sizeof(fb::Range);
     if (range.offset < behind || range.offset > kFileMaxBytes || range.length == 0 ||
         range.length > kFileMaxBytes - range.offset) {
-      return fail(broken("WantRanges", "range out of bounds or order"));
+      return fail(broken(message, "range out of bounds or order"));
     }
     behind = range.offset + range.length;
   }
   return out;
+}
+Result<Message> take(const fb::WantRanges& m) {
+  WH_ASSIGN(auto ranges, ranges_of(m.ranges(), "WantRanges"));
+  return WantRanges{m.request(), m.file(), std::move(ranges), m.last()};
 }
 Result<Message> take(const fb::WantChunks& m) {
   if (m.files() == nullptr || m.files()->size() == 0) return fail(broken("WantChunks", "is empty"));
   if (m.files()->size() > kWantsPerMessageMax) return fail(broken("WantChunks", "too many files"));
   return WantChunks{m.request(), copied(m.files())};
 }
-Result<Message> take(const fb::Chunks& m) {
+template <typename Table>
+Result<std::vector<Chunk>> chunks_of(const Table& m, std::uint32_t length_max,
+                                     std::string_view message) {
   const std::vector<std::uint32_t> lengths = copied(m.lengths());
   const auto* hashes = m.hashes();
-  if (lengths.empty()) return fail(broken("Chunks", "is empty"));
-  if (lengths.size() > kChunksPerMessageMax) return fail(broken("Chunks", "too many"));
+  if (lengths.empty()) return fail(broken(message, "is empty"));
+  if (lengths.size() > kChunksPerMessageMax) return fail(broken(message, "too many"));
   if (hashes == nullptr || hashes->size() != lengths.size() * kHashBytes) {
-    return fail(broken("Chunks", "has not one hash a chunk"));
+    return fail(broken(message, "has not one hash a chunk"));
   }
-  if (m.offset() > kFileMaxBytes) return fail(broken("Chunks", "offset out of bounds"));
-  Chunks out{m.request(), m.file(), m.offset(), std::vector<Chunk>(lengths.size())};
+  if (m.offset() > kFileMaxBytes) return fail(broken(message, "offset out of bounds"));
+  std::vector<Chunk> out(lengths.size());
   std::uint64_t left = kFileMaxBytes - m.offset();
   for (std::size_t i = 0; i < lengths.size(); ++i) {
-    if (lengths[i] == 0 || lengths[i] > kChunkMaxBytes || lengths[i] > left) {
-      return fail(broken("Chunks", "length out of bounds"));
+    if (lengths[i] == 0 || lengths[i] > length_max || lengths[i] > left) {
+      return fail(broken(message, "length out of bounds"));
     }
     left -= lengths[i];
-    out.chunks[i].length = lengths[i];
-    std::memcpy(out.chunks[i].hash.data(), hashes->Data() + i * kHashBytes, kHashBytes);
+    out[i].length = lengths[i];
+    std::memcpy(out[i].hash.data(), hashes->Data() + i * kHashBytes, kHashBytes);
   }
   return out;
+}
+Result<Message> take(const fb::Chunks& m) {
+  WH_ASSIGN(auto chunks, chunks_of(m, kChunkMaxBytes, "Chunks"));
+  return Chunks{m.request(), m.file(), m.offset(), std::move(chunks)};
+}
+Result<Message> take(const fb::WantFineChunks& m) {
+  WH_ASSIGN(auto ranges, ranges_of(m.ranges(), "WantFineChunks"));
+  if (ranges.empty()) return fail(broken("WantFineChunks", "is empty"));
+  return WantFineChunks{m.request(), m.file(), std::move(ranges)};
+}
+Result<Message> take(const fb::FineChunks& m) {
+  WH_ASSIGN(auto chunks, chunks_of(m, kFineChunkMaxBytes, "FineChunks"));
+  return FineChunks{m.request(), m.file(), m.offset(), std::move(chunks)};
 }
 
 }  // namespace
@@ -372,6 +405,8 @@ Result<Message> decode(Bytes payload) {
     WH_CASE(WantRanges);
     WH_CASE(WantChunks);
     WH_CASE(Chunks);
+    WH_CASE(WantFineChunks);
+    WH_CASE(FineChunks);
     WH_CASE(Credit);
     WH_CASE(Failed);
     WH_CASE(Refused);
@@ -388,9 +423,9 @@ Result<Message> decode(Bytes payload) {
 
 std::string_view message_name(const Message& message) {
   static constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
-      "Hello",  "Join", "EndStream", "Get",        "List",       "Entries",
-      "Listed", "Want", "Credit",    "Failed",     "Refused",    "Again",
-      "Cancel", "Ping", "Bye",       "WantRanges", "WantChunks", "Chunks"};
+      "Hello", "Join",       "EndStream",  "Get",     "List",           "Entries",   "Listed",
+      "Want",  "Credit",     "Failed",     "Refused", "Again",          "Cancel",    "Ping",
+      "Bye",   "WantRanges", "WantChunks", "Chunks",  "WantFineChunks", "FineChunks"};
   return kNames[message.index()];
 }
 

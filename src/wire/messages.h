@@ -177,9 +177,21 @@ struct Chunks {
   std::vector<Chunk> chunks = {};  // they follow each other
 };
 
-using Message =
-    std::variant<Hello, Join, EndStream, Get, List, Entries, Listed, Want, Credit, Failed, Refused,
-                 Again, Cancel, Ping, Bye, WantRanges, WantChunks, Chunks>;
+struct WantFineChunks {
+  std::uint32_t request = 0;
+  std::uint64_t file = 0;
+  std::vector<RangeSet::Range> ranges;
+};
+struct FineChunks {
+  std::uint32_t request = 0;
+  std::uint64_t file = 0;
+  std::uint64_t offset = 0;
+  std::vector<Chunk> chunks = {};  // they follow each other
+};
+
+using Message = std::variant<Hello, Join, EndStream, Get, List, Entries, Listed, Want, Credit,
+                             Failed, Refused, Again, Cancel, Ping, Bye, WantRanges, WantChunks,
+                             Chunks, WantFineChunks, FineChunks>;
 
 // Writes the message to the front of `out`; returns its bytes. kLimit when it does not fit.
 [[nodiscard]] Result<std::size_t> encode(const Message& message, MutableBytes out);

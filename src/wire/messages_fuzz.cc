@@ -39,30 +39,37 @@ struct KeepsLimits {
   void operator()(const Again& m) const {
     WH_CHECK(m.length > 0 && m.length <= kBlockBytes && m.offset <= kFileMaxBytes);
   }
-  void operator()(const WantRanges& m) const {
-    WH_CHECK(m.ranges.size() <= kRangesPerMessageMax);
+  void operator()(const WantRanges& m) const { ranges(m.ranges); }
+  void operator()(const WantChunks& m) const {
+    WH_CHECK(!m.files.empty() && m.files.size() <= kWantsPerMessageMax);
+  }
+  void operator()(const Chunks& m) const { chunks(m.offset, m.chunks, kChunkMaxBytes); }
+  void operator()(const WantFineChunks& m) const {
+    WH_CHECK(!m.ranges.empty());
+    ranges(m.ranges);
+  }
+  void operator()(const FineChunks& m) const { chunks(m.offset, m.chunks, kFineChunkMaxBytes); }
+  void operator()(const auto& /*no limits*/) const {}
+
+ private:
+  static void ranges(const std::vector<RangeSet::Range>& them) {
+    WH_CHECK(them.size() <= kRangesPerMessageMax);
     std::uint64_t behind = 0;
-    for (const RangeSet::Range& range : m.ranges) {
+    for (const RangeSet::Range& range : them) {
       WH_CHECK(range.length > 0 && range.offset >= behind);
       behind = range.offset + range.length;
       WH_CHECK(behind <= kFileMaxBytes);
     }
   }
-  void operator()(const WantChunks& m) const {
-    WH_CHECK(!m.files.empty() && m.files.size() <= kWantsPerMessageMax);
-  }
-  void operator()(const Chunks& m) const {
-    WH_CHECK(!m.chunks.empty() && m.chunks.size() <= kChunksPerMessageMax);
-    std::uint64_t behind = m.offset;
-    for (const Chunk& chunk : m.chunks) {
-      WH_CHECK(chunk.length > 0 && chunk.length <= kChunkMaxBytes);
+  static void chunks(std::uint64_t offset, const std::vector<Chunk>& them, std::uint32_t max) {
+    WH_CHECK(!them.empty() && them.size() <= kChunksPerMessageMax);
+    std::uint64_t behind = offset;
+    for (const Chunk& chunk : them) {
+      WH_CHECK(chunk.length > 0 && chunk.length <= max);
       behind += chunk.length;
     }
     WH_CHECK(behind <= kFileMaxBytes);
   }
-  void operator()(const auto& /*no limits*/) const {}
-
- private:
   static void credit(std::uint32_t entries) { WH_CHECK(entries > 0 && entries <= kOpenEntriesMax); }
   static void request(const std::string& path, std::uint32_t entries) {
     WH_CHECK(path.size() <= kPathMaxBytes);

@@ -42,6 +42,8 @@ auto fields(const Bye& /*m*/) { return std::tuple<>(); }
 auto fields(const WantRanges& m) { return std::tie(m.request, m.file, m.ranges, m.last); }
 auto fields(const WantChunks& m) { return std::tie(m.request, m.files); }
 auto fields(const Chunks& m) { return std::tie(m.request, m.file, m.offset, m.chunks); }
+auto fields(const WantFineChunks& m) { return std::tie(m.request, m.file, m.ranges); }
+auto fields(const FineChunks& m) { return std::tie(m.request, m.file, m.offset, m.chunks); }
 
 template <typename T>
 bool same(const T& a, const T& b) {
@@ -135,7 +137,9 @@ std::vector<Message> samples() {
           Bye{},
           WantRanges{18, 19, {{0, 1}, {1, 20}, {kFileMaxBytes - 21, 21}}, true},
           WantChunks{20, {21, 0, 0xffffffffffffffff}},
-          Chunks{22, 23, 24, {chunk(1), chunk(kChunkMaxBytes), chunk(0x123456)}}};
+          Chunks{22, 23, 24, {chunk(1), chunk(kChunkMaxBytes), chunk(0x123456)}},
+          WantFineChunks{25, 26, {{0, 1}, {1, 20}, {kFileMaxBytes - 21, 21}}},
+          FineChunks{27, 28, 29, {chunk(1), chunk(kFineChunkMaxBytes), chunk(0x1234)}}};
 }
 
 TEST(Messages, EveryFieldOfEveryMessageComesBack) {
@@ -261,6 +265,28 @@ std::vector<Limit> other_limits() {
       {"Chunks end", Chunks{1, 1, kFileMaxBytes - 3, {chunk(1), chunk(2)}},
        Chunks{1, 1, kFileMaxBytes - 3, {chunk(2), chunk(2)}}},
       {"Chunks offset", Chunks{1, 1, 0, {chunk(1)}}, Chunks{1, 1, UINT64_MAX, {chunk(1)}}},
+      {"WantFineChunks ranges", WantFineChunks{1, 1, consecutive(kRangesPerMessageMax)},
+       WantFineChunks{1, 1, consecutive(kRangesPerMessageMax + 1)}},
+      {"WantFineChunks no length", WantFineChunks{1, 1, {{5, 1}}}, WantFineChunks{1, 1, {{5, 0}}}},
+      {"WantFineChunks order", WantFineChunks{1, 1, {{0, 5}, {5, 5}}},
+       WantFineChunks{1, 1, {{0, 5}, {4, 5}}}},
+      {"WantFineChunks end", WantFineChunks{1, 1, {{kFileMaxBytes - 1, 1}}},
+       WantFineChunks{1, 1, {{kFileMaxBytes - 1, 2}}}},
+      {"WantFineChunks offset", WantFineChunks{1, 1, {{1, 1}}},
+       WantFineChunks{1, 1, {{UINT64_MAX, 1}}}},
+      {"WantFineChunks length", WantFineChunks{1, 1, {{1, 1}}},
+       WantFineChunks{1, 1, {{1, UINT64_MAX}}}},
+      {"WantFineChunks none", WantFineChunks{1, 1, {{5, 1}}}, WantFineChunks{1, 1, {}}},
+      {"FineChunks", FineChunks{1, 1, 0, std::vector<Chunk>(kChunksPerMessageMax, chunk(1))},
+       FineChunks{1, 1, 0, std::vector<Chunk>(kChunksPerMessageMax + 1, chunk(1))}},
+      {"FineChunks none", FineChunks{1, 1, 0, {chunk(1)}}, FineChunks{1, 1, 0, {}}},
+      {"FineChunks length", FineChunks{1, 1, 0, {chunk(kFineChunkMaxBytes)}},
+       FineChunks{1, 1, 0, {chunk(kFineChunkMaxBytes + 1)}}},
+      {"FineChunks no length", FineChunks{1, 1, 0, {chunk(1)}}, FineChunks{1, 1, 0, {chunk(0)}}},
+      {"FineChunks end", FineChunks{1, 1, kFileMaxBytes - 3, {chunk(1), chunk(2)}},
+       FineChunks{1, 1, kFileMaxBytes - 3, {chunk(2), chunk(2)}}},
+      {"FineChunks offset", FineChunks{1, 1, 0, {chunk(1)}},
+       FineChunks{1, 1, UINT64_MAX, {chunk(1)}}},
       {"Failed name", failed(name, io, ""), failed(name + "n", io, "")},
       {"Failed reason", failed("", io, reason), failed("", io, reason + "r")},
       {"Failed code", failed("", code(5), ""), failed("", code(6), "")},
@@ -416,7 +442,7 @@ TEST(Messages, NamesAreThoseOfTheSchema) {
   for (const Message& message : samples()) names += std::string(message_name(message)) + " ";
   EXPECT_EQ(names,
             "Hello Join EndStream Get List Entries Listed Want Credit Failed Refused Again Cancel "
-            "Ping Bye WantRanges WantChunks Chunks ");
+            "Ping Bye WantRanges WantChunks Chunks WantFineChunks FineChunks ");
 }
 
 // --- docs/formats/messages.md ------------------------------------------------------------------
@@ -479,8 +505,11 @@ TEST(Messages, TheDocumentsLimits) {
       {"files in one Want", kWantsPerMessageMax},
       {"ranges in one WantRanges", kRangesPerMessageMax},
       {"files in one WantChunks", kWantsPerMessageMax},
+      {"ranges in one WantFineChunks", kRangesPerMessageMax},
       {"chunks in one Chunks", kChunksPerMessageMax},
+      {"chunks in one FineChunks", kChunksPerMessageMax},
       {"length of a chunk", kChunkMaxBytes},
+      {"length of a fine chunk", kFineChunkMaxBytes},
       {"name", kNameMaxBytes},
       {"path", kPathMaxBytes},
       {"symlink target", kSymlinkTargetMaxBytes},
