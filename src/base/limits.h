@@ -71,6 +71,10 @@ inline constexpr std::uint64_t kReusableMinBytes = 2 * kMiB;
 inline constexpr std::size_t kOpenPartialsMax = 3 * kStreamsMax;
 // Those among them that an earlier run began; what it left of more files is fetched anew.
 inline constexpr std::size_t kResumedMax = kStreamsMax;
+// And those that wait to be told of finer chunks. One thread works on either: it begins nothing
+// else while half of all are begun, and must not be what these wait for.
+inline constexpr std::size_t kPausedMax = 24;
+static_assert(kResumedMax + kPausedMax < kOpenPartialsMax / 2);
 
 // A silent established peer is given up after this long without one byte.
 inline constexpr std::chrono::seconds kIdleTimeout{60};

@@ -196,16 +196,19 @@ Result<void> File::truncate(std::uint64_t size_bytes) const {
   return {};
 }
 
-void File::preallocate(std::uint64_t size_bytes) const {
+Result<void> File::preallocate(std::uint64_t size_bytes) const {
+  WH_TRY(truncate(size_bytes));
   struct statfs system{};
   // XFS does so with what has no blocks yet (its XFS_ITRUNCATED): 0.2 s a gigabyte.
-  if (::fstatfs(fd_.get(), &system) != 0 || system.f_type != XFS_SUPER_MAGIC) return;
+  if (::fstatfs(fd_.get(), &system) != 0 || system.f_type != XFS_SUPER_MAGIC) return {};
   const auto free_bytes =
       static_cast<std::uint64_t>(system.f_bavail) * static_cast<std::uint64_t>(system.f_bsize);
-  if (size_bytes > free_bytes / 2) return;
-  static_cast<void>(retry([&] {
-    return ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes));
-  }));
+  if (size_bytes > free_bytes / 2) return {};
+  const auto length = static_cast<off_t>(size_bytes);
+  if (retry([&] { return ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, length); }) == 0) return {};
+  // Over a quota, which keeps what it got until then. Blocks that are needed are taken later.
+  WH_TRY(truncate(0));
+  return truncate(size_bytes);
 }
 
 Result<void> File::clear(std::uint64_t offset, std::uint64_t length) const {

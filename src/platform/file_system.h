@@ -77,10 +77,9 @@ class File {
   // where the file system cannot do that, or the two are on different ones.
   [[nodiscard]] Result<bool> clone(const File& source) const;
   [[nodiscard]] Result<void> truncate(std::uint64_t size_bytes) const;
-  // Takes the room for so many bytes where a file that was cut shorter is else written back as it
-  // is closed, if that leaves as much to others. A hint, without a result: neither what is there
-  // changes, nor the size.
-  void preallocate(std::uint64_t size_bytes) const;
+  // An empty file gets that size, and the room for it where one that was cut shorter is else
+  // written back as it is closed, if that leaves as much to others.
+  [[nodiscard]] Result<void> preallocate(std::uint64_t size_bytes) const;
   // The range reads as zeros from now on, without blocks where the file system can do that.
   [[nodiscard]] Result<void> clear(std::uint64_t offset, std::uint64_t length) const;
   // The next range with data at or after `offset`: [start, end), nullopt when only a hole is

@@ -21,6 +21,7 @@
 
 namespace wormhole::store {
 
+// One of the two below.
 struct CutRule {
   std::uint64_t min_bytes;
   std::uint64_t max_bytes;

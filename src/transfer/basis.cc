@@ -64,6 +64,13 @@ std::optional<std::uint64_t> Basis::find(const Chunk& chunk) const {
   return found->second;
 }
 
+void Basis::forget_chunks() {
+  is_scanned_ = true;
+  buffer_ = {};
+  chunks_ = {};
+  places_ = {};
+}
+
 std::vector<Chunk> Basis::fine_chunks(const RangeSet::Range& range) const {
   ChunkScan scan(file_, range, uncached_, store::kFineChunkRule);
   ByteVector buffer(kBlockBytes);

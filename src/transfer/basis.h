@@ -52,8 +52,8 @@ class Basis {
   [[nodiscard]] std::optional<std::uint64_t> find(const Chunk& chunk) const;
   // What a range of it is made of, cut more finely. What cannot be read holds nothing.
   [[nodiscard]] std::vector<Chunk> fine_chunks(const RangeSet::Range& range) const;
-  // Gives memory back. Once it is scanned.
-  void end_scan() { buffer_ = {}; }
+  // Gives memory back: after this only fine_chunks(), read() and is_unchanged() are of use.
+  void forget_chunks();
   // False when there are not so many.
   [[nodiscard]] bool read(std::uint64_t offset, MutableBytes out) const;
   // Reads them into `out`, of the chunk's length. False: they are others by now.

@@ -42,8 +42,25 @@ ChunkTeller::~ChunkTeller() {
   if (thread_.joinable()) thread_.join();
 }
 
+Result<void> ChunkTeller::add_fine(GivenFilePtr file, std::vector<RangeSet::Range> ranges) {
+  std::uint64_t bytes = 0;
+  for (const RangeSet::Range& range : ranges) bytes += range.length;
+  {
+    std::scoped_lock lock(mutex_);
+    if (bytes > kRefinedMaxBytes || fine_ranges_ + ranges.size() > kOpenEntriesMax) {
+      return fail({.code = Code::kProtocol,
+                   .operation = "answer request",
+                   .object = "WantFineChunks",
+                   .detail = "more than is ever looked at once more"});
+    }
+  }
+  push({std::move(file), std::move(ranges)});
+  return {};
+}
+
 void ChunkTeller::push(Job job) {
   std::scoped_lock lock(mutex_);
+  fine_ranges_ += job.fine_ranges.size();
   jobs_.push_back(std::move(job));
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   wake_.notify_one();
@@ -65,6 +82,7 @@ void ChunkTeller::run() {
       if (stopped_) return;
       job = std::move(jobs_.front());
       jobs_.pop_front();
+      fine_ranges_ -= job.fine_ranges.size();
     }
     if (!tell(job, buffer)) return;
   }

@@ -1,8 +1,8 @@
 // Tells a taker which chunks its files are made of, and how parts of them are cut more finely:
 // reads one after another, in a thread of its own, beside the streams that send what is wanted.
 //
-// add() by any thread, never blocks. What stands here is bounded by the credit, as each file is
-// added once for either.
+// add() and add_fine() by any thread, never block. What stands here is bounded by the credit, as
+// each file is added once for either, and by what add_fine() refuses.
 #pragma once
 
 #include <atomic>
@@ -26,10 +26,9 @@ class ChunkTeller {
 
   // Behind those that were added before. Passed over when it was stopped meanwhile.
   void add(GivenFilePtr file) { push({std::move(file), {}}); }
-  // The fine chunks of these ranges of it, which are not empty.
-  void add_fine(GivenFilePtr file, std::vector<RangeSet::Range> ranges) {
-    push({std::move(file), std::move(ranges)});
-  }
+  // The fine chunks of these ranges of it, which are not empty. kProtocol when more ranges stand
+  // here than a taker has a use for.
+  [[nodiscard]] Result<void> add_fine(GivenFilePtr file, std::vector<RangeSet::Range> ranges);
   // Of one file that is being read, no more than a block.
   void stop();
 
@@ -51,6 +50,7 @@ class ChunkTeller {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;
+  std::size_t fine_ranges_ = 0;  // of those
   std::atomic<bool> stopped_ = false;
   std::thread thread_;  // from the first file on
 };

@@ -333,8 +333,7 @@ Result<void> Giver::on_want_fine_chunks(const wire::WantFineChunks& want) {
   if (!is_inside(want.ranges, file->status.size_bytes)) {
     return fail(broken("WantFineChunks", "a range outside the file"));
   }
-  teller_.add_fine(file, want.ranges);
-  return {};
+  return teller_.add_fine(file, want.ranges);
 }
 
 // It was forgotten as done with.

@@ -244,6 +244,32 @@ TEST_F(GiverOfRanges, FineChunksOutsideTheFileAreRefused) {
   EXPECT_EQ(refused.error().code, Code::kProtocol);
 }
 
+TEST_F(GiverOfRanges, MoreFineRangesThanAnyoneHasAUseForAreRefused) {
+  ChunkTeller teller(control_);
+  const auto file = std::make_shared<GivenFile>();
+  const auto ranges = [](std::size_t count, std::uint64_t length) {
+    std::vector<RangeSet::Range> all;
+    for (std::size_t i = 0; i < count; ++i) all.push_back({i * length, length});
+    return all;
+  };
+  EXPECT_EQ(teller.add_fine(file, ranges(1, kRefinedMaxBytes + 1)).error().code, Code::kProtocol);
+  EXPECT_EQ(teller.add_fine(file, ranges(kOpenEntriesMax + 1, 1)).error().code, Code::kProtocol);
+}
+
+TEST_F(GiverOfRanges, AFileThatChangedIsNotToldFinely) {
+  announce(/*may_have=*/true);
+  directory_.write("one.bin", std::string(4 * kBlockBytes, 'y'));
+  ASSERT_TRUE(giver_->on_want_ranges({1, 0, {}, /*last=*/false}).has_value());
+  ASSERT_TRUE(giver_->on_want_chunks({1, {0}}).has_value());
+  ASSERT_TRUE(giver_->on_want_fine_chunks({1, 0, {{0, 9}}}).has_value());
+  std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
+  const auto failed = hear<wire::Failed>();
+  ASSERT_TRUE(failed.has_value());
+  EXPECT_EQ(failed->code, wire::FailureCode::kChanged);
+  control_.close();
+  writer.join();
+}
+
 TEST_F(GiverOfRanges, TheChunksOfAFileThatChangedAreNotTold) {
   announce(/*may_have=*/true);
   directory_.write("one.bin", std::string(4 * kBlockBytes, 'y') + "longer");

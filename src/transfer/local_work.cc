@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/units.h"
 
 namespace wormhole::transfer {
@@ -15,7 +16,6 @@ constexpr std::uint64_t kToldAheadMaxBytes = 1 * kGiB;
 
 // Files that wait for fine chunks, each with its basis open: these stand here meanwhile, 36 bytes
 // for 20 KiB.
-constexpr std::size_t kPausedMax = 64;
 constexpr std::uint64_t kPausedMaxBytes = 256 * kMiB;
 
 Error unasked() {

@@ -53,7 +53,7 @@ class LocalWorkQueue {
   [[nodiscard]] Result<void> on_chunks(const wire::Chunks& chunks);
 
   // Its turn comes again, before any other's, when all fine chunks of it are told. False: too much
-  // waits for that already.
+  // waits for that already, or nothing is to be waited for any more.
   [[nodiscard]] bool pause(const ReconstructionPtr& reconstruction);
   // As on_chunks().
   [[nodiscard]] Result<void> on_fine_chunks(const wire::FineChunks& chunks);

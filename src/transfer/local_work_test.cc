@@ -187,11 +187,11 @@ TEST_F(LocalWorkTest, WhatIsForgottenWhileItWaitsForFineChunksIsNoTurn) {
 }
 
 TEST_F(LocalWorkTest, NotAnyNumberOfFilesWaitForFineChunks) {
-  for (std::uint64_t id = 0; id < 65; ++id) {
+  for (std::uint64_t id = 0; id <= kPausedMax; ++id) {
     queue_.add(asking(id));
     const LocalWork one = *queue_.next();
     ask(one);
-    EXPECT_EQ(queue_.pause(one.reconstruction), id < 64);
+    EXPECT_EQ(queue_.pause(one.reconstruction), id < kPausedMax);
   }
 }
 

@@ -10,7 +10,8 @@ namespace wormhole::transfer {
 namespace {
 
 // A chunk that the basis has no further than so far behind its new place is always found; about
-// two seconds' reading. What is missing of a longer file need not wait until all of it was read.
+// two seconds' reading. What is missing of a longer file, but for the ends of what is new, need not
+// wait until all of it was read.
 constexpr std::uint64_t kLookedAheadBytes = 4 * kGiB;
 
 // Chunks that are not found yet and may still be: further ones are looked at when more of the basis
@@ -74,6 +75,10 @@ std::optional<Chunk> Reconstruction::told(std::size_t index) const {
   std::scoped_lock lock(mutex_);
   if (index >= told_.size()) return std::nullopt;
   return told_[index];
+}
+
+bool Reconstruction::has_scanned_enough() const {
+  return !can_scan() || basis_->scanned_bytes() > file_->size() + kLookedAheadBytes;
 }
 
 bool Reconstruction::is_behind() const {
@@ -156,7 +161,7 @@ Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, Ranges& w
   const std::optional<Chunk> chunk = told(next_);
   if (chunk.has_value() && is_same_so_far_) return compare(tree, *chunk, wanted);
   const bool is_all_taken = offset_ == file_->size();
-  if (is_all_taken && unresolved_.empty() && (refinement_.pending() == 0 || !can_scan())) {
+  if (is_all_taken && unresolved_.empty() && (refinement_.pending() == 0 || has_scanned_enough())) {
     return begin_refining(wanted);
   }
   if (chunk.has_value() && (unresolved_.size() < kUnresolvedMax || !can_scan())) {
@@ -173,10 +178,11 @@ Reconstruction::Next Reconstruction::begin_refining(Ranges& wanted) {
   if (is_complete_) return Next::kComplete;
   if (refinement_.pending() == 0) return Next::kOver;
   if (basis_ != nullptr) {
-    basis_->end_scan();
     buffer_ = {};
     std::scoped_lock lock(mutex_);
-    if (refinement_.begin(*basis_, told_)) return Next::kAskFiner;
+    const bool is_begun = refinement_.begin(*basis_, std::exchange(told_, {}));
+    basis_->forget_chunks();
+    if (is_begun) return Next::kAskFiner;
   }
   for (const RangeSet::Range& range : refinement_.missed()) {
     want(range.offset, range.length, wanted);

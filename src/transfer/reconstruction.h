@@ -112,6 +112,8 @@ class Reconstruction {
   [[nodiscard]] std::optional<Chunk> told(std::size_t index) const;
   // The scan is: what it finds now can be written at once.
   [[nodiscard]] bool is_behind() const;
+  // What is further on is not looked for.
+  [[nodiscard]] bool has_scanned_enough() const;
   [[nodiscard]] bool can_scan() const { return basis_ != nullptr && !basis_->is_scanned(); }
 
   Result<void> begin(DirectoryTree& tree, Ranges& wanted);

@@ -361,6 +361,55 @@ TEST_F(ReconstructionTest, TheInsideOfALongChangeIsNotLookedAt) {
   expect_published();
 }
 
+TEST_F(ReconstructionTest, OfALongerBasisOnlyTheBeginningIsRead) {
+  const ByteVector content = random_bytes(2 * kMiB, 1);
+  here({});
+  fs::resize_file(path(), 6 * kGiB);
+  announce(content);
+  tell_all();
+  EXPECT_EQ(run_up(), Next::kAskFiner) << "zeros, which are not in it";
+  EXPECT_LT(reconstruction_->basis()->scanned_bytes(), 5 * kGiB);
+  tell_all_finely();
+  EXPECT_EQ(run_up(), Next::kOver);
+  EXPECT_EQ(total(wanted_), content.size());
+}
+
+TEST_F(ReconstructionTest, ABasisThatShrinksBeforeItIsLookedAtFinelyHoldsNothing) {
+  const ByteVector old = random_bytes(4 * kMiB, 1);
+  ByteVector changed = old;
+  changed[0] ^= std::byte{1};
+  here(old);
+  announce(changed);
+  tell_all();
+  ASSERT_EQ(run_up(), Next::kAskFiner);
+  fs::resize_file(path(), 0);
+  tell_all_finely();
+  EXPECT_EQ(run_up(), Next::kOver);
+  EXPECT_TRUE(arrives());
+  expect_published();
+}
+
+// As in a disk image: chunks of zeros are alike, and what follows them is changed.
+TEST_F(ReconstructionTest, AChangeBehindRepeatedChunksIsFoundToItsSeam) {
+  ByteVector old(32 * kMiB);
+  const ByteVector tail = random_bytes(12 * kMiB, 1);
+  old.insert(old.end(), tail.begin(), tail.end());
+  ByteVector changed = old;
+  for (std::size_t at = 33 * kMiB; at < changed.size(); at += kMiB) changed[at] ^= std::byte{1};
+  here(old);
+  announce(changed);
+  tell_all();
+  EXPECT_EQ(run_up(), Next::kAskFiner);
+  const auto& fine = reconstruction_->fine_ranges();
+  ASSERT_FALSE(fine.empty());
+  const std::uint64_t inside = total(wanted_);
+  tell_all_finely();
+  EXPECT_EQ(run_up(), Next::kOver);
+  EXPECT_LE(total(wanted_) - inside, total(fine) / 4) << "of it, the changed fine chunks";
+  EXPECT_TRUE(arrives());
+  expect_published();
+}
+
 // A name of other bytes, or of another length: what is in the basis is hashed before it is written.
 TEST_F(ReconstructionTest, FineChunksThatLieAreNotTakenFromTheBasis) {
   const ByteVector old = random_bytes(4 * kMiB, 1);

@@ -11,6 +11,9 @@ namespace {
 // may take a chunk more to be those of the basis again, as none is shorter than the minimum.
 constexpr std::size_t kEndChunks = 2;
 
+// Longer ranges of the basis are cut in several steps: in between, the end of a session is seen.
+constexpr std::uint64_t kIndexedTogetherBytes = 16 * kMiB;
+
 Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
 }
@@ -45,6 +48,8 @@ std::vector<RangeSet::Range> candidates(const Basis& basis, const std::vector<Ch
     was_missing = !at.has_value();
     before = at;
   }
+  // Of chunks that are alike, the first was found above.
+  for (std::size_t i = 0; i < count; ++i) is_taken[i] = is_taken[*basis.index_of(*basis.chunk(i))];
   for (std::size_t begin = 0; begin < count; ++begin) {
     if (is_taken[begin]) continue;
     std::size_t end = begin;
@@ -59,7 +64,11 @@ std::vector<RangeSet::Range> candidates(const Basis& basis, const std::vector<Ch
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t length = basis.chunk(i)->length;
     if (is_candidate[i] && bytes + length <= kRefinedMaxBytes) {
-      append(ranges, {offset, length});
+      if (!ranges.empty() && ranges.back().length >= kIndexedTogetherBytes) {
+        ranges.push_back({offset, length});
+      } else {
+        append(ranges, {offset, length});
+      }
       bytes += length;
     }
     offset += length;

@@ -26,9 +26,7 @@
 
 namespace wormhole::transfer {
 
-// So much of one file is looked at more finely; what else is missing comes whole. At 20 KiB a fine
-// chunk, 2 MB of names, and 3 MB to find them by.
-inline constexpr std::uint64_t kRefinedMaxBytes = 1 * kGiB;
+// What is missing beyond kRefinedMaxBytes comes whole.
 inline constexpr std::size_t kRefinedChunksMax = kRefinedMaxBytes / kChunkMinBytes;
 static_assert(kRefinedChunksMax <= wire::kRangesPerMessageMax);
 

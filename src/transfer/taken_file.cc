@@ -102,10 +102,9 @@ Result<void> TakenFile::prepare(const platform::Directory& directory,
 }
 
 Result<void> TakenFile::set_length(const platform::File& partial) const {
-  WH_TRY(partial.truncate(entry_.size));
   // The journal will be cut off its end.
-  if (is_resumable() && !entry_.sparse) partial.preallocate(entry_.size);
-  return {};
+  const bool will_be_cut = is_resumable() && !entry_.sparse;
+  return will_be_cut ? partial.preallocate(entry_.size) : partial.truncate(entry_.size);
 }
 
 Result<store::JournalHeader> TakenFile::journal_header(const platform::Directory& directory,

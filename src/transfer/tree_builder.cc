@@ -135,7 +135,10 @@ Result<Reconstruction::Next> TreeBuilder::rebuild_some(const ReconstructionPtr& 
     return Reconstruction::Next::kOver;
   }
   // What is copied, or was asked for: it takes its room among those under way.
-  if (reused > 0 || *next == Reconstruction::Next::kOver) static_cast<void>(count_begun(file));
+  if (reused > 0 || *next == Reconstruction::Next::kOver ||
+      *next == Reconstruction::Next::kAskFiner) {
+    static_cast<void>(count_begun(file));
+  }
   if (*next == Reconstruction::Next::kOver || *next == Reconstruction::Next::kComplete) {
     if (reconstruction->is_elsewhere() && !reconstruction->is_copy()) {
       options_.index->count(reconstruction->reused_bytes() > 0, reconstruction->reused_bytes());

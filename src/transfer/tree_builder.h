@@ -70,7 +70,7 @@ inline constexpr std::size_t kGivenUpMax = 1'000'000;
 inline constexpr std::size_t kOriginalsMax = kOpenEntriesMax;
 
 // No further file is looked at while so many ranges are awaited of those before: a giver keeps
-// kOpenEntriesMax of them, and a single file may add less than a third of that.
+// kOpenEntriesMax of them, and a single file may add less than half of that.
 inline constexpr std::size_t kAskedRangesMax = kOpenEntriesMax / 4;
 
 class TreeBuilder {
@@ -115,7 +115,7 @@ class TreeBuilder {
   // Waits while too many files stand half here, or in too many pieces: what is missing of those
   // must come at last.
   void wait_for_room();
-  // What then waits without that thread takes no more than half of the room for which it waits.
+  // There is room for another file that waits without that thread.
   [[nodiscard]] bool may_pause() const;
   // Compares what an earlier run left with its journal. `buffer`: a block. What turns out to be
   // damaged is put into `damaged` at the end.
