@@ -1,5 +1,6 @@
 """A destination somebody prepared, and guests that only want to be in the way."""
 
+import ctypes
 import os
 import resource
 import selectors
@@ -9,7 +10,7 @@ import threading
 import pytest
 import trees
 from gate import Gate, is_open
-from runner import (DEADLINE_SECONDS, PARTIAL, SUCCESS, Share, get, start_get, wait_until)
+from runner import (DEADLINE_SECONDS, PARTIAL, SUCCESS, Share, binary, get, start_get, wait_until)
 
 
 def at(box, *parts):
@@ -29,6 +30,66 @@ def elsewhere(box):
     before = trees.snapshot(path)
     yield path
     assert trees.snapshot(path) == before
+
+
+LANDLOCK_CREATE_RULESET = 444
+
+
+@pytest.fixture
+def landlock():
+    syscall = ctypes.CDLL(None).syscall
+    if syscall(LANDLOCK_CREATE_RULESET, None, 0, 1) <= 0:
+        pytest.skip("this kernel has no landlock")
+
+
+class Smuggled:
+    """What code in the process itself could open, had a peer brought it there."""
+
+    def __init__(self, box, *wanted):
+        self.path = os.path.join(box, "tried")
+        self.wanted = wanted
+        with open(self.path, "w") as file:
+            file.writelines(f"{access} {path}\n" for access, path in wanted)
+        preload = os.path.join(os.path.dirname(binary()), "../../lab/try_outside.so")
+        self.env = {"LD_PRELOAD": os.path.abspath(preload), "WORMHOLE_LAB_TRIED": self.path}
+        if "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ:
+            pytest.skip("a sanitizer wants to be loaded first")
+
+    def results(self):
+        with open(self.path) as file:
+            lines = file.read().splitlines()
+        assert len(lines) == 2 * len(self.wanted), "it was not tried"
+        return lines[len(self.wanted):]
+
+
+def test_a_host_that_was_taken_over_reads_what_it_shares_only(box, landlock):
+    trees.write(at(box, "source", "file"), b"shared")
+    trees.write(at(box, "secret"), b"not shared")
+    smuggled = Smuggled(box, ("read", f"{box}/source/file"), ("write", f"{box}/source/file"),
+                        ("write", f"{box}/source/new"), ("read", f"{box}/secret"),
+                        ("read", f"{box}/source/../secret"), ("write", f"{box}/new"),
+                        ("read", "/etc/passwd"), ("write", "/dev/tty"),
+                        ("read", "/proc/sys/kernel/random/boot_id"))
+    with Share(box, at(box, "source"), env=smuggled.env) as share:
+        get(box, share.target, dest(box)).expect(SUCCESS)
+    assert smuggled.results() == ["open"] + 7 * ["EACCES"] + ["open"], "but for what names this machine"
+
+
+@pytest.mark.parametrize("destination", ["dest", "not/there/yet", None])
+def test_a_guest_that_was_taken_over_writes_to_its_destination_only(box, landlock, destination):
+    trees.write(at(box, "source", "file"), b"shared")
+    trees.write(at(box, "precious"), b"precious")
+    trees.write(at(box, "here", "dest", "before"), b"there")
+    here = os.path.join(box, "here")
+    inside = f"{here}/dest/new" if destination == "dest" else f"{here}/new"
+    smuggled = Smuggled(box, ("write", inside), ("write", f"{box}/precious"),
+                        ("write", f"{here}/../new"), ("write", "/etc/passwd"),
+                        ("read", f"{box}/precious"))
+    arguments = [] if destination is None else [destination]
+    with Share(box, at(box, "source")) as share:
+        get(box, share.target, *arguments, cwd=here, env=smuggled.env).expect(SUCCESS)
+    assert smuggled.results() == ["open"] + 3 * ["EACCES"] + ["open"]
+    assert trees.read(os.path.join(here, destination or "source", "file")) == b"shared"
 
 
 @pytest.mark.parametrize("extra", [[], ["--overwrite"]], ids=["plain", "overwrite"])

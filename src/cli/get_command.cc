@@ -9,6 +9,7 @@
 #include "base/escape.h"
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/confined.h"
 #include "cli/get_progress.h"
 #include "cli/human.h"
 #include "cli/index_file.h"
@@ -228,7 +229,10 @@ class Fetch {
     std::optional<OpeningIndex> opening_index;
     const auto make_client = [&] {
       // The code is there: what follows is waited for.
-      if (!opening_index.has_value()) opening_index.emplace(output_);
+      if (!opening_index.has_value()) {
+        confine_to(transfer::Destination{arguments_.destination}, output_);
+        opening_index.emplace(output_);
+      }
       return std::make_unique<transfer::Client>(
           clock_, random_, pool_,
           transfer::ClientOptions{.streams = further_streams(arguments_),

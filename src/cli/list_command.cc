@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "cli/commands.h"
+#include "cli/confined.h"
 #include "cli/joining.h"
 #include "transfer/client.h"
 
@@ -112,6 +113,7 @@ ExitCode run_list(const ListArguments& arguments, Environment& environment) {
   platform::SystemRandom random;
   BlockPool pool;
   auto joined = join(arguments.join, *target, environment, [&] {
+    confine_to_asking(output);
     return std::make_unique<Client>(clock, random, pool, transfer::ClientOptions{});
   });
   if (!joined.has_value()) return end(joined.error());

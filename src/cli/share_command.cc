@@ -12,6 +12,7 @@
 
 #include "base/escape.h"
 #include "cli/commands.h"
+#include "cli/confined.h"
 #include "cli/human.h"
 #include "cli/joining.h"
 #include "cli/target.h"
@@ -154,9 +155,11 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
     if (!written.has_value() && !was_there) return end(about_own_file(written.error()));
   }
   const platform::Address bound = socket.local();
+  const store::UserSecret secret = user_secret(output_, random_);
+  confine_to(shares, output_);
   listener_ = std::make_unique<session::Listener>(std::move(socket), codes, *this, clock_, random_);
   host_ = std::make_unique<transfer::Host>(
-      shares, pool_, clock_, user_secret(output_, random_), arguments_.allow_unencrypted, *this,
+      shares, pool_, clock_, secret, arguments_.allow_unencrypted, *this,
       [this](const session::SessionId& id) { listener_->forget(id); });
   const TimePoint started = clock_.now();
   announce(bound, wanted, code, shares);

@@ -1,6 +1,7 @@
 // This process: its secrets, its signals, its terminal, what it has used.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -58,6 +59,9 @@ struct Usage {
 // Something that this machine and user have and no other: machine-id(5), or where there is none
 // what the kernel drew at boot. Not to be shown to anyone: hash it with a purpose.
 [[nodiscard]] std::string machine_and_user();
+// Which is read there.
+inline constexpr std::array<const char*, 2> kMachineIdFiles = {"/etc/machine-id",
+                                                               "/proc/sys/kernel/random/boot_id"};
 
 [[nodiscard]] std::uint32_t user_id();  // as files' owners are named
 

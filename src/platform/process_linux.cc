@@ -105,7 +105,7 @@ std::optional<std::string> state_directory() {
 
 std::string machine_and_user() {
   std::string id;
-  for (const char* path : {"/etc/machine-id", "/proc/sys/kernel/random/boot_id"}) {
+  for (const char* path : kMachineIdFiles) {
     std::ifstream file(path);
     if (std::getline(file, id) && !id.empty()) break;
   }

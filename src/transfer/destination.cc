@@ -64,6 +64,14 @@ bool may_have(const Destination& destination, const std::string& requested_name)
   return !(is_directory(path) && fs::is_empty(path, error) && !error);
 }
 
+std::string written_below(const Destination& destination) {
+  for (fs::path path = destination.path.value_or("."); !path.empty(); path = path.parent_path()) {
+    if (is_directory(path.string())) return path.string();
+    if (path == path.parent_path()) break;
+  }
+  return ".";
+}
+
 Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry& root,
                               bool name_was_typed) {
   const bool is_virtual = root.name.empty();

@@ -30,6 +30,9 @@ struct PlacedRoot {
 // asked for, empty when everything was.
 [[nodiscard]] bool may_have(const Destination& destination, const std::string& requested_name);
 
+// A directory that is there, and below which everything stands that place_root() may make.
+[[nodiscard]] std::string written_below(const Destination& destination);
+
 // Makes missing directories (also parents). kUnsafeName for a root that a host must not send,
 // kExists when a file stands where a directory is needed.
 // `name_was_typed`: the user asked for exactly that name, the host did not choose it.

@@ -87,6 +87,17 @@ Result<Shares> Shares::open(const std::vector<std::string>& paths) {
   return Shares(std::move(shares));
 }
 
+std::vector<std::string> Shares::directories() const {
+  std::vector<std::string> paths;
+  for (const Share& share : shares_) {
+    const auto root = share.tree->open(share.tree->root());
+    if (!root.has_value()) continue;
+    auto path = (*root)->path();
+    if (path.has_value()) paths.push_back(std::move(*path));
+  }
+  return paths;
+}
+
 Result<Shares::Place> Shares::find(std::string_view path) const {
   const std::vector<std::string_view> all_parts = parts_of(path);
   std::span<const std::string_view> parts = all_parts;

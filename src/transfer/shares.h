@@ -51,6 +51,9 @@ class Shares {
   [[nodiscard]] Result<Place> find(std::string_view path) const;
 
   [[nodiscard]] const std::vector<Share>& all() const { return shares_; }
+  // Where they stand: of a single file, the directory that it is in, as one that is put in its
+  // place is shared as well.
+  [[nodiscard]] std::vector<std::string> directories() const;
 
  private:
   explicit Shares(std::vector<Share> shares) : shares_(std::move(shares)) {}
