@@ -293,7 +293,7 @@ def test_room_on_xfs_is_taken_beforehand(box, source, xfs, fills_the_disk):
     if fills_the_disk:
         disk = os.statvfs(path)
         with open(os.path.join(path, "filler"), "wb") as filler:
-            os.posix_fallocate(filler.fileno(), 0, disk.f_bavail * disk.f_frsize - SIZE * 3 // 2)
+            os.posix_fallocate(filler.fileno(), 0, disk.f_bavail * disk.f_frsize - SIZE - 32 * MB)
     with Share(box, source) as share:
         with Gate(share.port, hold_after=SIZE // 4) as gate:
             running = start_get(box, gate.target, dest)

@@ -19,24 +19,24 @@ constexpr const char* kOwnStatus = "/proc/self";
 // A wrong code is asked for once more.
 constexpr const char* kTerminal = "/dev/tty";
 
-void confine(const platform::Confinement& to, Output& output) {
-  const auto confined = platform::confine(to);
+void tell(const Result<bool>& confined, Output& output) {
   if (!output.is_verbose()) return;
   if (!confined.has_value()) {
     output.say("not confined: " + to_sentence(confined.error()));
   } else if (!*confined) {
-    output.say("not confined: this kernel has no landlock");
+    output.say("not confined: landlock is not to be had here");
   }
 }
 
 }  // namespace
 
 void confine_to(const transfer::Shares& shares, Output& output) {
-  std::vector<std::string> read = shares.directories();
-  read.emplace_back(kOwnStatus);
+  auto read = shares.directories();
+  if (!read.has_value()) return tell(fail(read.error()), output);
+  read->emplace_back(kOwnStatus);
   // The versions of shared files are made of it.
-  read.insert(read.end(), platform::kMachineIdFiles.begin(), platform::kMachineIdFiles.end());
-  confine({.written = {}, .read = std::move(read)}, output);
+  read->insert(read->end(), platform::kMachineIdFiles.begin(), platform::kMachineIdFiles.end());
+  tell(platform::confine({.written = {}, .read = std::move(*read)}), output);
 }
 
 void confine_to(const transfer::Destination& destination, Output& output) {
@@ -46,11 +46,11 @@ void confine_to(const transfer::Destination& destination, Output& output) {
     store::make_private_directory(directory);
     written.push_back(directory.string());
   }
-  confine({.written = std::move(written), .read = std::nullopt}, output);
+  tell(platform::confine({.written = std::move(written), .read = std::nullopt}), output);
 }
 
 void confine_to_asking(Output& output) {
-  confine({.written = {kTerminal}, .read = std::nullopt}, output);
+  tell(platform::confine({.written = {kTerminal}, .read = std::nullopt}), output);
 }
 
 }  // namespace wormhole::cli

@@ -1,8 +1,9 @@
 // What this process can open from here on, whatever it is made to try: landlock(7), Linux 5.13 and
 // later. It stands behind the checks of names and links, should one of them be wrong.
 //
-// What is open already stays as it is. Sockets, looking at metadata, and renaming within what may
-// be written are not affected; starting another program is, and so are set-user-ID programs.
+// What is open already stays as it is, and so do sockets, metadata (looking at it and, for the
+// owner, changing it) and, before Linux 6.2, truncation. Starting another program is refused.
+// Before Linux 5.19 nothing is renamed from one directory to another.
 #pragma once
 
 #include <optional>

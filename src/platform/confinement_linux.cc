@@ -42,17 +42,27 @@ std::uint64_t known_to(int version) {
   return all;
 }
 
+// As a directory first: only so what is mounted on demand is mounted (open(2), O_PATH).
+Fd open_place(const std::string& path) {
+  Fd place(retry([&] { return ::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }));
+  if (place || errno != ENOTDIR) return place;
+  return Fd(retry([&] { return ::open(path.c_str(), O_PATH | O_CLOEXEC); }));
+}
+
 Result<void> allow(int ruleset, const std::string& path, std::uint64_t access) {
-  const Fd place(retry([&] { return ::open(path.c_str(), O_PATH | O_CLOEXEC); }));
-  if (place.get() < 0) return {};
+  Fd place = open_place(path);
+  if (!place) return {};
   struct stat status{};
   if (::fstat(place.get(), &status) != 0) return fail(os_error(errno, "look at", path));
   if (!S_ISDIR(status.st_mode)) access &= kOfFiles;
   const landlock_path_beneath_attr rule{.allowed_access = access, .parent_fd = place.get()};
-  if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0) {
-    return {};
+  if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
+    return fail(os_error(errno, "confine to", path));
   }
-  return fail(os_error(errno, "confine to", path));
+  // Open as long as this process: a rule is about an inode, and some file systems (9p, proc) make
+  // another one of the same file when nobody has it open.
+  static_cast<void>(place.release());
+  return {};
 }
 
 }  // namespace

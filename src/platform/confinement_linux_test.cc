@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/landlock.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +17,10 @@ namespace wormhole::platform {
 namespace {
 
 namespace fs = std::filesystem;
+
+long landlock_version() {
+  return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
 
 int open_error(const fs::path& path, int flags) {
   const Fd file(::open(path.c_str(), flags | O_CLOEXEC, 0600));
@@ -67,11 +73,15 @@ TEST_F(ConfinementTest, OnlyWhatIsNamedCanBeWritten) {
     EXPECT_EQ(open_error(at("written/new"), O_WRONLY | O_CREAT), 0);
     EXPECT_EQ(::rename(at("written/new").c_str(), at("written/named").c_str()), 0);
     EXPECT_EQ(::mkdir(at("written/directory").c_str(), 0700), 0);
-    EXPECT_EQ(::rename(at("written/named").c_str(), at("written/directory/named").c_str()), 0);
+    if (landlock_version() >= 2) {
+      EXPECT_EQ(::rename(at("written/named").c_str(), at("written/directory/named").c_str()), 0);
+    }
     EXPECT_EQ(open_error(at("other/file"), O_RDONLY), 0) << "reading is free";
     EXPECT_EQ(open_error(at("other/file"), O_WRONLY), EACCES);
     EXPECT_EQ(open_error(at("other/new"), O_WRONLY | O_CREAT), EACCES);
-    EXPECT_EQ(::truncate(at("other/file").c_str(), 0), -1);
+    if (landlock_version() >= 3) {
+      EXPECT_EQ(::truncate(at("other/file").c_str(), 0), -1);
+    }
     EXPECT_EQ(::unlink(at("other/file").c_str()), -1);
     EXPECT_EQ(::mkdir(at("other/directory").c_str(), 0700), -1);
     EXPECT_EQ(::rename(at("written/file").c_str(), at("other/moved").c_str()), -1);

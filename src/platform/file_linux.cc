@@ -98,6 +98,9 @@ Result<void> write_all(Bytes data, std::uint64_t offset, const Write& write) {
   return {};
 }
 
+// Of a disk's free space, when room for a whole file is taken at once: for its journal, and others.
+constexpr std::uint64_t kLeftToOthersMinBytes = 64 * kMiB;
+
 constexpr std::uint64_t kStatBlockBytes = 512;  // stat(2): st_blocks, whatever the file system
 
 }  // namespace
@@ -203,7 +206,8 @@ Result<void> File::preallocate(std::uint64_t size_bytes) const {
   if (::fstatfs(fd_.get(), &system) != 0 || system.f_type != XFS_SUPER_MAGIC) return {};
   const auto free_bytes =
       static_cast<std::uint64_t>(system.f_bavail) * static_cast<std::uint64_t>(system.f_bsize);
-  if (size_bytes > free_bytes / 2) return {};
+  const std::uint64_t left = std::max(size_bytes / 16, kLeftToOthersMinBytes);
+  if (free_bytes < left || size_bytes > free_bytes - left) return {};
   const auto length = static_cast<off_t>(size_bytes);
   if (retry([&] { return ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, length); }) == 0) return {};
   // Over a quota, which keeps what it got until then. Blocks that are needed are taken later.

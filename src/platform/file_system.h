@@ -78,7 +78,7 @@ class File {
   [[nodiscard]] Result<bool> clone(const File& source) const;
   [[nodiscard]] Result<void> truncate(std::uint64_t size_bytes) const;
   // An empty file gets that size, and the room for it where one that was cut shorter is else
-  // written back as it is closed, if that leaves as much to others.
+  // written back as it is closed, if that leaves some to others.
   [[nodiscard]] Result<void> preallocate(std::uint64_t size_bytes) const;
   // The range reads as zeros from now on, without blocks where the file system can do that.
   [[nodiscard]] Result<void> clear(std::uint64_t offset, std::uint64_t length) const;

@@ -122,7 +122,9 @@ Result<Index::Database> Index::connect_to(const std::string& file) {
   // Readers and a writer do not wait for each other; where that is not to be had (network file
   // systems), things are slower and the same. Nothing is ever flushed: behind gigabytes that are on
   // their way to the same disk that would take a tenth of a second, at the end of each transfer.
-  execute(opened, "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;");
+  // Nor are there files elsewhere, which this process may not write.
+  execute(opened,
+          "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL; PRAGMA temp_store = MEMORY;");
   const int keep = 1;
   sqlite3_db_config(opened, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep, nullptr);
   // Made by one of several that come at once.

@@ -87,13 +87,11 @@ Result<Shares> Shares::open(const std::vector<std::string>& paths) {
   return Shares(std::move(shares));
 }
 
-std::vector<std::string> Shares::directories() const {
+Result<std::vector<std::string>> Shares::directories() const {
   std::vector<std::string> paths;
   for (const Share& share : shares_) {
-    const auto root = share.tree->open(share.tree->root());
-    if (!root.has_value()) continue;
-    auto path = (*root)->path();
-    if (path.has_value()) paths.push_back(std::move(*path));
+    WH_ASSIGN(const auto root, share.tree->open(share.tree->root()));
+    WH_ASSIGN(paths.emplace_back(), root->path());
   }
   return paths;
 }

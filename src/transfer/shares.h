@@ -52,8 +52,8 @@ class Shares {
 
   [[nodiscard]] const std::vector<Share>& all() const { return shares_; }
   // Where they stand: of a single file, the directory that it is in, as one that is put in its
-  // place is shared as well.
-  [[nodiscard]] std::vector<std::string> directories() const;
+  // place is shared as well. An error where the system does not tell.
+  [[nodiscard]] Result<std::vector<std::string>> directories() const;
 
  private:
   explicit Shares(std::vector<Share> shares) : shares_(std::move(shares)) {}
