@@ -10,7 +10,8 @@ import threading
 import pytest
 import trees
 from gate import Gate, is_open
-from runner import (DEADLINE_SECONDS, PARTIAL, SUCCESS, Share, binary, get, start_get, wait_until)
+from runner import (DEADLINE_SECONDS, PARTIAL, SUCCESS, Share, get, lab_file, start_get,
+                    wait_until)
 
 
 def at(box, *parts):
@@ -50,8 +51,7 @@ class Smuggled:
         self.wanted = wanted
         with open(self.path, "w") as file:
             file.writelines(f"{access} {path}\n" for access, path in wanted)
-        preload = os.path.join(os.path.dirname(binary()), "../../lab/try_outside.so")
-        self.env = {"LD_PRELOAD": os.path.abspath(preload), "WORMHOLE_LAB_TRIED": self.path}
+        self.env = {"LD_PRELOAD": lab_file("try_outside.so"), "WORMHOLE_LAB_TRIED": self.path}
         if "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ:
             pytest.skip("a sanitizer wants to be loaded first")
 
@@ -72,7 +72,8 @@ def test_a_host_that_was_taken_over_reads_what_it_shares_only(box, landlock):
                         ("read", "/proc/sys/kernel/random/boot_id"))
     with Share(box, at(box, "source"), env=smuggled.env) as share:
         get(box, share.target, dest(box)).expect(SUCCESS)
-    assert smuggled.results() == ["open"] + 7 * ["EACCES"] + ["open"], "but for what names this machine"
+    # Last, what names this machine.
+    assert smuggled.results() == ["open"] + 7 * ["EACCES"] + ["open"]
 
 
 @pytest.mark.parametrize("destination", ["dest", "not/there/yet", None])

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 
+import data
 import pytest
 import trees
 from gate import Gate
@@ -32,7 +33,7 @@ def bytes_below(path):
     for directory, _, files in os.walk(path):
         for name in files:
             try:
-                total += os.lstat(os.path.join(directory, name)).st_blocks * 512
+                total += data.written_bytes(os.path.join(directory, name))
             except OSError:
                 pass
     return total

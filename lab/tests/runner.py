@@ -62,6 +62,11 @@ def binary():
     return os.path.abspath(path)
 
 
+def lab_file(name):
+    """A helper that was built with the binary under test."""
+    return os.path.normpath(os.path.join(os.path.dirname(binary()), "../../lab", name))
+
+
 def wait_until(condition, what, seconds=DEADLINE_SECONDS):
     """Polls; returns the first true value of condition()."""
     deadline = time.monotonic() + seconds

@@ -9,7 +9,7 @@ import data
 import hosts
 import links
 import pytest
-from runner import binary, wait_until
+from runner import binary, lab_file, wait_until
 
 MIB = 1 << 20
 # Ten seconds over the link below: time to try more streams, and to end them again.
@@ -22,10 +22,9 @@ def path(root):
     """Two hosts, 50 Mbit/s and 20 ms apart."""
     if not os.path.exists("/dev/net/tun"):
         pytest.skip("needs /dev/net/tun")
-    emulator = os.path.join(os.path.dirname(binary()), "../../lab/link_emulator")
     with hosts.Lab(None) as lab:
         near, far = lab.host("a", "10.77.0.1"), lab.host("b", "10.77.0.2")
-        lab.keep(links.Wan(near, far, "50mbit", "20ms", emulator=os.path.abspath(emulator)))
+        lab.keep(links.Wan(near, far, "50mbit", "20ms", emulator=lab_file("link_emulator")))
         yield near, far
 
 

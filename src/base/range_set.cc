@@ -84,4 +84,12 @@ void RangeSet::keep_longest(std::size_t ranges) {
   }
 }
 
+void append(std::vector<RangeSet::Range>& ranges, const RangeSet::Range& next) {
+  if (!ranges.empty() && ranges.back().offset + ranges.back().length == next.offset) {
+    ranges.back().length += next.length;
+  } else {
+    ranges.push_back(next);
+  }
+}
+
 }  // namespace wormhole

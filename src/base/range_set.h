@@ -50,4 +50,7 @@ class RangeSet {
   std::size_t ranges_max_;
 };
 
+// To ranges in order, one that stands behind them: neighbours become one.
+void append(std::vector<RangeSet::Range>& ranges, const RangeSet::Range& next);
+
 }  // namespace wormhole

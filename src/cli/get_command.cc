@@ -226,13 +226,11 @@ class Fetch {
                    .advice = "leave it out, or name one"});
     }
     const auto secret = user_secret(output_, random_);
+    confine_to(transfer::Destination{arguments_.destination}, output_);
     std::optional<OpeningIndex> opening_index;
     const auto make_client = [&] {
       // The code is there: what follows is waited for.
-      if (!opening_index.has_value()) {
-        confine_to(transfer::Destination{arguments_.destination}, output_);
-        opening_index.emplace(output_);
-      }
+      if (!opening_index.has_value()) opening_index.emplace(output_);
       return std::make_unique<transfer::Client>(
           clock_, random_, pool_,
           transfer::ClientOptions{.streams = further_streams(arguments_),

@@ -112,8 +112,8 @@ ExitCode run_list(const ListArguments& arguments, Environment& environment) {
   const SystemClock clock;
   platform::SystemRandom random;
   BlockPool pool;
+  confine_to_asking(output);
   auto joined = join(arguments.join, *target, environment, [&] {
-    confine_to_asking(output);
     return std::make_unique<Client>(clock, random, pool, transfer::ClientOptions{});
   });
   if (!joined.has_value()) return end(joined.error());

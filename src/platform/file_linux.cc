@@ -73,12 +73,10 @@ Result<std::size_t> read_all(MutableBytes out, std::uint64_t offset, const Read&
 
 // Memory is all there is of such a file: nothing of it can be given up.
 bool stands_in_memory(int fd) {
-  constexpr auto kTmpfs = 0x01021994U;  // statfs(2)
-  constexpr auto kRamfs = 0x858458f6U;
   struct statfs system{};
   if (::fstatfs(fd, &system) != 0) return false;
   const auto type = static_cast<std::uint32_t>(system.f_type);
-  return type == kTmpfs || type == kRamfs;
+  return type == TMPFS_MAGIC || type == RAMFS_MAGIC;
 }
 
 // Calls write(rest, at) until all of `data` is written.

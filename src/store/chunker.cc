@@ -159,7 +159,7 @@ void Chunker::add(Bytes data, std::vector<Chunk>& out) {
 
 void Chunker::finish(std::vector<Chunk>& out) {
   if (length_ > 0) end_chunk(out);
-  cuts_ = CutFinder(rule_);
+  cuts_.begin_anew();
 }
 
 void Chunker::end_chunk(std::vector<Chunk>& out) {

@@ -46,6 +46,8 @@ class CutFinder {
   };
   // `data` follows what the calls before covered. Not everything is covered only at a cut.
   [[nodiscard]] Found next(Bytes data);
+  // What comes next is the first of a file.
+  void begin_anew() { chunk_bytes_ = gear_ = 0; }
 
  private:
   // The first cut in data, whose first byte is the chunk's (chunk_bytes_ + 1)th.
@@ -58,7 +60,7 @@ class CutFinder {
 
 class Chunker {
  public:
-  explicit Chunker(const CutRule& rule = kChunkRule) : rule_(rule), cuts_(rule) {}
+  explicit Chunker(const CutRule& rule = kChunkRule) : cuts_(rule) {}
 
   // The file's next bytes. Appends what they complete.
   void add(Bytes data, std::vector<Chunk>& out);
@@ -68,7 +70,6 @@ class Chunker {
  private:
   void end_chunk(std::vector<Chunk>& out);
 
-  const CutRule rule_;
   CutFinder cuts_;
   Hasher hasher_;
   std::uint32_t length_ = 0;

@@ -45,22 +45,24 @@ ChunkTeller::~ChunkTeller() {
 Result<void> ChunkTeller::add_fine(GivenFilePtr file, std::vector<RangeSet::Range> ranges) {
   std::uint64_t bytes = 0;
   for (const RangeSet::Range& range : ranges) bytes += range.length;
-  {
-    std::scoped_lock lock(mutex_);
-    if (bytes > kRefinedMaxBytes || fine_ranges_ + ranges.size() > kOpenEntriesMax) {
-      return fail({.code = Code::kProtocol,
-                   .operation = "answer request",
-                   .object = "WantFineChunks",
-                   .detail = "more than is ever looked at once more"});
-    }
+  std::scoped_lock lock(mutex_);
+  if (bytes > kRefinedMaxBytes || fine_ranges_ + ranges.size() > kOpenEntriesMax) {
+    return fail({.code = Code::kProtocol,
+                 .operation = "answer request",
+                 .object = "WantFineChunks",
+                 .detail = "more than is ever looked at once more"});
   }
+  fine_ranges_ += ranges.size();
   push({std::move(file), std::move(ranges)});
   return {};
 }
 
-void ChunkTeller::push(Job job) {
+void ChunkTeller::add(GivenFilePtr file) {
   std::scoped_lock lock(mutex_);
-  fine_ranges_ += job.fine_ranges.size();
+  push({std::move(file), {}});
+}
+
+void ChunkTeller::push(Job job) {
   jobs_.push_back(std::move(job));
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   wake_.notify_one();
@@ -104,25 +106,8 @@ bool ChunkTeller::tell(const Job& job, MutableBytes buffer) {
 Result<bool> ChunkTeller::tell_chunks(GivenFile& file, MutableBytes buffer) {
   WH_ASSIGN(const auto opened, file.open());
   ChunkScan scan(opened, {0, file.status.size_bytes}, file.uncached);
-  wire::Chunks next{.request = file.request, .file = file.id};
-  std::size_t together = 1;
-  std::uint64_t told_bytes = 0;
-  while (!scan.is_over()) {
-    if (stopped_) return false;
-    if (file.stopped || file.told_last) return true;
-    WH_TRY(scan.step(buffer, next.chunks));
-    if (scan.is_over()) {
-      WH_TRY(check_version(file, *opened));
-    } else if (next.chunks.size() < together) {
-      continue;
-    }
-    next.offset = told_bytes;
-    told_bytes += total_bytes(next.chunks);
-    if (!control_.push_waiting(std::move(next))) return false;
-    next = {.request = file.request, .file = file.id};
-    together = std::min(2 * together, kChunksTogetherMax);
-  }
-  return true;
+  return tell_range<wire::Chunks>(file, *opened, scan, {.first = 1, .most = kChunksTogetherMax},
+                                  /*is_last=*/true, buffer);
 }
 
 Result<bool> ChunkTeller::tell_fine_chunks(const Job& job, MutableBytes buffer) {
@@ -130,19 +115,34 @@ Result<bool> ChunkTeller::tell_fine_chunks(const Job& job, MutableBytes buffer) 
   WH_ASSIGN(const auto opened, file.open());
   for (const RangeSet::Range& range : job.fine_ranges) {
     ChunkScan scan(opened, range, file.uncached, store::kFineChunkRule);
-    wire::FineChunks next{.request = file.request, .file = file.id, .offset = range.offset};
-    while (!scan.is_over()) {
-      if (stopped_) return false;
-      if (file.stopped || file.told_last) return true;
-      WH_TRY(scan.step(buffer, next.chunks));
-      if (scan.is_over() && &range == &job.fine_ranges.back()) {
-        WH_TRY(check_version(file, *opened));
-      }
-      if (!scan.is_over() && next.chunks.size() < kFineChunksTogether) continue;
-      const std::uint64_t behind = next.offset + total_bytes(next.chunks);
-      if (!control_.push_waiting(std::move(next))) return false;
-      next = {.request = file.request, .file = file.id, .offset = behind};
+    const bool is_last = &range == &job.fine_ranges.back();
+    WH_ASSIGN(const bool goes_on,
+              tell_range<wire::FineChunks>(
+                  file, *opened, scan, {.first = kFineChunksTogether, .most = kFineChunksTogether},
+                  is_last, buffer));
+    if (!goes_on) return false;
+  }
+  return true;
+}
+
+template <typename Message>
+Result<bool> ChunkTeller::tell_range(GivenFile& file, const platform::File& opened, ChunkScan& scan,
+                                     Together together, bool is_last, MutableBytes buffer) {
+  std::size_t enough = together.first;
+  Message next{.request = file.request, .file = file.id, .offset = scan.position()};
+  while (!scan.is_over()) {
+    if (stopped_) return false;
+    if (file.stopped || file.told_last) return true;
+    WH_TRY(scan.step(buffer, next.chunks));
+    if (scan.is_over()) {
+      if (is_last) WH_TRY(check_version(file, opened));
+    } else if (next.chunks.size() < enough) {
+      continue;
     }
+    const std::uint64_t behind = next.offset + total_bytes(next.chunks);
+    if (!control_.push_waiting(std::move(next))) return false;
+    next = {.request = file.request, .file = file.id, .offset = behind};
+    enough = std::min(2 * enough, together.most);
   }
   return true;
 }

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "transfer/chunk_scan.h"
 #include "transfer/control_writer.h"
 #include "transfer/given_file.h"
 
@@ -25,7 +26,7 @@ class ChunkTeller {
   ChunkTeller& operator=(const ChunkTeller&) = delete;
 
   // Behind those that were added before. Passed over when it was stopped meanwhile.
-  void add(GivenFilePtr file) { push({std::move(file), {}}); }
+  void add(GivenFilePtr file);
   // The fine chunks of these ranges of it, which are not empty. kProtocol when more ranges stand
   // here than a taker has a use for.
   [[nodiscard]] Result<void> add_fine(GivenFilePtr file, std::vector<RangeSet::Range> ranges);
@@ -38,13 +39,23 @@ class ChunkTeller {
     std::vector<RangeSet::Range> fine_ranges;  // none: all of the file, in chunks
   };
 
-  void push(Job job);
+  // Messages have so many chunks, the first one and those later: they double.
+  struct Together {
+    std::size_t first;
+    std::size_t most;
+  };
+
+  void push(Job job);  // with the mutex held
   void run();
   // False when the session is over.
   [[nodiscard]] bool tell(const Job& job, MutableBytes buffer);
-  // The next two: an error is the file's.
+  // The next three: an error is the file's.
   Result<bool> tell_chunks(GivenFile& file, MutableBytes buffer);
   Result<bool> tell_fine_chunks(const Job& job, MutableBytes buffer);
+  // `is_last`: the file must be the announced version by the end of it.
+  template <typename Message>
+  Result<bool> tell_range(GivenFile& file, const platform::File& opened, ChunkScan& scan,
+                          Together together, bool is_last, MutableBytes buffer);
 
   ControlWriter& control_;
   std::mutex mutex_;

@@ -261,12 +261,8 @@ Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
     std::scoped_lock lock(mutex_);
     Request* request = find(want.request);
     if (request == nullptr) return {};  // ended meanwhile
-    const auto found = request->announced.find(want.file);
-    if (found == request->announced.end()) {
-      refuse_late(want.request, want.file);
-      return {};
-    }
-    const GivenFilePtr& file = found->second;
+    const GivenFilePtr file = announced(*request, want.request, want.file);
+    if (file == nullptr) return {};
     const std::uint64_t size = file->status.size_bytes;
     const bool is_unasked = !request->on_want_only && !file->is_held;
     if (is_unasked || (file->wanted && !file->wanted_in_part)) {
@@ -303,12 +299,8 @@ Result<void> Giver::on_want_chunks(const wire::WantChunks& want) {
   Request* request = find(want.request);
   if (request == nullptr) return {};  // ended meanwhile
   for (const std::uint64_t id : want.files) {
-    const auto found = request->announced.find(id);
-    if (found == request->announced.end()) {
-      refuse_late(want.request, id);
-      continue;
-    }
-    const GivenFilePtr& file = found->second;
+    const GivenFilePtr file = announced(*request, want.request, id);
+    if (file == nullptr) continue;
     if (!file->wanted_in_part || file->told_last || std::exchange(file->wanted_chunks, true)) {
       return fail(broken("WantChunks", "a file that is not wanted in part, or twice"));
     }
@@ -321,12 +313,8 @@ Result<void> Giver::on_want_fine_chunks(const wire::WantFineChunks& want) {
   std::scoped_lock lock(mutex_);
   Request* request = find(want.request);
   if (request == nullptr) return {};  // ended meanwhile
-  const auto found = request->announced.find(want.file);
-  if (found == request->announced.end()) {
-    refuse_late(want.request, want.file);
-    return {};
-  }
-  const GivenFilePtr& file = found->second;
+  const GivenFilePtr file = announced(*request, want.request, want.file);
+  if (file == nullptr) return {};
   if (!file->wanted_chunks || file->told_last || std::exchange(file->wanted_fine_chunks, true)) {
     return fail(broken("WantFineChunks", "a file whose chunks are not asked for, or twice"));
   }
@@ -336,13 +324,15 @@ Result<void> Giver::on_want_fine_chunks(const wire::WantFineChunks& want) {
   return teller_.add_fine(file, want.ranges);
 }
 
-// It was forgotten as done with.
-void Giver::refuse_late(std::uint32_t request, std::uint64_t file) {
-  control_.push(wire::Failed{.request = request,
+GivenFilePtr Giver::announced(const Request& request, std::uint32_t id, std::uint64_t file) {
+  const auto found = request.announced.find(file);
+  if (found != request.announced.end()) return found->second;
+  control_.push(wire::Failed{.request = id,
                              .has_file = true,
                              .file = file,
                              .code = wire::FailureCode::kLimit,
                              .reason = "asked for once more too late"});
+  return nullptr;
 }
 
 Result<void> Giver::on_credit(const wire::Credit& credit) {
@@ -367,14 +357,9 @@ Result<void> Giver::on_again(const wire::Again& again) {
     std::scoped_lock lock(mutex_);
     Request* request = find(again.request);
     if (request == nullptr) return {};  // ended meanwhile
-    const auto found = request->announced.find(again.file);
-    if (found == request->announced.end()) {
-      refuse_late(again.request, again.file);
-      return {};
-    }
-    const GivenFilePtr& file = found->second;
-    const std::uint64_t size = file->status.size_bytes;
-    if (again.offset >= size || again.length > size - again.offset) {
+    const GivenFilePtr file = announced(*request, again.request, again.file);
+    if (file == nullptr) return {};
+    if (!is_inside({{again.offset, again.length}}, file->status.size_bytes)) {
       return fail(broken("Again", "a range outside the file"));
     }
     // They leave before anything else: more than are under way at once cannot stand.

@@ -96,7 +96,8 @@ class Giver {
 
   Result<void> add_request(Request request);
   Request* find(std::uint32_t id);
-  void refuse_late(std::uint32_t request, std::uint64_t file);
+  // Null when it was forgotten as done with: then the taker hears that it asked too late.
+  GivenFilePtr announced(const Request& request, std::uint32_t id, std::uint64_t file);
   void run_walker();
 
   const Shares& shares_;

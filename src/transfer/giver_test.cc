@@ -84,6 +84,20 @@ class GiverOfRanges : public ::testing::Test {
     }
   }
 
+  // What the giver says meanwhile reaches the taker.
+  template <typename Body>
+  void while_writing(const Body& body) {
+    std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
+    body();
+    control_.close();
+    writer.join();
+  }
+  void expect_changed() {
+    const auto failed = hear<wire::Failed>();
+    ASSERT_TRUE(failed.has_value());
+    EXPECT_EQ(failed->code, wire::FailureCode::kChanged);
+  }
+
   const platform::TestDirectory directory_;
   testing::ConnectionPair pair_;
   BlockPool pool_{4};
@@ -134,32 +148,31 @@ TEST_F(GiverOfRanges, WhatMayBeACopyIsHeldUntilItIsAskedFor) {
   Giver giver(shares, control_);
   giver.find_copies();
   ASSERT_TRUE(giver.on_get({1, "", /*may_have=*/false, 8}).has_value());
-  std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
-  std::vector<wire::Entry> entries;
-  while (entries.size() < 4) {
-    const auto more = hear<wire::Entries>();
-    ASSERT_TRUE(more.has_value());
-    entries.insert(entries.end(), more->entries.begin(), more->entries.end());
-  }
-  ASSERT_TRUE(hear<wire::Listed>().has_value());
-  EXPECT_EQ(entries[1].copy_of, 0U);
-  EXPECT_EQ(entries[2].copy_of, 1U);
-  const auto next = [&]() -> std::optional<std::uint64_t> {
-    const auto work = giver.next_now(kSegmentBytes, 1);
-    if (!work.has_value()) return std::nullopt;
-    return std::get<SegmentWork>(*work).file->id;
-  };
-  EXPECT_EQ(next(), 1U);
-  EXPECT_EQ(next(), std::nullopt) << "its copy waits";
-  EXPECT_EQ(giver.on_want_ranges({1, 1, {{0, 1}}}).error().code, Code::kProtocol)
-      << "it was sent unasked";
-  ASSERT_TRUE(giver.on_want_ranges({1, 2, {}}).has_value());
-  ASSERT_TRUE(giver.on_want_chunks({1, {2}}).has_value());
-  EXPECT_TRUE(hear<wire::Chunks>().has_value());
-  ASSERT_TRUE(giver.on_want_ranges({1, 2, {{5, 10}}, /*last=*/true}).has_value());
-  EXPECT_EQ(next(), 2U);
-  control_.close();
-  writer.join();
+  while_writing([&] {
+    std::vector<wire::Entry> entries;
+    while (entries.size() < 4) {
+      const auto more = hear<wire::Entries>();
+      ASSERT_TRUE(more.has_value());
+      entries.insert(entries.end(), more->entries.begin(), more->entries.end());
+    }
+    ASSERT_TRUE(hear<wire::Listed>().has_value());
+    EXPECT_EQ(entries[1].copy_of, 0U);
+    EXPECT_EQ(entries[2].copy_of, 1U);
+    const auto next = [&]() -> std::optional<std::uint64_t> {
+      const auto work = giver.next_now(kSegmentBytes, 1);
+      if (!work.has_value()) return std::nullopt;
+      return std::get<SegmentWork>(*work).file->id;
+    };
+    EXPECT_EQ(next(), 1U);
+    EXPECT_EQ(next(), std::nullopt) << "its copy waits";
+    EXPECT_EQ(giver.on_want_ranges({1, 1, {{0, 1}}}).error().code, Code::kProtocol)
+        << "it was sent unasked";
+    ASSERT_TRUE(giver.on_want_ranges({1, 2, {}}).has_value());
+    ASSERT_TRUE(giver.on_want_chunks({1, {2}}).has_value());
+    EXPECT_TRUE(hear<wire::Chunks>().has_value());
+    ASSERT_TRUE(giver.on_want_ranges({1, 2, {{5, 10}}, /*last=*/true}).has_value());
+    EXPECT_EQ(next(), 2U);
+  });
 }
 
 TEST_F(GiverOfRanges, MoreRangesThanAnInterruptedRunLeavesAreRefused) {
@@ -195,16 +208,15 @@ TEST_F(GiverOfRanges, TellsTheChunksOfWhatIsHeldOnce) {
   ASSERT_TRUE(giver_->on_want_chunks({1, {5}}).has_value()) << "forgotten: it fails";
   ASSERT_TRUE(giver_->on_want_chunks({2, {0}}).has_value()) << "a request that ended";
 
-  std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
-  const auto told = hear<wire::Chunks>();
-  const std::string content(4 * kBlockBytes, 'x');
-  ASSERT_TRUE(told.has_value());
-  EXPECT_EQ(told->offset, 0U);
-  ASSERT_EQ(told->chunks.size(), 1U);
-  EXPECT_EQ(told->chunks[0].length, content.size());
-  EXPECT_EQ(told->chunks[0].hash, store::hash(as_bytes(content)));
-  control_.close();
-  writer.join();
+  while_writing([&] {
+    const auto told = hear<wire::Chunks>();
+    const std::string content(4 * kBlockBytes, 'x');
+    ASSERT_TRUE(told.has_value());
+    EXPECT_EQ(told->offset, 0U);
+    ASSERT_EQ(told->chunks.size(), 1U);
+    EXPECT_EQ(told->chunks[0].length, content.size());
+    EXPECT_EQ(told->chunks[0].hash, store::hash(as_bytes(content)));
+  });
 }
 
 TEST_F(GiverOfRanges, TellsHowWhatIsAskedForIsCutFinelyOnce) {
@@ -220,20 +232,19 @@ TEST_F(GiverOfRanges, TellsHowWhatIsAskedForIsCutFinelyOnce) {
   ASSERT_TRUE(giver_->on_want_fine_chunks({1, 5, {{0, 9}}}).has_value()) << "forgotten: it fails";
   ASSERT_TRUE(giver_->on_want_fine_chunks({2, 0, {{0, 9}}}).has_value()) << "a request that ended";
 
-  std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
-  const auto first = hear<wire::FineChunks>();
-  const auto last = hear<wire::FineChunks>();
-  ASSERT_TRUE(first.has_value() && last.has_value());
-  EXPECT_EQ(first->offset, 5U);
-  const std::string all_alike(kFineChunkMaxBytes, 'x');
-  const std::string rest(100'000 - kFineChunkMaxBytes, 'x');
-  EXPECT_EQ(first->chunks,
-            (std::vector<Chunk>{{kFineChunkMaxBytes, store::hash(as_bytes(all_alike))},
-                                {100'000 - kFineChunkMaxBytes, store::hash(as_bytes(rest))}}));
-  EXPECT_EQ(last->offset, 4 * kBlockBytes - 7);
-  EXPECT_EQ(last->chunks, (std::vector<Chunk>{{7, store::hash(as_bytes("xxxxxxx"))}}));
-  control_.close();
-  writer.join();
+  while_writing([&] {
+    const auto first = hear<wire::FineChunks>();
+    const auto last = hear<wire::FineChunks>();
+    ASSERT_TRUE(first.has_value() && last.has_value());
+    EXPECT_EQ(first->offset, 5U);
+    const std::string all_alike(kFineChunkMaxBytes, 'x');
+    const std::string rest(100'000 - kFineChunkMaxBytes, 'x');
+    EXPECT_EQ(first->chunks,
+              (std::vector<Chunk>{{kFineChunkMaxBytes, store::hash(as_bytes(all_alike))},
+                                  {100'000 - kFineChunkMaxBytes, store::hash(as_bytes(rest))}}));
+    EXPECT_EQ(last->offset, 4 * kBlockBytes - 7);
+    EXPECT_EQ(last->chunks, (std::vector<Chunk>{{7, store::hash(as_bytes("xxxxxxx"))}}));
+  });
 }
 
 TEST_F(GiverOfRanges, FineChunksOutsideTheFileAreRefused) {
@@ -258,16 +269,14 @@ TEST_F(GiverOfRanges, MoreFineRangesThanAnyoneHasAUseForAreRefused) {
 
 TEST_F(GiverOfRanges, AFileThatChangedIsNotToldFinely) {
   announce(/*may_have=*/true);
-  directory_.write("one.bin", std::string(4 * kBlockBytes, 'y'));
   ASSERT_TRUE(giver_->on_want_ranges({1, 0, {}, /*last=*/false}).has_value());
   ASSERT_TRUE(giver_->on_want_chunks({1, {0}}).has_value());
-  ASSERT_TRUE(giver_->on_want_fine_chunks({1, 0, {{0, 9}}}).has_value());
-  std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
-  const auto failed = hear<wire::Failed>();
-  ASSERT_TRUE(failed.has_value());
-  EXPECT_EQ(failed->code, wire::FailureCode::kChanged);
-  control_.close();
-  writer.join();
+  while_writing([&] {
+    ASSERT_TRUE(hear<wire::Chunks>().has_value());
+    directory_.write("one.bin", std::string(4 * kBlockBytes, 'y'));
+    ASSERT_TRUE(giver_->on_want_fine_chunks({1, 0, {{0, 9}}}).has_value());
+    expect_changed();
+  });
 }
 
 TEST_F(GiverOfRanges, TheChunksOfAFileThatChangedAreNotTold) {
@@ -275,12 +284,7 @@ TEST_F(GiverOfRanges, TheChunksOfAFileThatChangedAreNotTold) {
   directory_.write("one.bin", std::string(4 * kBlockBytes, 'y') + "longer");
   ASSERT_TRUE(giver_->on_want_ranges({1, 0, {}, /*last=*/false}).has_value());
   ASSERT_TRUE(giver_->on_want_chunks({1, {0}}).has_value());
-  std::thread writer([&] { static_cast<void>(control_.run(nullptr)); });
-  const auto failed = hear<wire::Failed>();
-  ASSERT_TRUE(failed.has_value());
-  EXPECT_EQ(failed->code, wire::FailureCode::kChanged);
-  control_.close();
-  writer.join();
+  while_writing([&] { expect_changed(); });
 }
 
 }  // namespace

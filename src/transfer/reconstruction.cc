@@ -33,14 +33,6 @@ bool is_zero(Bytes data) {
   return std::ranges::all_of(data, [](std::byte byte) { return byte == std::byte{0}; });
 }
 
-void append(std::vector<RangeSet::Range>& ranges, const RangeSet::Range& next) {
-  if (!ranges.empty() && ranges.back().offset + ranges.back().length == next.offset) {
-    ranges.back().length += next.length;
-  } else {
-    ranges.push_back(next);
-  }
-}
-
 }  // namespace
 
 Result<void> Reconstruction::on_chunks(const wire::Chunks& chunks) {

@@ -18,16 +18,6 @@ Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
 }
 
-std::uint64_t end_of(const RangeSet::Range& range) { return range.offset + range.length; }
-
-void append(std::vector<RangeSet::Range>& ranges, const RangeSet::Range& next) {
-  if (!ranges.empty() && end_of(ranges.back()) == next.offset) {
-    ranges.back().length += next.length;
-  } else {
-    ranges.push_back(next);
-  }
-}
-
 // What of the basis may hold parts of what is missing: the ends of its own runs that the new
 // version has not taken, and what stands in it beside the neighbours of a missing run (where
 // something old was repeated, the rest of that).
@@ -80,7 +70,7 @@ std::vector<RangeSet::Range> candidates(const Basis& basis, const std::vector<Ch
 
 void RunEnds::add(const RangeSet::Range& chunk, std::vector<RangeSet::Range>& inside) {
   if (chunk.offset != run_end_) end_run();
-  run_end_ = end_of(chunk);
+  run_end_ = chunk.offset + chunk.length;
   if (bytes_ + chunk.length > kRefinedMaxBytes) return append(inside, chunk);
   ++chunks_;
   bytes_ += chunk.length;

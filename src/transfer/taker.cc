@@ -242,10 +242,9 @@ Result<void> Taker::rebuild(const LocalWork& work) {
       ask(/*is_last=*/false);
       control_.push(
           wire::WantFineChunks{request_, work.file->id(), work.reconstruction->fine_ranges()});
+      if (tree_.may_pause() && tree_.local_work().pause(work.reconstruction)) return {};
     }
     after_progress();
-    if (next != Next::kAskFiner || !tree_.may_pause()) continue;
-    if (tree_.local_work().pause(work.reconstruction)) return {};
   }
   ask(/*is_last=*/true);
   work.reconstruction->end();
