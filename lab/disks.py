@@ -1,5 +1,9 @@
 """File systems for the measured files: XFS with reflink on a loop device, tmpfs.
 
+Neither may cost what a disk would not: the loop device reads and writes its image directly (through
+the page cache each write-back is a copy, a fifth of the machine's time at 10 Gbit/s), and tmpfs has
+large pages, as the page cache of XFS and ext4 has (read at 7.1 GB/s; 3.7 in pages of 4 KiB).
+
 Both are context managers that give the mount point. They are warmed up first: on a virtual machine
 the first touch of memory or of a disk's blocks costs up to five times as much as the second.
 """
@@ -36,6 +40,19 @@ def _need(directory, size):
         raise LabError(f"{directory} has {free // GIB} GiB free, {-(-size // GIB)} are needed")
 
 
+def _mount_image(image, mount):
+    """The loop device goes with the mount."""
+    attach = ["losetup", "--find", "--show", image]
+    device = run([*attach, "--direct-io=on"], check=False)
+    if device.returncode != 0:  # the file system below has no direct I/O
+        device = run(attach)
+    device = device.stdout.strip()
+    try:
+        run(["mount", device, mount])
+    finally:
+        run(["losetup", "--detach", device])  # when the last user is gone
+
+
 @contextlib.contextmanager
 def xfs(directory, name, size, warm=0):
     """XFS of `size` bytes in an image in `directory`. With `warm` all of it is touched: where the
@@ -50,7 +67,7 @@ def xfs(directory, name, size, warm=0):
         os.truncate(file.fileno(), size)
     try:
         run(["mkfs.xfs", "-q", "-m", "reflink=1", image])
-        run(["mount", "-o", "loop", image, mount])
+        _mount_image(image, mount)
         try:
             os.chmod(mount, 0o755)
             if warm:
@@ -70,7 +87,10 @@ def tmpfs(directory, name, size, warm=0):
         raise LabError(f"a tmpfs of {size // GIB} GiB with {available // GIB} GiB available")
     mount = os.path.join(directory, name)
     os.mkdir(mount)
-    run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "wormhole-lab", mount])
+    options = f"size={size},mode=755"
+    attempt = ["mount", "-t", "tmpfs", "wormhole-lab", mount, "-o"]
+    if run([*attempt, f"{options},huge=within_size"], check=False).returncode != 0:
+        run([*attempt, options])  # a kernel without large pages
     try:
         if warm:
             _write_and_delete(mount, warm)

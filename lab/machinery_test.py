@@ -323,6 +323,10 @@ class Reports(unittest.TestCase):
         (Row("fat", "A fat row", floor_value=50, unit="MB", lower_is_better=True), Outcome([101])),
         (Row("half", "Half of an aim", aim_value=50, unit="MB", lower_is_better=True),
          Outcome([99])),
+        (Row("late", "Some milliseconds", aim_value=2, unit="ms", lower_is_better=True,
+             fails_value=40), Outcome([39])),
+        (Row("far", "A round trip", aim_value=2, unit="ms", lower_is_better=True,
+             fails_value=40), Outcome([52])),
         (Row("later", "A later row", not_yet="no index"), None),
         (Row("broken", "A broken row", floor_value=1), Outcome([], reason="no binary")),
     )
@@ -330,14 +334,14 @@ class Reports(unittest.TestCase):
     def results(self):
         return [report.row_result(row, outcome) for row, outcome in self.ROWS]
 
-    def test_failures_are_the_unmeasured_and_those_below_half(self):
+    def test_failures_are_the_unmeasured_and_those_far_off(self):
         failures = report.failures(self.results())
-        self.assertEqual([line.split(":")[0] for line in failures], ["slow", "fat", "broken"])
+        self.assertEqual([line.split(":")[0] for line in failures], ["slow", "fat", "far", "broken"])
 
     def test_statuses(self):
         self.assertEqual([report.verdict(row) for row in self.results()],
-                         ["floor", "BELOW HALF", "BELOW HALF", "short of aim", "not yet",
-                          "not measured"])
+                         ["floor", "FAR OFF", "FAR OFF", "short of aim", "short of aim",
+                          "FAR OFF", "not yet", "not measured"])
 
     def test_text_json_and_page(self):
         head = report.heading(["--quick"], 0.5, "wormhole 0.1")

@@ -41,7 +41,7 @@ def row_result(row, outcome=None, reason="", seconds=0.0):
               "status": NOT_YET if row.not_yet else NOT_MEASURED,
               "reason": row.not_yet or reason, "seconds": round(seconds, 1),
               "reached": None, "contestants": [], "contestants_unit": "", "limit": "",
-              "notes": [], "meets_floor": None, "meets_aim": None, "below_half": False}
+              "notes": [], "meets_floor": None, "meets_aim": None, "fails": False}
     if outcome is None:
         return result
     result.update(contestants=[{**one, **(summary(one["values"]) if one["values"] else {})}
@@ -52,7 +52,7 @@ def row_result(row, outcome=None, reason="", seconds=0.0):
         return result
     value = outcome.value
     result.update(status=MEASURED, reached=summary(outcome.reached),
-                  below_half=row.below_half(value))
+                  fails=row.fails(value))
     if row.floor_value is not None:
         result["meets_floor"] = row.meets(value, row.floor_value)
     if row.aim_value is not None:
@@ -66,9 +66,9 @@ def failures(results):
     for row in results:
         if row["status"] == NOT_MEASURED:
             found.append(f"{row['name']}: not measured: {row['reason']}")
-        elif row["below_half"]:
-            found.append(f"{row['name']}: {number(row['reached']['median'])} {row['unit']} is not "
-                         "half of its target")
+        elif row["fails"]:
+            found.append(f"{row['name']}: {number(row['reached']['median'])} {row['unit']} is far "
+                         "off its target")
     return found
 
 
@@ -90,9 +90,9 @@ def verdict(row):
         return row["status"]
     if row["meets_aim"]:
         return "aim"
-    if row["meets_floor"] or (row["meets_floor"] is None and not row["below_half"]):
+    if row["meets_floor"] or (row["meets_floor"] is None and not row["fails"]):
         return "floor" if row["meets_floor"] else "short of aim"
-    return "BELOW HALF" if row["below_half"] else "below floor"
+    return "FAR OFF" if row["fails"] else "below floor"
 
 
 def table(results):

@@ -29,6 +29,8 @@ class Row:
     aim_value: Optional[float] = None
     floor: str = "-"  # what this stage must show
     floor_value: Optional[float] = None
+    # From where on a run fails, where half of the target would not do: see fails().
+    fails_value: Optional[float] = None
     unit: str = "x limit"
     lower_is_better: bool = False
     measure: Optional[Callable] = None
@@ -38,8 +40,12 @@ class Row:
     def meets(self, value, target):
         return value <= target if self.lower_is_better else value >= target
 
-    def below_half(self, value):
-        """Below half of the floor, or of the aim where there is no floor."""
+    def fails(self, value):
+        """So far off that the run fails: below half of the floor, or of the aim where there is no
+        floor. A few milliseconds are doubled by any busy machine; such a row says what would be a
+        fault of ours."""
+        if self.fails_value is not None:
+            return not self.meets(value, self.fails_value)
         target = self.floor_value if self.floor_value is not None else self.aim_value
         if target is None:
             return False

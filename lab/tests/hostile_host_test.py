@@ -8,6 +8,8 @@ import contextlib
 import json
 import os
 import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import trees
@@ -40,6 +42,8 @@ def all_attacks():
 ATTACKS = {attack["name"]: attack for attack in all_attacks()}
 ON_GET = [name for name, attack in ATTACKS.items() if not attack["on_list"]]
 ON_LIST = [name for name, attack in ATTACKS.items() if attack["on_list"]]
+# These end the connection: the guest tries again for 15 seconds.
+WAITING = [name for name in ON_GET if ATTACKS[name]["ends"] == "lost"]
 ON_ROOT = [name for name in ON_GET if name.startswith("root-")]
 
 
@@ -102,8 +106,7 @@ def expect_good_get(box):
     trees.assert_same(os.path.join(box, "honest"), os.path.join(box, "next"))
 
 
-@pytest.mark.parametrize("name", ON_GET)
-def test_get_survives(box, name):
+def expect_survival(box, name):
     attack = ATTACKS[name]
     dest = os.path.join(box, "dest")
     trees.write(os.path.join(dest, "precious"), b"mine")
@@ -124,6 +127,27 @@ def test_get_survives(box, name):
     for path, content in expected.items():
         assert content == (len(found[path]) if isinstance(content, int) else found[path])
     assert sorted(os.listdir(box)) == ["dest", "home-evil", "home-guest", "outside"]
+
+
+@pytest.mark.parametrize("name", [name for name in ON_GET if name not in WAITING])
+def test_get_survives(box, name):
+    expect_survival(box, name)
+
+
+@pytest.fixture(scope="module")
+def waiting():
+    """What came of each of them: they wait, so all of them do at once."""
+    with tempfile.TemporaryDirectory(prefix="wormhole-e2e-") as path:
+        boxes = {name: os.path.join(path, name) for name in WAITING}
+        for one in boxes.values():
+            os.mkdir(one)
+        with ThreadPoolExecutor(len(WAITING)) as threads:
+            yield {name: threads.submit(expect_survival, boxes[name], name) for name in WAITING}
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_get_survives_the_end_of_the_connection(waiting, name):
+    waiting[name].result()
 
 
 @pytest.mark.parametrize("name", ON_ROOT)
