@@ -35,11 +35,13 @@ function(wormhole_room name)
       ${ROOM_PRIVATE_LINKS} ${ROOM_TEST_LINKS} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE
       WORMHOLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    # Half of all building time is tests: their headers once, and no optimising of what only asks.
+    # Half of all building time is tests: their headers once, no optimising of what only asks, and
+    # undefined behaviour is looked for in what they ask.
     target_precompile_headers(${name}_test PRIVATE
       <gmock/gmock.h> <gtest/gtest.h> <chrono> <memory> <optional> <string> <thread> <vector>)
     target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>
-      $<$<CONFIG:Release>:-U_FORTIFY_SOURCE>)
+      $<$<CONFIG:Release>:-U_FORTIFY_SOURCE>
+      $<$<BOOL:${WORMHOLE_ASAN}>:-fno-sanitize=undefined>)
     add_test(NAME unit.${name} COMMAND ${name}_test)
     set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 1200)
   endif()

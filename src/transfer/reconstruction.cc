@@ -9,10 +9,12 @@
 namespace wormhole::transfer {
 namespace {
 
-// A chunk that the basis has no further than so far behind its new place is always found; about
-// two seconds' reading. What is missing of a longer file, but for the ends of what is new, need not
-// wait until all of it was read.
-constexpr std::uint64_t kLookedAheadBytes = 4 * kGiB;
+// A chunk that the basis has no further than so far behind its new place is always found: so many
+// times the file's size, which takes less time than a file comes in over most links, and about two
+// seconds' reading at most. What is missing of a longer file, but for the ends of what is new, need
+// not wait until all of the basis was read.
+constexpr std::uint64_t kLookedAheadTimes = 4;
+constexpr std::uint64_t kLookedAheadMaxBytes = 4 * kGiB;
 
 // Chunks that are not found yet and may still be: further ones are looked at when more of the basis
 // was read.
@@ -69,8 +71,12 @@ std::optional<Chunk> Reconstruction::told(std::size_t index) const {
   return told_[index];
 }
 
+std::uint64_t Reconstruction::looked_ahead_bytes() const {
+  return std::min(kLookedAheadTimes * file_->size(), kLookedAheadMaxBytes);
+}
+
 bool Reconstruction::has_scanned_enough() const {
-  return !can_scan() || basis_->scanned_bytes() > file_->size() + kLookedAheadBytes;
+  return !can_scan() || basis_->scanned_bytes() > file_->size() + looked_ahead_bytes();
 }
 
 bool Reconstruction::is_behind() const {
@@ -280,8 +286,8 @@ Result<void> Reconstruction::scan(DirectoryTree& tree, Ranges& wanted) {
   const std::uint64_t scanned = basis_->scanned_bytes();
   if (basis_->is_scanned()) {
     want_unresolved(file_->size(), wanted);
-  } else if (scanned > kLookedAheadBytes) {
-    want_unresolved(scanned - kLookedAheadBytes, wanted);
+  } else if (scanned > looked_ahead_bytes()) {
+    want_unresolved(scanned - looked_ahead_bytes(), wanted);
   }
   return {};
 }

@@ -113,6 +113,7 @@ class Reconstruction {
   // The scan is: what it finds now can be written at once.
   [[nodiscard]] bool is_behind() const;
   // What is further on is not looked for.
+  [[nodiscard]] std::uint64_t looked_ahead_bytes() const;
   [[nodiscard]] bool has_scanned_enough() const;
   [[nodiscard]] bool can_scan() const { return basis_ != nullptr && !basis_->is_scanned(); }
 

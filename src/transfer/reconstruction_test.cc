@@ -364,11 +364,11 @@ TEST_F(ReconstructionTest, TheInsideOfALongChangeIsNotLookedAt) {
 TEST_F(ReconstructionTest, OfALongerBasisOnlyTheBeginningIsRead) {
   const ByteVector content = random_bytes(2 * kMiB, 1);
   here({});
-  fs::resize_file(path(), 6 * kGiB);
+  fs::resize_file(path(), 32 * kMiB);
   announce(content);
   tell_all();
   EXPECT_EQ(run_up(), Next::kAskFiner) << "zeros, which are not in it";
-  EXPECT_LT(reconstruction_->basis()->scanned_bytes(), 5 * kGiB);
+  EXPECT_LT(reconstruction_->basis()->scanned_bytes(), 16 * kMiB);
   tell_all_finely();
   EXPECT_EQ(run_up(), Next::kOver);
   EXPECT_EQ(total(wanted_), content.size());
