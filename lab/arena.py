@@ -50,7 +50,8 @@ def arena(context, link, size, disk="xfs", source_disk="tmpfs", copies=1, cubic=
         else:
             links.lan(server, client, link)
         make = {"xfs": disks.xfs, "tmpfs": disks.tmpfs, "plain": disks.plain}
-        source = lab.keep(make[source_disk](server.directory, "source", size + SPARE))
+        make_source = {**make, "tmpfs": disks.tmpfs_to_read}
+        source = lab.keep(make_source[source_disk](server.directory, "source", size + SPARE))
         destination = lab.keep(make[disk](client.directory, "destination", size * copies + SPARE,
                                           warm=size * copies))
         yield Arena(lab, server, client, source, destination, wan)

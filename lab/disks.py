@@ -1,8 +1,9 @@
 """File systems for the measured files: XFS with reflink on a loop device, tmpfs.
 
 Neither may cost what a disk would not: the loop device reads and writes its image directly (through
-the page cache each write-back is a copy, a fifth of the machine's time at 10 Gbit/s), and tmpfs has
-large pages, as the page cache of XFS and ext4 has (read at 7.1 GB/s; 3.7 in pages of 4 KiB).
+the page cache each write-back is a copy, a fifth of the machine's time at 10 Gbit/s), and a source
+in tmpfs has large pages, as the page cache of XFS and ext4 has (read at 7.1 GB/s; 3.7 in pages of
+4 KiB). Written to, they would cost more than a disk: each is zeroed first.
 
 Both are context managers that give the mount point. They are warmed up first: on a virtual machine
 the first touch of memory or of a disk's blocks costs up to five times as much as the second.
@@ -80,7 +81,7 @@ def xfs(directory, name, size, warm=0):
 
 
 @contextlib.contextmanager
-def tmpfs(directory, name, size, warm=0):
+def tmpfs(directory, name, size, warm=0, large_pages=False):
     """Memory as a disk; never more than what is free, or the machine itself would starve."""
     available = measure.memory_bytes("MemAvailable")
     if size > available * 3 // 4:
@@ -89,14 +90,20 @@ def tmpfs(directory, name, size, warm=0):
     os.mkdir(mount)
     options = f"size={size},mode=755"
     attempt = ["mount", "-t", "tmpfs", "wormhole-lab", mount, "-o"]
-    if run([*attempt, f"{options},huge=within_size"], check=False).returncode != 0:
-        run([*attempt, options])  # a kernel without large pages
+    # Refused by a kernel without large pages.
+    if not large_pages or run([*attempt, f"{options},huge=within_size"],
+                              check=False).returncode != 0:
+        run([*attempt, options])
     try:
         if warm:
             _write_and_delete(mount, warm)
         yield mount
     finally:
         unmount(mount)
+
+
+def tmpfs_to_read(directory, name, size):
+    return tmpfs(directory, name, size, large_pages=True)
 
 
 @contextlib.contextmanager

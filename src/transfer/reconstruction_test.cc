@@ -88,7 +88,7 @@ class ReconstructionTest : public ::testing::Test {
   }
   // The same, and what it asks for is told.
   Result<Next> run() {
-    const auto next = run_up();
+    auto next = run_up();
     if (next != Next::kAskFiner) return next;
     tell_all_finely();
     return run_up();
@@ -356,7 +356,7 @@ TEST_F(ReconstructionTest, TheInsideOfALongChangeIsNotLookedAt) {
   tell_all_finely();
   EXPECT_EQ(run_up(), Next::kOver);
   EXPECT_GE(total(wanted_), 30 * kMiB);
-  EXPECT_LE(total(wanted_), 30 * kMiB + 4 * kFineChunkMaxBytes);
+  EXPECT_LE(total(wanted_), 30 * kMiB + std::uint64_t{4} * kFineChunkMaxBytes);
   EXPECT_TRUE(arrives());
   expect_published();
 }
@@ -475,7 +475,7 @@ TEST_F(ReconstructionTest, GapsAreBounded) {
   for (std::uint64_t i = 0; i < kPairs; ++i) {
     const std::vector<Chunk> pair = {{kChunkMinBytes, {}}, {kChunkMinBytes, store::hash(zeros)}};
     ASSERT_TRUE(tell(told, pair).has_value());
-    told += 2 * kChunkMinBytes;
+    told += std::uint64_t{2} * kChunkMinBytes;
   }
   int waits = 0;
   while (run() == Next::kWait) {
