@@ -170,10 +170,14 @@ Result<void> File::write_uncached_at(Bytes data, std::uint64_t offset) const {
   WH_ASSIGN(const bool is_written, try_write_uncached_at(data, offset));
   if (is_written) return {};
   WH_TRY(write_at(data, offset));
-  if (const auto window = window_behind(offset, offset + data.size())) {
+  begin_write_back(offset, data.size());
+  return {};
+}
+
+void File::begin_write_back(std::uint64_t offset, std::uint64_t length) const {
+  if (const auto window = window_behind(offset, offset + length)) {
     ::sync_file_range(fd_.get(), static_cast<off_t>(*window), kWindowBytes, SYNC_FILE_RANGE_WRITE);
   }
-  return {};
 }
 
 Result<bool> File::clone(const File& source) const {

@@ -73,6 +73,9 @@ class File {
   [[nodiscard]] Result<void> write_uncached_at(Bytes data, std::uint64_t offset) const;
   // Where the system cannot keep it out of memory, nothing is written: false.
   [[nodiscard]] Result<bool> try_write_uncached_at(Bytes data, std::uint64_t offset) const;
+  // After [offset, offset + length) was written, by any of several who each write on in a part of
+  // their own: what lies a window behind goes on its way to disk, and stays in memory.
+  void begin_write_back(std::uint64_t offset, std::uint64_t length) const;
   // Becomes the same as `source`, sharing its blocks until either is written to. False, and empty,
   // where the file system cannot do that, or the two are on different ones.
   [[nodiscard]] Result<bool> clone(const File& source) const;

@@ -1,8 +1,10 @@
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "base/check.h"
@@ -13,6 +15,14 @@ namespace {
 
 // RWF_DONTCACHE, which Debian 12's headers do not name yet.
 constexpr int kDontCache = 0x80;
+// cachestat(2), likewise.
+constexpr long kCachestat = 451;
+struct CachestatRange {
+  std::uint64_t offset, length;
+};
+struct Cachestat {
+  std::uint64_t cached, dirty, in_write_back, evicted, recently_evicted;
+};
 
 }  // namespace
 
@@ -26,6 +36,13 @@ std::size_t cached_bytes(const File& file) {
   ::munmap(mapped, size);
   const auto there = [](unsigned char one) { return (one & 1) != 0; };
   return page * static_cast<std::size_t>(std::ranges::count_if(pages, there));
+}
+
+std::optional<std::size_t> dirty_bytes(const File& file) {
+  CachestatRange whole{.offset = 0, .length = 0};
+  Cachestat pages{};
+  if (::syscall(kCachestat, file.descriptor(), &whole, &pages, 0) != 0) return std::nullopt;
+  return pages.dirty * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
 bool can_write_uncached(const File& file) {

@@ -101,6 +101,10 @@ class TakenFile {
   // The same for one that is there already: a part of a clone.
   [[nodiscard]] Result<bool> skip(DirectoryTree& tree, std::uint64_t length);
 
+  // A file waits to become a clone of this one, and a clone waits until what it shares is on disk:
+  // what is written from now on goes there at once. Any thread.
+  void expect_clone() { is_to_be_cloned_.store(true, std::memory_order_relaxed); }
+
   // What stands there is what is left of this very file. Before any other thread knows of this one.
   void may_replace() { may_replace_ = true; }
   [[nodiscard]] bool replaces_its_own() const { return may_replace_; }
@@ -164,6 +168,7 @@ class TakenFile {
   FilePtr partial_;      // writers hold a reference of their own
   bool is_old_ = false;  // an earlier run may have left in it what it did not note, or a clone
   bool abandoned_ = false;
+  std::atomic<bool> is_to_be_cloned_ = false;
   std::atomic<std::uint64_t> written_bytes_ = 0;
   std::atomic<std::uint64_t> noted_bytes_ = 0;  // in the journal
 };

@@ -93,6 +93,27 @@ TEST_F(TakenFileTest, ALongFileIsWrittenPastACacheThatIsSlow) {
   EXPECT_EQ(cached_bytes_of("another", kLong, cache_), kLong);
 }
 
+// Or the clone would wait for all of it.
+TEST_F(TakenFileTest, WhatIsToBeClonedGoesToDiskWhileItComes) {
+  constexpr std::size_t kSize = 64 * kMiB;
+  const std::string data(kMiB, 'd');
+  const auto dirty_of = [&](const std::string& name, bool is_to_be_cloned) {
+    const auto file = file_of(kSize, name);
+    if (is_to_be_cloned) file->expect_clone();
+    for (std::size_t at = 0; at < kSize; at += data.size()) put(*file, data, at);
+    EXPECT_TRUE(file->publish(tree_, kNow).has_value());
+    const auto written = there_.open().open_file(name);
+    const auto dirty = platform::dirty_bytes(*written);
+    EXPECT_EQ(platform::cached_bytes(*written), kSize) << "it is read again";
+    return dirty;
+  };
+  const auto left = dirty_of("as ever", false);
+  if (!left.has_value() || *left < kSize / 2) {
+    GTEST_SKIP() << "this kernel does not say what is dirty, or a disk has none of it";
+  }
+  EXPECT_LT(dirty_of("to be cloned", true), kSize / 2);
+}
+
 TEST_F(TakenFileTest, ClaimsEachByteOnceAndNoneOutside) {
   const auto file = file_of(100);
   EXPECT_TRUE(file->claim(10, 20).has_value());

@@ -353,6 +353,9 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   {
     std::scoped_lock lock(mutex_);
     files_.emplace(id, file);
+    if (const auto original = files_.find(copy_of); original != files_.end()) {
+      original->second->expect_clone();
+    }
   }
   if (entry.size == 0) return absorb(file, publish(file));
   if (!options_.may_have && entry.copy_of == 0) return {};
