@@ -267,6 +267,7 @@ TEST_F(TakenFileTest, SeveralThreadsWriteAndOneIsLast) {
   const auto file = file_of(kThreads * kPieces * kPiece);
   std::atomic<int> last = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (std::size_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (std::size_t i = 0; i < kPieces; ++i) {
