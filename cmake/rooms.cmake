@@ -26,7 +26,7 @@ function(wormhole_room name)
   add_library(wormhole_${name} STATIC ${sources} ${ROOM_EXTRA_SOURCES})
   target_include_directories(wormhole_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(wormhole_${name}
-    PUBLIC ${ROOM_LINKS} fmt::fmt Threads::Threads
+    PUBLIC ${ROOM_LINKS} fmt::fmt-header-only Threads::Threads
     PRIVATE wormhole_options ${ROOM_PRIVATE_LINKS})
 
   if(tests AND NOT WORMHOLE_FUZZ)

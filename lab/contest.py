@@ -14,7 +14,7 @@ MEGABYTE = 1e6
 # of more uses the same memory again and again.
 WARM_SHARE = 2
 WARM_BYTES_MAX = 6 << 30
-# From this size on a contest of one file begins each run with a small one, see _carry_first().
+# From this size on a contest of one file begins each run with a small one.
 FIRST, FIRST_BYTES = "first.bin", 64 << 10
 FIRST_FROM_BYTES = 64 << 20
 
@@ -67,14 +67,16 @@ class Contest:
     A peer that does not work is reported as such and left out from then on."""
 
     def __init__(self, context, arena, remote, size, files=1, tree=False, script=(),
-                 wire_least=None):
+                 wire_least=None, carries_first=None):
         self.context, self.arena = context, arena
         self.remote, self.size, self.files, self.tree = remote, size, files, tree
         # Fewer bytes on the wire were no transfer.
         self.wire_least = size if wire_least is None else wire_least
         self.script = script  # how a wide-area link changes during each run: course.Course
         self.entries = {}
-        self._carries_first = size >= FIRST_FROM_BYTES and not tree
+        # See _carry_first().
+        self._carries_first = (size >= FIRST_FROM_BYTES and not tree if carries_first is None
+                               else carries_first)
         if self._carries_first:
             data.write_file(os.path.join(arena.source, FIRST), FIRST_BYTES, seed=1)
 
@@ -120,7 +122,9 @@ class Contest:
     def _carry_first(self, peer):
         """A small file, not measured. Touching gigabytes of memory takes the programs' own pages
         out of the reach of a virtual machine: 8 GiB, and the next start of `true` takes 30 ms in
-        place of 3, of `iperf3` 50, of `wormhole` 80; the one after it is as before."""
+        place of 3, of `iperf3` 50, of `wormhole` 80; the one after it is as before. A pause does
+        so for the processor's caches, which others use (docs/measurements.md): behind one of 0.3 s
+        `true` takes three times as long."""
         client = self.arena.client
         if isinstance(peer, peers.Iperf3):
             command = peer.carry(FIRST_BYTES)

@@ -10,6 +10,7 @@ killed run left behind is taken down by the next one (names carry the process id
 """
 
 import contextlib
+import ctypes
 import itertools
 import os
 import re
@@ -24,6 +25,9 @@ from processes import run
 NAME = re.compile(r"^wormhole-(\d+)-")
 _numbers = itertools.count()
 
+CLONE_NEWNET = 0x40000000  # <sched.h>
+_libc = ctypes.CDLL(None, use_errno=True)  # Python has setns from 3.12 on
+
 # A mount namespace of its own with a fresh /run: sshd, rpcbind and ganesha keep sockets and locks
 # there, and would meet those of the machine itself or of another run.
 PRIVATE_RUN = ["unshare", "--mount", "sh", "-c",
@@ -33,6 +37,12 @@ PRIVATE_RUN = ["unshare", "--mount", "sh", "-c",
 def require_root():
     if os.geteuid() != 0:
         raise PermissionError("the lab makes network namespaces and mounts: it needs root")
+
+
+def _set_network(namespace):
+    """Of the calling thread (setns(2))."""
+    if _libc.setns(namespace.fileno(), CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), f"setns {namespace.name}")
 
 
 class Host:
@@ -45,7 +55,6 @@ class Host:
         self.preload = None  # a library that is put into every program
         self.extra_environment = {}  # of every program
         self._started = []
-        self._resident = None
         for part in ("home", "cache", "config"):
             os.makedirs(self.path(part), mode=0o700)
         run(["ip", "netns", "add", namespace])
@@ -67,25 +76,38 @@ class Host:
         environment.update({**self.extra_environment, **(extra or {})})
         return environment
 
-    def _inside(self, argv, private_run):
-        return (["nsenter", f"--net=/run/netns/{self.namespace}"]
-                + (PRIVATE_RUN if private_run else []) + [str(word) for word in argv])
+    @contextlib.contextmanager
+    def _entered(self):
+        """This thread, and what it starts, is in the host's network. (nsenter before each program
+        would be a millisecond of every measurement.)"""
+        with open("/proc/thread-self/ns/net") as own, \
+                open(f"/run/netns/{self.namespace}") as entered:
+            _set_network(entered)
+            try:
+                yield
+            finally:
+                _set_network(own)
 
     def start(self, argv, env=None, private_run=False, **options):
-        """Starts a process on this host; it is stopped with the host at the latest. nsenter
-        replaces itself, so the process id is the program's."""
-        process = processes.start(self._inside(argv, private_run), env=self.environment(env),
-                                  **options)
+        """Starts a process on this host; it is stopped with the host at the latest."""
+        with self._entered():
+            process = processes.start((PRIVATE_RUN if private_run else []) + list(argv),
+                                      env=self.environment(env), **options)
         self._started.append(process)
         return process
 
     def run(self, argv, env=None, check=True, **options):
-        return run(self._inside(argv, False), check=check, env=self.environment(env), **options)
+        with self._entered():
+            return run(argv, check=check, env=self.environment(env), **options)
+
+    def _read_net(self, name):
+        """The lines of a file of /proc/net as this host has it."""
+        with self._entered(), open(f"/proc/thread-self/net/{name}") as text:
+            return text.read().splitlines()
 
     def listens(self, port):
         """True if something on this host listens at the TCP port."""
-        tables = run(self._inside(["cat", "/proc/net/tcp", "/proc/net/tcp6"], False), check=False)
-        fields = [line.split() for line in tables.stdout.splitlines()]
+        fields = [line.split() for name in ("tcp", "tcp6") for line in self._read_net(name)]
         return any(field[3] == "0A" and field[1].endswith(f":{port:04X}") for field in fields)
 
     def daemon_pids(self, program):
@@ -95,19 +117,11 @@ class Host:
 
     def wire_bytes(self):
         """Bytes received and sent by the device that the link is on."""
-        if self._resident is None:
-            # Its /proc tells of the namespace without a process for each look.
-            self._resident = self.start(["sleep", "infinity"])
-            inside = os.stat(f"/run/netns/{self.namespace}").st_ino
-            processes.wait_until(
-                lambda: os.stat(f"/proc/{self._resident.pid}/ns/net").st_ino == inside, "sleep",
-                self._resident)
-        with open(f"/proc/{self._resident.pid}/net/dev") as text:
-            for line in text:
-                name, _, counters = line.strip().partition(":")
-                if name == self.device:
-                    fields = counters.split()
-                    return int(fields[0]), int(fields[8])
+        for line in self._read_net("dev"):
+            name, _, counters = line.strip().partition(":")
+            if name == self.device:
+                fields = counters.split()
+                return int(fields[0]), int(fields[8])
         raise processes.LabError(f"{self.device} is gone")
 
     def clear_cache(self):

@@ -120,7 +120,7 @@ def reason_to_skip():
         return "needs root for namespaces"
     if not os.path.exists("/dev/net/tun"):
         return "this kernel has no /dev/net/tun"
-    for program in ("ping", "iperf3", "nsenter", "ip"):
+    for program in ("ping", "iperf3", "ip"):
         if not shutil.which(program):
             return f"{program} is not installed"
     return None
