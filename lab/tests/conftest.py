@@ -14,6 +14,9 @@ import pytest
 
 TESTS = pathlib.Path(__file__).parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]  # and the lab's own modules
+import hosts  # noqa: E402
+import links  # noqa: E402
+from runner import lab_file  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 
@@ -80,6 +83,17 @@ def own_network(root):
             check(libc.setns(before, CLONE_NEWNET))
     finally:
         os.close(before)
+
+
+@pytest.fixture
+def long_path(root):
+    """Two hosts, 50 Mbit/s and 20 ms apart."""
+    if not os.path.exists("/dev/net/tun"):
+        pytest.skip("needs /dev/net/tun")
+    with hosts.Lab(None) as lab:
+        near, far = lab.host("a", "10.77.0.1"), lab.host("b", "10.77.0.2")
+        lab.keep(links.Wan(near, far, "50mbit", "20ms", emulator=lab_file("link_emulator")))
+        yield near, far
 
 
 @pytest.fixture

@@ -6,10 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import between
 import data
-import hosts
-import links
 import pytest
-from runner import binary, lab_file, wait_until
+from runner import wait_until
 
 MIB = 1 << 20
 # Ten seconds over the link below: time to try more streams, and to end them again.
@@ -17,19 +15,8 @@ SIZE = 64 * MIB
 STREAMS_TO_BEGIN = 6  # src/transfer/stream_controller.h
 
 
-@pytest.fixture
-def path(root):
-    """Two hosts, 50 Mbit/s and 20 ms apart."""
-    if not os.path.exists("/dev/net/tun"):
-        pytest.skip("needs /dev/net/tun")
-    with hosts.Lab(None) as lab:
-        near, far = lab.host("a", "10.77.0.1"), lab.host("b", "10.77.0.2")
-        lab.keep(links.Wan(near, far, "50mbit", "20ms", emulator=lab_file("link_emulator")))
-        yield near, far
-
-
-def test_streams_come_and_go(path, box):
-    near, far = path
+def test_streams_come_and_go(long_path, box):
+    near, far = long_path
     source, dest = os.path.join(box, "large.bin"), os.path.join(box, "dest")
     data.write_file(source, SIZE, seed=3)
     summary = between.fetch(near, far, box, "large.bin", dest)
@@ -44,12 +31,12 @@ def congestion_controls(host):
             if int(re.search(r"bytes_sent:(\d+)|$", line).group(1) or 0) > MIB}
 
 
-def test_a_long_path_has_bbr(path, box):
+def test_a_long_path_has_bbr(long_path, box):
     """The other half, on a local link: src/session/listener_test.cc."""
     with open("/proc/sys/net/ipv4/tcp_available_congestion_control") as text:
         if "bbr" not in text.read().split():
             pytest.skip("this kernel has no BBR")
-    near, far = path
+    near, far = long_path
     data.write_file(os.path.join(box, "large.bin"), SIZE // 2, seed=3)
     with ThreadPoolExecutor(1) as pool:
         fetching = pool.submit(between.fetch, near, far, box, "large.bin",

@@ -86,7 +86,7 @@ TEST(Directory, OpenPathFollowsWhatTheUserNamed) {
 }
 
 // No call goes through a symlink, be it to a directory, to a file, or to nowhere.
-class SymlinkInPlace : public testing::TestWithParam<const char*> {
+class SymlinkInPlace : public ::testing::TestWithParam<const char*> {
  protected:
   SymlinkInPlace() {
     fs::create_directory(temp_ / "outside");
@@ -140,8 +140,8 @@ TEST_P(SymlinkInPlace, GetsItsOwnTimeAndIsRemovedItself) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, SymlinkInPlace,
-                         testing::Values("../outside", "../outside/file", "../nowhere", "/",
-                                         "name"));
+                         ::testing::Values("../outside", "../outside/file", "../nowhere", "/",
+                                           "name"));
 
 TEST(Directory, HandleStaysWhenItsNameIsSwappedForASymlink) {
   const TestDirectory temp;

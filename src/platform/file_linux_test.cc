@@ -17,7 +17,7 @@
 namespace wormhole::platform {
 namespace {
 
-class FileTest : public testing::Test {
+class FileTest : public ::testing::Test {
  protected:
   const TestDirectory temp_;
   const Directory dir_ = temp_.open();

@@ -5,12 +5,12 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/check.h"
+#include "base/content_testing.h"
 #include "platform/file_system.h"
 
 namespace wormhole::platform {
@@ -43,8 +43,7 @@ class TestDirectory {
     std::ofstream(path_ / name, std::ios::binary) << content;
   }
   [[nodiscard]] std::string read(std::string_view name) const {
-    std::ifstream file(path_ / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    return wormhole::testing::content_of(path_ / name);
   }
 
  private:

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "platform/process.h"
 #include "transfer/failure.h"
+#include "transfer/reconstruction.h"
 #include "transfer/tree_walker.h"
 
 namespace wormhole::transfer {
@@ -55,7 +56,11 @@ class Giver::Walk final : public WalkSink {
     if (found.has_value()) {
       entry.version = giver_.versions_.of(found->status);
       if (giver_.finds_copies_ && request->wants_data && !entry.sparse) {
-        entry.copy_of = request->copies.guess(id, found->status, entry.name);
+        if (giver_.holds_back_) {
+          entry.held = is_held_back(*request, id, entry.size);
+        } else {
+          entry.copy_of = request->copies.guess(id, found->status, entry.name);
+        }
       }
     }
     // Before the announcement leaves, which drops the lock: the taker may want it at once.
@@ -116,6 +121,12 @@ class Giver::Walk final : public WalkSink {
   }
 
  private:
+  static bool is_held_back(Request& request, std::uint64_t id, std::uint64_t size) {
+    if (size < kReusableMinBytes || size > kReconstructedMaxBytes) return false;
+    if (!request.first_reusable.has_value()) request.first_reusable = id;
+    return *request.first_reusable != id;
+  }
+
   // Null when the walk is over.
   Request* wait_for_credit(std::unique_lock<std::mutex>& lock) {
     while (true) {
@@ -140,7 +151,7 @@ class Giver::Walk final : public WalkSink {
     file->name = std::move(found.name);
     file->status = found.status;
     file->sparse = entry.sparse;
-    file->is_held = entry.copy_of != 0;
+    file->is_held = entry.copy_of != 0 || entry.held;
     file->uncached = found.status.size_bytes > giver_.cached_file_max_bytes_;
     sweep(request);
     request.announced.emplace(id, file);
@@ -272,7 +283,7 @@ Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
     if (!is_inside(want.ranges, size)) {
       return fail(broken("WantRanges", "a range outside the file"));
     }
-    if (work_.given_back() + want.ranges.size() > kOpenEntriesMax) {
+    if (work_.pieces() + want.ranges.size() > kOpenEntriesMax) {
       return fail(broken("WantRanges", "more than is ever missing at once"));
     }
     file->wanted = file->wanted_in_part = true;
@@ -284,9 +295,8 @@ Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
       const bool is_sent = file->sent_bytes.fetch_add(there) + there == size;
       if (is_sent && there > 0 && there < size) ++counters_.files;  // else its last frame counts it
     }
-    // From the back: the last given back leaves first.
-    for (auto range = want.ranges.rbegin(); range != want.ranges.rend(); ++range) {
-      work_.give_back({file, range->offset, range->length, nullptr});
+    for (const RangeSet::Range& range : want.ranges) {
+      work_.add_part({file, range.offset, range.length, nullptr});
     }
   }
   work_ready_.notify_all();
@@ -299,9 +309,14 @@ Result<void> Giver::on_want_chunks(const wire::WantChunks& want) {
   Request* request = find(want.request);
   if (request == nullptr) return {};  // ended meanwhile
   for (const std::uint64_t id : want.files) {
+    // The others may have something in common with the first one, which need not wait for that, and
+    // may have left.
+    const bool is_first = request->first_reusable == id;
+    if (is_first && !request->announced.contains(id)) continue;
     const GivenFilePtr file = announced(*request, want.request, id);
     if (file == nullptr) continue;
-    if (!file->wanted_in_part || file->told_last || std::exchange(file->wanted_chunks, true)) {
+    const bool is_in_part = file->wanted_in_part && !file->told_last;
+    if ((!is_first && !is_in_part) || std::exchange(file->wanted_chunks, true)) {
       return fail(broken("WantChunks", "a file that is not wanted in part, or twice"));
     }
     teller_.add(file);
@@ -363,7 +378,7 @@ Result<void> Giver::on_again(const wire::Again& again) {
       return fail(broken("Again", "a range outside the file"));
     }
     // They leave before anything else: more than are under way at once cannot stand.
-    if (work_.given_back() >= kOpenEntriesMax) {
+    if (work_.pieces() >= kOpenEntriesMax) {
       return fail(broken("Again", "more than was ever under way"));
     }
     work_.give_back({file, again.offset, again.length, nullptr});

@@ -43,8 +43,13 @@ class Giver {
   Giver(const Giver&) = delete;
   Giver& operator=(const Giver&) = delete;
 
-  // The taker finds out what is a copy of another file. Before its first request.
-  void find_copies() { finds_copies_ = true; }
+  // The taker finds out what several files have in common. `is_long_path`: their chunks are told
+  // sooner than they would come, so that all files but the first are held back for it. Before its
+  // first request.
+  void find_copies(bool is_long_path) {
+    finds_copies_ = true;
+    holds_back_ = is_long_path;
+  }
 
   // kProtocol for a request id in use, a file that was not announced or not to be asked for.
   [[nodiscard]] Result<void> on_get(const wire::Get& get);
@@ -86,8 +91,9 @@ class Giver {
     std::uint32_t credit = 0;   // entries that may still be announced
     std::uint64_t next_entry = 0;
     CopyGuesses copies;
-    std::uint64_t decided = 0;  // entries below this are wanted or not, for good
-    wire::Entries batch;        // not yet pushed
+    std::optional<std::uint64_t> first_reusable;  // leaves at once, where the others are held back
+    std::uint64_t decided = 0;                    // entries below this are wanted or not, for good
+    wire::Entries batch;                          // not yet pushed
     std::size_t batch_bytes = 0;
     // Announced files that may still be wanted, or asked for again.
     std::unordered_map<std::uint64_t, GivenFilePtr> announced;
@@ -105,6 +111,7 @@ class Giver {
   const std::uint64_t cached_file_max_bytes_;
   const SourceVersions versions_;
   std::atomic<bool> finds_copies_ = false;
+  std::atomic<bool> holds_back_ = false;
   GivenCounters counters_;
   ChunkTeller teller_;
 

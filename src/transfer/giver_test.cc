@@ -146,7 +146,7 @@ TEST_F(GiverOfRanges, WhatMayBeACopyIsHeldUntilItIsAskedFor) {
   directory_.write("tree/two", content);
   const auto shares = Shares::open({directory_ / "tree"}).value();
   Giver giver(shares, control_);
-  giver.find_copies();
+  giver.find_copies(/*is_long_path=*/false);
   ASSERT_TRUE(giver.on_get({1, "", /*may_have=*/false, 8}).has_value());
   while_writing([&] {
     std::vector<wire::Entry> entries;
@@ -172,6 +172,51 @@ TEST_F(GiverOfRanges, WhatMayBeACopyIsHeldUntilItIsAskedFor) {
     EXPECT_TRUE(hear<wire::Chunks>().has_value());
     ASSERT_TRUE(giver.on_want_ranges({1, 2, {{5, 10}}, /*last=*/true}).has_value());
     EXPECT_EQ(next(), 2U);
+  });
+}
+
+TEST_F(GiverOfRanges, OnALongPathAllFilesButTheFirstAreHeldBack) {
+  std::filesystem::create_directory(directory_ / "tree");
+  directory_.write("tree/a short one", "x");
+  for (const char* name : {"1", "2", "3"}) {
+    directory_.write("tree/" + std::string(name),
+                     std::string(kReusableMinBytes + static_cast<std::size_t>(*name), 'x'));
+  }
+  const auto shares = Shares::open({directory_ / "tree"}).value();
+  Giver giver(shares, control_);
+  giver.find_copies(/*is_long_path=*/true);
+  ASSERT_TRUE(giver.on_get({1, "", /*may_have=*/false, 8}).has_value());
+  while_writing([&] {
+    std::vector<wire::Entry> entries;
+    while (entries.size() < 6) {
+      const auto more = hear<wire::Entries>();
+      ASSERT_TRUE(more.has_value());
+      entries.insert(entries.end(), more->entries.begin(), more->entries.end());
+    }
+    ASSERT_TRUE(hear<wire::Listed>().has_value());
+    std::uint64_t first = 0;
+    std::vector<std::uint64_t> held;
+    for (std::uint64_t id = 1; id < 5; ++id) {
+      if (entries[id].held) {
+        held.push_back(id);
+      } else if (entries[id].size > 1) {
+        first = id;
+      }
+    }
+    ASSERT_EQ(held.size(), 2U);
+    ASSERT_LT(first, held[0]);
+    std::size_t sent = 0;
+    while (const auto work = giver.next_now(kSegmentBytes, 1)) {
+      if (const auto* segment = std::get_if<SegmentWork>(&*work)) {
+        EXPECT_EQ(segment->file->id, first);
+      }
+      ++sent;
+    }
+    EXPECT_EQ(sent, 2U);
+    EXPECT_EQ(giver.on_want_chunks({1, {held[0]}}).error().code, Code::kProtocol);
+    ASSERT_TRUE(giver.on_want_chunks({1, {first}}).has_value()) << "though it was sent";
+    EXPECT_EQ(hear<wire::Chunks>().value().file, first);
+    EXPECT_EQ(giver.on_want_chunks({1, {first}}).error().code, Code::kProtocol) << "twice";
   });
 }
 

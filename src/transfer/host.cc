@@ -13,12 +13,13 @@ constexpr std::string_view kIdentityPurpose = "wormhole host identity 1";
 
 Host::Host(const Shares& shares, BlockPool& pool, const Clock& clock,
            const store::UserSecret& secret, bool allow_plain, HostEvents& events,
-           std::function<void(const session::SessionId&)> forget)
+           std::function<void(const session::SessionId&)> forget, Duration long_path)
     : shares_(shares),
       pool_(pool),
       clock_(clock),
       identity_(secret.key(kIdentityPurpose)),
       allow_plain_(allow_plain),
+      long_path_(long_path),
       events_(events),
       forget_(std::move(forget)),
       watchdog_(clock),
@@ -47,7 +48,7 @@ void Host::on_session(std::unique_ptr<session::Connection> first) {
       };
       sessions_[id] =
           std::make_unique<HostSession>(shares_, pool_, codecs_, clock_, watchdog_, identity_,
-                                        std::move(first), allow_plain_, on_over);
+                                        std::move(first), allow_plain_, long_path_, on_over);
     }
   }
   if (first != nullptr) {

@@ -16,6 +16,7 @@
 
 #include "base/block.h"
 #include "base/clock.h"
+#include "session/connection.h"
 #include "session/host_identity.h"
 #include "session/listener.h"
 #include "store/user_secret.h"
@@ -36,9 +37,11 @@ class HostEvents {
 
 class Host {
  public:
-  // `forget` tells the listener that a session is over.
+  // `forget` tells the listener that a session is over. A path is long from the round trip
+  // `long_path` on (Giver::find_copies).
   Host(const Shares& shares, BlockPool& pool, const Clock& clock, const store::UserSecret& secret,
-       bool allow_plain, HostEvents& events, std::function<void(const session::SessionId&)> forget);
+       bool allow_plain, HostEvents& events, std::function<void(const session::SessionId&)> forget,
+       Duration long_path = session::kLocalRoundTrip);
   // Stops all sessions and waits for them.
   ~Host();
   Host(const Host&) = delete;
@@ -58,6 +61,7 @@ class Host {
   Codecs codecs_;  // of all sessions
   const session::HostIdentity identity_;
   const bool allow_plain_;
+  const Duration long_path_;
   HostEvents& events_;
   const std::function<void(const session::SessionId&)> forget_;
   Watchdog watchdog_;

@@ -58,8 +58,9 @@ class HostSession::FirstConnectionData final : public DataSource {
 HostSession::HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, const Clock& clock,
                          Watchdog& watchdog, const session::HostIdentity& identity,
                          std::unique_ptr<session::Connection> first, bool allow_plain,
-                         std::function<void()> on_over)
+                         Duration long_path, std::function<void()> on_over)
     : allow_plain_(allow_plain),
+      long_path_(long_path),
       pool_(pool),
       codecs_(codecs),
       clock_(clock),
@@ -136,7 +137,10 @@ Result<void> HostSession::on_message(const wire::Message& message) {
     greeted_ = true;
     plain_ = hello->unencrypted && allow_plain_;
     compression_ = (hello->features & wire::kFeatureCompression) != 0;
-    if ((hello->features & wire::kFeatureCopies) != 0) giver_.find_copies();
+    if ((hello->features & wire::kFeatureCopies) != 0) {
+      const auto round_trip = first_->socket.least_round_trip();
+      giver_.find_copies(round_trip.has_value() && *round_trip >= long_path_);
+    }
     // As many as it likes: whether there is room is seen when each comes (Host::on_stream).
     control_.push(wire::Hello{.features = first_->is_loss_based ? wire::kFeatureLossBased : 0,
                               .streams_max = hello->streams_max,

@@ -30,7 +30,7 @@ class HostSession {
  public:
   HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, const Clock& clock,
               Watchdog& watchdog, const session::HostIdentity& identity,
-              std::unique_ptr<session::Connection> first, bool allow_plain,
+              std::unique_ptr<session::Connection> first, bool allow_plain, Duration long_path,
               std::function<void()> on_over);
   ~HostSession();
   HostSession(const HostSession&) = delete;
@@ -73,6 +73,7 @@ class HostSession {
   void end(Result<void> how);
 
   const bool allow_plain_;
+  const Duration long_path_;
   BlockPool& pool_;
   Codecs& codecs_;
   const Clock& clock_;

@@ -64,7 +64,8 @@ class Victim {
 // A real host on loopback.
 class HonestHost final : public session::ListenerEvents, public HostEvents {
  public:
-  explicit HonestHost(const std::vector<std::string>& paths, bool allow_plain = false);
+  explicit HonestHost(const std::vector<std::string>& paths, bool allow_plain = false,
+                      Duration long_path = session::kLocalRoundTrip);
   ~HonestHost() override;
   HonestHost(const HonestHost&) = delete;
   HonestHost& operator=(const HonestHost&) = delete;

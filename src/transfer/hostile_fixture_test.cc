@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/check.h"
+#include "base/content_testing.h"
 #include "session/dialler.h"
 
 namespace wormhole::transfer::testing {
@@ -16,11 +17,6 @@ session::JoinCode evil_code() {
   auto code = session::JoinCode::parse(kEvilCode);
   WH_CHECK(code.has_value());
   return *code;
-}
-
-std::string content_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 Shares share(const std::vector<std::string>& paths) {
@@ -41,7 +37,7 @@ std::map<std::string, std::string> tree_of(const fs::path& root) {
     } else if (entry.is_directory()) {
       tree[path + "/"] = "";
     } else {
-      tree[path] = content_of(entry.path());
+      tree[path] = wormhole::testing::content_of(entry.path());
     }
   }
   return tree;
@@ -69,15 +65,16 @@ namespace {
 const store::UserSecret kHostSecret{store::Hash{std::byte{1}}};
 }  // namespace
 
-HonestHost::HonestHost(const std::vector<std::string>& paths, bool allow_plain)
+HonestHost::HonestHost(const std::vector<std::string>& paths, bool allow_plain, Duration long_path)
     : codes_(evil_code(), random_, clock_), shares_(share(paths)) {
   auto socket = platform::ListenSocket::open("127.0.0.1", 0);
   WH_CHECK(socket.has_value());
   address_ = socket->local();
   listener_ =
       std::make_unique<session::Listener>(std::move(*socket), codes_, *this, clock_, random_);
-  host_ = std::make_unique<Host>(shares_, pool_, clock_, kHostSecret, allow_plain, *this,
-                                 [this](const session::SessionId& id) { listener_->forget(id); });
+  host_ = std::make_unique<Host>(
+      shares_, pool_, clock_, kHostSecret, allow_plain, *this,
+      [this](const session::SessionId& id) { listener_->forget(id); }, long_path);
   thread_ = std::thread([this] { EXPECT_TRUE(listener_->run().has_value()); });
 }
 

@@ -86,13 +86,19 @@ std::uint64_t LocalWorkQueue::release_copies(std::uint64_t original,
 
 bool LocalWorkQueue::empty() const {
   std::scoped_lock lock(mutex_);
-  return queue_.empty() && copies_.empty();
+  return queue_.empty() && copies_.empty() && borrowers_.empty();
 }
 
 void LocalWorkQueue::drop(std::uint64_t file) {
   const auto found = waiting_.find(file);
   if (found == waiting_.end()) return;
-  if (found->second.original != 0) {
+  if (const auto lender = found->second.lender) {
+    const auto [first, last] = borrowers_.equal_range(*lender);
+    const auto borrower = std::find_if(
+        first, last, [&](const auto& item) { return item.second.work.file->id() == file; });
+    count(borrower->second, -1);
+    borrowers_.erase(borrower);
+  } else if (found->second.original != 0) {
     const auto [first, last] = copies_.equal_range(found->second.original);
     copies_.erase(std::find_if(first, last,
                                [&](const auto& copy) { return copy.second.file->id() == file; }));
@@ -109,6 +115,7 @@ bool LocalWorkQueue::forget(std::uint64_t file) {
     reconstructions_.erase(file);
     drop(file);
     static_cast<void>(end_pause(file));
+    release_borrowers(file);
     has_copies = copies_.contains(file);
   }
   progressed();
@@ -168,11 +175,49 @@ bool LocalWorkQueue::pause(const ReconstructionPtr& reconstruction) {
   std::scoped_lock lock(mutex_);
   // Told meanwhile, or given up.
   if (reconstruction->is_fine_told() || !reconstructions_.contains(file->id())) return false;
-  if (paused_.size() >= kPausedMax) return false;
+  if (paused_.size() + begun_borrowers_ >= kPausedMax) return false;
   if (paused_bytes_ + reconstruction->fine_bytes() > kPausedMaxBytes) return false;
   paused_bytes_ += reconstruction->fine_bytes();
   paused_.emplace(file->id(), reconstruction);
   return true;
+}
+
+bool LocalWorkQueue::wait_for_lender(LocalWork work, std::uint64_t lender, bool is_begun) {
+  const std::uint64_t file = work.file->id();
+  std::scoped_lock lock(mutex_);
+  if (!reconstructions_.contains(file)) return false;  // given up meanwhile
+  if (is_begun && paused_.size() + begun_borrowers_ >= kPausedMax) return false;
+  const std::size_t chunks = work.reconstruction->borrowed_chunks();
+  Borrower borrower{std::move(work), is_begun, chunks};
+  if (borrowed_chunks_ + borrower.chunks > kToldChunksMax) return false;
+  count(borrower, 1);
+  waiting_[file] = {.lender = lender};
+  borrowers_.emplace(lender, std::move(borrower));
+  return true;
+}
+
+void LocalWorkQueue::count(const Borrower& borrower, int by) {
+  if (borrower.is_begun) begun_borrowers_ += by;
+  borrowed_chunks_ += by * borrower.chunks;
+}
+
+void LocalWorkQueue::release(std::uint64_t lender) {
+  std::scoped_lock lock(mutex_);
+  release_borrowers(lender);
+}
+
+void LocalWorkQueue::release_borrowers(std::uint64_t lender) {
+  const auto [first, last] = borrowers_.equal_range(lender);
+  std::vector<LocalWork> released;
+  for (auto borrower = first; borrower != last; ++borrower) {
+    count(borrower->second, -1);
+    released.push_back(std::move(borrower->second.work));
+  }
+  borrowers_.erase(first, last);
+  // The first of them in front of all.
+  for (auto work = released.rbegin(); work != released.rend(); ++work) {
+    push(std::move(*work), /*in_front=*/true);
+  }
 }
 
 bool LocalWorkQueue::end_pause(std::uint64_t file) {

@@ -55,6 +55,12 @@ class LocalWorkQueue {
   // Its turn comes again, before any other's, when all fine chunks of it are told. False: too much
   // waits for that already, or nothing is to be waited for any more.
   [[nodiscard]] bool pause(const ReconstructionPtr& reconstruction);
+  // Its turn comes again, before any other's, when `lender` is over, or release() says so. False:
+  // too many that have begun to arrive wait already, or for too much.
+  [[nodiscard]] bool wait_for_lender(LocalWork work, std::uint64_t lender, bool is_begun);
+  // Whoever waits for it.
+  void release(std::uint64_t lender);
+
   // As on_chunks().
   [[nodiscard]] Result<void> on_fine_chunks(const wire::FineChunks& chunks);
 
@@ -68,12 +74,13 @@ class LocalWorkQueue {
  private:
   // Null: forgotten. kProtocol when nothing was asked for.
   [[nodiscard]] Result<ReconstructionPtr> asked_for(std::uint64_t file) const;
-  // With the mutex held, the next five.
+  // With the mutex held, the next six.
   void push(LocalWork work, bool in_front);
   void drop(std::uint64_t file);
   bool end_pause(std::uint64_t file);
   std::vector<LocalWork> take_copies(std::uint64_t original);
   void wait_for(std::uint64_t original, LocalWork copy);
+  void release_borrowers(std::uint64_t lender);
 
   mutable std::mutex mutex_;
   std::condition_variable ready_;
@@ -81,9 +88,20 @@ class LocalWorkQueue {
   // Everything that waits for its turn: in the queue by its place there, copies by their originals.
   std::map<std::int64_t, LocalWork> queue_;
   std::multimap<std::uint64_t, LocalWork> copies_;
+  // What is there of them has begun to be written, but for chunks of other files, by those.
+  struct Borrower {
+    LocalWork work;
+    bool is_begun;
+    std::size_t chunks;
+  };
+  void count(const Borrower& borrower, int by);  // with the mutex held
+  std::multimap<std::uint64_t, Borrower> borrowers_;
+  std::size_t begun_borrowers_ = 0;
+  std::size_t borrowed_chunks_ = 0;
   struct Waiting {
     std::int64_t place = 0;
-    std::uint64_t original = 0;  // 0: in the queue
+    std::uint64_t original = 0;                // 0: in the queue
+    std::optional<std::uint64_t> lender = {};  // then neither
   };
   std::unordered_map<std::uint64_t, Waiting> waiting_;  // by their files
   std::int64_t front_ = 0;                              // before the first of the queue

@@ -112,6 +112,46 @@ TEST_F(LocalWorkTest, CopiesWaitForTheirOriginal) {
   EXPECT_TRUE(queue_.empty());
 }
 
+TEST_F(LocalWorkTest, BorrowersWaitForTheirLender) {
+  for (const std::uint64_t id : {2U, 4U, 5U, 6U, 7U}) queue_.add(work(id));
+  std::map<std::uint64_t, LocalWork> taken;
+  for (int i = 0; i < 5; ++i) {
+    auto next = *queue_.next();
+    const std::uint64_t id = next.file->id();
+    taken.emplace(id, std::move(next));
+  }
+  queue_.add(work(9));
+  for (const std::uint64_t id : {4U, 5U, 6U}) {
+    ASSERT_TRUE(queue_.wait_for_lender(taken.at(id), 2, /*is_begun=*/true));
+  }
+  ASSERT_TRUE(queue_.wait_for_lender(taken.at(7), 7, /*is_begun=*/true)) << "on itself";
+  EXPECT_FALSE(queue_.forget(5)) << "it failed while it waited";
+  EXPECT_FALSE(queue_.wait_for_lender(taken.at(5), 2, /*is_begun=*/true)) << "it is over";
+  EXPECT_FALSE(queue_.forget(2));
+  EXPECT_EQ(queue_.next()->file->id(), 4U) << "before any other";
+  EXPECT_EQ(queue_.next()->file->id(), 6U);
+  EXPECT_EQ(queue_.next()->file->id(), 9U);
+  EXPECT_FALSE(queue_.empty());
+  queue_.release(7);
+  EXPECT_EQ(queue_.next()->file->id(), 7U);
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(LocalWorkTest, BorrowersThatHaveBegunAreBounded) {
+  for (std::uint64_t id = 1; id <= 2 * kPausedMax; ++id) {
+    queue_.add(work(id));
+    const bool may_wait = queue_.wait_for_lender(*queue_.next(), 100, /*is_begun=*/true);
+    EXPECT_EQ(may_wait, id <= kPausedMax) << id;
+  }
+  queue_.add(work(99));
+  EXPECT_TRUE(queue_.wait_for_lender(*queue_.next(), 100, /*is_begun=*/false));
+  queue_.release(100);
+  queue_.add(work(101));
+  LocalWork last;
+  while (last.file == nullptr || last.file->id() != 101) last = *queue_.next();
+  EXPECT_TRUE(queue_.wait_for_lender(last, 100, /*is_begun=*/true)) << "there is room again";
+}
+
 TEST_F(LocalWorkTest, WithoutTheirOriginalTheFirstCopyIsAskedForAndTheOthersWaitForIt) {
   const auto copy_of = [&](std::uint64_t id, std::uint64_t original) {
     LocalWork copy = work(id);

@@ -60,6 +60,8 @@ void Reconstruction::end() {
   unresolved_.clear();
   unresolved_places_.clear();
   refinement_.end();
+  borrowed_.clear();
+  lender_.reset();
   std::scoped_lock lock(mutex_);
   is_ended_ = true;
   told_ = {};
@@ -89,17 +91,23 @@ Result<std::unique_ptr<Basis>> Reconstruction::open_basis(DirectoryTree& tree) c
     WH_ASSIGN(const auto directory, tree.open(file_->directory()));
     return Basis::open(*directory, file_->name(), file_->is_uncached());
   }
-  const std::size_t slash = elsewhere_->path.rfind('/');
-  WH_ASSIGN(const auto directory,
-            platform::Directory::open_path(elsewhere_->path.substr(0, slash + 1)));
-  WH_ASSIGN(auto basis,
-            Basis::open(directory, elsewhere_->path.substr(slash + 1), file_->is_uncached()));
-  if (store::is_untouched(*elsewhere_, basis->status())) return basis;
-  return fail({.code = Code::kChanged, .operation = "open", .object = elsewhere_->path});
+  return open_at(*elsewhere_);
+}
+
+Result<std::unique_ptr<Basis>> Reconstruction::open_at(const store::Place& place) const {
+  const std::size_t slash = place.path.rfind('/');
+  WH_ASSIGN(const auto directory, platform::Directory::open_path(place.path.substr(0, slash + 1)));
+  WH_ASSIGN(auto basis, Basis::open(directory, place.path.substr(slash + 1), file_->is_uncached()));
+  if (store::is_untouched(place, basis->status())) return basis;
+  return fail({.code = Code::kChanged, .operation = "open", .object = place.path});
 }
 
 Result<void> Reconstruction::begin(DirectoryTree& tree, Ranges& wanted) {
   is_begun_ = true;
+  if (is_among_others_) {
+    file_->allow_ranges(kRangesMax + kPiecesMax + kUnresolvedMax);
+    return {};
+  }
   auto basis = open_basis(tree);
   if (!basis.has_value()) return {};  // it is gone: everything is asked for
   basis_ = std::move(*basis);
@@ -151,14 +159,15 @@ Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, Ranges& w
   if (!is_begun_) WH_TRY(begin(tree, wanted));
   if (is_elsewhere() && basis_ == nullptr) return want_everything(wanted);
   if (is_certain_) return copy_some(tree, wanted);
-  if (file_->ranges() >= kPiecesMax + refinement_.pending()) {
+  const bool is_all_taken = offset_ == file_->size();
+  if (is_all_taken && !borrowed_.empty()) return take_borrowed(tree, wanted);
+  if (file_->ranges() >= kPiecesMax + refinement_.pending() + borrowed_.size()) {
     want_unresolved(file_->size(), wanted);
     return Next::kWait;
   }
   if (refinement_.is_begun()) return refine(tree, wanted);
   const std::optional<Chunk> chunk = told(next_);
   if (chunk.has_value() && is_same_so_far_) return compare(tree, *chunk, wanted);
-  const bool is_all_taken = offset_ == file_->size();
   if (is_all_taken && unresolved_.empty() && (refinement_.pending() == 0 || has_scanned_enough())) {
     return begin_refining(wanted);
   }
@@ -226,7 +235,13 @@ Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const 
   }
   if (is_elsewhere()) {
     is_same_so_far_ = false;
-    return want_everything(wanted);
+    if (!is_among_others_) return want_everything(wanted);
+    // It was touched since. What it has in common with any other is still found.
+    basis_.reset();
+    elsewhere_.reset();
+    next_ = 0;
+    offset_ = 0;
+    return Next::kStep;
   }
   if (if_different_ == IfDifferent::kRefuse) {
     return fail({.code = Code::kExists,
@@ -245,7 +260,7 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
   offset_ += chunk.length;
   if (file_->missing(offset, chunk.length).empty()) return {};
   if (basis_ == nullptr) {
-    want(offset, chunk.length, wanted);
+    if (!borrow(offset, chunk)) want(offset, chunk.length, wanted);
     return {};
   }
   if (is_cloned_ && basis_->has_at(offset, chunk)) return keep(tree, offset, chunk.length, wanted);
@@ -263,6 +278,83 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
   unresolved_.emplace(offset, chunk);
   unresolved_places_.emplace(chunk.hash, offset);
   return {};
+}
+
+bool Reconstruction::borrow(std::uint64_t offset, const Chunk& chunk) {
+  if (told_chunks_ == nullptr || borrowed_.size() >= kUnresolvedMax) return false;
+  const auto source = told_chunks_->first(chunk);
+  if (!source.has_value()) return false;
+  const bool is_own = source->file == file_->id();
+  if (is_own && source->offset >= offset) return false;  // this is the first
+  borrowed_.emplace(std::pair(is_own, offset), Borrowed{chunk, *source});
+  return true;
+}
+
+Result<Reconstruction::Next> Reconstruction::take_borrowed(DirectoryTree& tree, Ranges& wanted) {
+  const auto first = borrowed_.begin();
+  const auto [is_own, offset] = first->first;
+  const auto [chunk, source] = first->second;
+  if (told_chunks_ != nullptr && !file_->missing(offset, chunk.length).empty()) {
+    if (begin_as_copy()) return Next::kStep;
+    if (is_own ? !has_all_but_own() : told_chunks_->is_coming(source.file)) return Next::kBorrow;
+    if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
+    const MutableBytes bytes = MutableBytes(buffer_).first(chunk.length);
+    if (read_borrowed(tree, source, chunk, bytes)) WH_TRY(put(tree, offset, bytes));
+  }
+  want(offset, chunk.length, wanted);  // nothing, where it is there now
+  borrowed_.erase(first);
+  return is_complete_ ? Next::kComplete : Next::kStep;
+}
+
+bool Reconstruction::begin_as_copy() {
+  const ToldChunks::Source& first = borrowed_.begin()->second.source;
+  const bool is_copy =
+      may_be_copy_ && file_->ranges() == 0 && !is_file_begun() &&
+      std::ranges::all_of(borrowed_, [&](const auto& item) {
+        const auto& [place, borrowed] = item;
+        return borrowed.source.file == first.file && borrowed.source.offset == place.second;
+      });
+  may_be_copy_ = is_copy;
+  if (!is_copy || told_chunks_->is_coming(first.file)) return false;
+  may_be_copy_ = false;
+  const auto place = told_chunks_->place(first.file);
+  if (!place.has_value() || place->size_bytes != file_->size()) return false;
+  auto opened = open_at(*place);
+  if (!opened.has_value()) return false;
+  basis_ = std::move(*opened);
+  elsewhere_ = place;
+  is_copy_ = true;
+  is_same_so_far_ = true;
+  borrowed_.clear();
+  next_ = 0;
+  offset_ = 0;
+  return true;
+}
+
+bool Reconstruction::has_all_but_own() {
+  if (lacks_only_own_) return true;
+  std::uint64_t rest = 0;
+  for (const auto& [place, own] : borrowed_) {
+    for (const auto& range : file_->missing(place.second, own.chunk.length)) rest += range.length;
+  }
+  file_->expect_rest(rest);
+  return lacks_only_own_ = file_->lacks_only_rest();
+}
+
+bool Reconstruction::read_borrowed(DirectoryTree& tree, const ToldChunks::Source& source,
+                                   const Chunk& chunk, MutableBytes out) {
+  if (source.file == file_->id()) {
+    return file_->read_back(tree, source.offset, out) && store::hash(out) == chunk.hash;
+  }
+  if (lender_ == nullptr || lender_id_ != source.file) {
+    const auto place = told_chunks_->place(source.file);
+    if (!place.has_value()) return false;
+    auto opened = open_at(*place);
+    if (!opened.has_value()) return false;
+    lender_ = std::move(*opened);
+    lender_id_ = source.file;
+  }
+  return lender_->read(chunk, source.offset, out);
 }
 
 Result<void> Reconstruction::scan(DirectoryTree& tree, Ranges& wanted) {
@@ -329,7 +421,10 @@ Result<void> Reconstruction::keep(DirectoryTree& tree, std::uint64_t offset, std
 }
 
 void Reconstruction::want(std::uint64_t offset, std::uint64_t length, Ranges& wanted) const {
-  for (const RangeSet::Range& range : file_->missing(offset, length)) append(wanted, range);
+  for (const RangeSet::Range& range : file_->missing(offset, length)) {
+    append(wanted, range);
+    has_wanted_ = true;
+  }
 }
 
 void Reconstruction::miss(std::uint64_t offset, std::uint64_t length, Ranges& wanted) {

@@ -25,6 +25,7 @@
 #include "transfer/directory_tree.h"
 #include "transfer/refinement.h"
 #include "transfer/taken_file.h"
+#include "transfer/told_chunks.h"
 #include "wire/messages.h"
 
 namespace wormhole::transfer {
@@ -56,6 +57,15 @@ class Reconstruction {
     made->is_copy_ = true;
     return made;
   }
+  // From what other files of this transfer have in common with it, or it with itself, by the chunks
+  // that are told: where nothing is there to make it from. `told` outlives this.
+  [[nodiscard]] static std::shared_ptr<Reconstruction> among_others(TakenFilePtr file,
+                                                                    ToldChunks& told) {
+    auto made = std::make_shared<Reconstruction>(std::move(file), IfDifferent::kReplace);
+    made->told_chunks_ = &told;
+    made->is_among_others_ = true;
+    return made;
+  }
   // Before the first step().
   void original_is_at(const store::Place& place) {
     if (place.size_bytes == file_->size()) elsewhere_ = place;
@@ -72,6 +82,7 @@ class Reconstruction {
     kStep,       // there is more to do
     kWait,       // until chunks are told, or until what was asked for has come
     kAskFiner,   // fine_ranges() are to be asked for, once; nothing to do before is_fine_told()
+    kBorrow,     // nothing to do before lender() is in place, or all else of that file is there
     kIdentical,  // it stands there as it should: over, nothing was written
     kComplete,   // copied to the last byte, nothing is missing: over, to be published
     kOver,       // what is missing was asked for
@@ -89,6 +100,14 @@ class Reconstruction {
   }
   [[nodiscard]] std::uint64_t fine_bytes() const { return refinement_.asked_bytes(); }
   [[nodiscard]] bool is_fine_told() const { return refinement_.is_told(); }
+
+  // After kBorrow.
+  [[nodiscard]] std::uint64_t lender() const { return borrowed_.begin()->second.source.file; }
+  [[nodiscard]] std::size_t borrowed_chunks() const { return borrowed_.size(); }
+  // It has asked for something, or written.
+  [[nodiscard]] bool is_file_begun() const { return has_wanted_ || reused_bytes_ > 0; }
+  // What is still to be borrowed is asked for.
+  void stop_borrowing() { told_chunks_ = nullptr; }
 
   [[nodiscard]] const TakenFilePtr& file() const { return file_; }
   // What was taken over from the basis, copied or not.
@@ -119,6 +138,7 @@ class Reconstruction {
 
   Result<void> begin(DirectoryTree& tree, Ranges& wanted);
   Result<std::unique_ptr<Basis>> open_basis(DirectoryTree& tree) const;
+  Result<std::unique_ptr<Basis>> open_at(const store::Place& place) const;
   // The two are different: from here on the new version is written.
   Result<void> begin_writing(DirectoryTree& tree, Ranges& wanted);
   // While all was the same so far.
@@ -137,6 +157,16 @@ class Reconstruction {
   Next begin_refining(Ranges& wanted);
   // Some of what was told more finely.
   Result<Next> refine(DirectoryTree& tree, Ranges& wanted);
+  // True: it stands in another file, or elsewhere in this one, and is taken from there at the end.
+  bool borrow(std::uint64_t offset, const Chunk& chunk);
+  // The next one of those.
+  Result<Next> take_borrowed(DirectoryTree& tree, Ranges& wanted);
+  // It is a copy of its first lender, as far as was told, and begins to be compared with that.
+  [[nodiscard]] bool begin_as_copy();
+  // Once nothing but what this file lends itself is left to be borrowed.
+  [[nodiscard]] bool has_all_but_own();
+  [[nodiscard]] bool read_borrowed(DirectoryTree& tree, const ToldChunks::Source& source,
+                                   const Chunk& chunk, MutableBytes out);
   // A chunk that the basis has not.
   void miss(std::uint64_t offset, std::uint64_t length, Ranges& wanted);
   // Nothing of the basis is used any more.
@@ -169,6 +199,20 @@ class Reconstruction {
   std::map<std::uint64_t, Chunk> unresolved_;  // by their place
   std::unordered_multimap<store::Hash, std::uint64_t, HashOfHash> unresolved_places_;
   Refinement refinement_;  // of chunks that were missed
+
+  ToldChunks* told_chunks_ = nullptr;
+  bool is_among_others_ = false;
+  bool may_be_copy_ = true;  // all of it may stand in one other file, at the same places
+  mutable bool has_wanted_ = false;
+  struct Borrowed {
+    Chunk chunk;
+    ToldChunks::Source source;
+  };
+  // By their places; those that this file lends itself come behind all others'.
+  std::map<std::pair<bool, std::uint64_t>, Borrowed> borrowed_;
+  bool lacks_only_own_ = false;  // all else of this file is there
+  std::unique_ptr<Basis> lender_;
+  std::uint64_t lender_id_ = 0;
 };
 using ReconstructionPtr = std::shared_ptr<Reconstruction>;
 

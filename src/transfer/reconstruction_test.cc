@@ -8,6 +8,7 @@
 #include <fstream>
 #include <random>
 
+#include "base/content_testing.h"
 #include "base/limits.h"
 #include "platform/test_directory.h"
 
@@ -110,8 +111,7 @@ class ReconstructionTest : public ::testing::Test {
   }
   void expect_published() {
     ASSERT_TRUE(file_->publish(tree_, kReplace).has_value());
-    std::ifstream file(path(), std::ios::binary);
-    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    const std::string bytes = wormhole::testing::content_of(path());
     EXPECT_TRUE(std::ranges::equal(as_bytes(bytes), content_));
   }
   [[nodiscard]] fs::path path() const { return box_ / "f"; }

@@ -91,6 +91,18 @@ Result<TakenFile::FilePtr> TakenFile::open_partial(DirectoryTree& tree) {
   return partial_;
 }
 
+bool TakenFile::read_back(DirectoryTree& tree, std::uint64_t offset, MutableBytes out) {
+  FilePtr file;
+  {
+    std::scoped_lock lock(mutex_);
+    const auto opened = open_partial(tree);
+    if (!opened.has_value() || *opened == nullptr) return false;
+    file = *opened;
+  }
+  const auto got = file->read_at(out, offset);
+  return got.has_value() && *got == out.size();
+}
+
 Result<void> TakenFile::prepare(const platform::Directory& directory,
                                 const platform::File& partial) {
   if (entry_.size > kBlockBytes || entry_.sparse) WH_TRY(set_length(partial));

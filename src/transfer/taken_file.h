@@ -101,6 +101,16 @@ class TakenFile {
   // The same for one that is there already: a part of a clone.
   [[nodiscard]] Result<bool> skip(DirectoryTree& tree, std::uint64_t length);
 
+  // So many bytes will be copied within the file once all else of it is there, which is to be asked
+  // after this. Any thread may ask; each moment at which it becomes true is seen by the thread that
+  // wrote last.
+  void expect_rest(std::uint64_t bytes) { rest_bytes_ = bytes; }
+  [[nodiscard]] bool lacks_only_rest() const {
+    return rest_bytes_ != 0 && written_bytes_ + rest_bytes_ >= entry_.size;
+  }
+  // Of what was written. False: it cannot be read.
+  [[nodiscard]] bool read_back(DirectoryTree& tree, std::uint64_t offset, MutableBytes out);
+
   // A file waits to become a clone of this one, and a clone waits until what it shares is on disk:
   // what is written from now on goes there at once. Any thread.
   void expect_clone() { is_to_be_cloned_.store(true, std::memory_order_relaxed); }
@@ -170,6 +180,7 @@ class TakenFile {
   bool abandoned_ = false;
   std::atomic<bool> is_to_be_cloned_ = false;
   std::atomic<std::uint64_t> written_bytes_ = 0;
+  std::atomic<std::uint64_t> rest_bytes_ = 0;   // expect_rest()
   std::atomic<std::uint64_t> noted_bytes_ = 0;  // in the journal
 };
 using TakenFilePtr = std::shared_ptr<TakenFile>;

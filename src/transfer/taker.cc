@@ -49,6 +49,9 @@ Result<void> Taker::on_message(const wire::Message& message) {
       control_.push(wire::Want{request_, std::move(wanted.whole),
                                entries->first_id + entries->entries.size()});
     }
+    if (!wanted.chunks_of.empty()) {
+      control_.push(wire::WantChunks{request_, std::move(wanted.chunks_of)});
+    }
     for (LocalWork& work : wanted.local) tree_.begin_local_work(std::move(work));
     if (!local_work_.joinable() && !tree_.local_work().empty()) {
       local_work_ = std::thread([this] { run_local_work(); });
@@ -58,7 +61,7 @@ Result<void> Taker::on_message(const wire::Message& message) {
     WH_TRY(tree_.on_listed(listed->entries));
   } else if (const auto* chunks = std::get_if<wire::Chunks>(&message)) {
     if (chunks->request != request_) return fail(broken("chunks of no request"));
-    WH_TRY(tree_.local_work().on_chunks(*chunks));
+    WH_TRY(tree_.on_chunks(*chunks));
   } else if (const auto* fine = std::get_if<wire::FineChunks>(&message)) {
     if (fine->request != request_) return fail(broken("chunks of no request"));
     WH_TRY(tree_.local_work().on_fine_chunks(*fine));
@@ -225,7 +228,8 @@ Result<void> Taker::rebuild(const LocalWork& work) {
   };
   Next next = Next::kStep;
   bool waits = false;
-  while (next == Next::kStep || next == Next::kWait || next == Next::kAskFiner) {
+  while (next == Next::kStep || next == Next::kWait || next == Next::kAskFiner ||
+         next == Next::kBorrow) {
     if (is_over() || !tree_.is_open(work.file)) break;
     if (next == Next::kWait) {
       // Looked at once more after saying so, or what comes in between would be missed.
@@ -243,6 +247,11 @@ Result<void> Taker::rebuild(const LocalWork& work) {
       control_.push(
           wire::WantFineChunks{request_, work.file->id(), work.reconstruction->fine_ranges()});
       if (tree_.may_pause() && tree_.local_work().pause(work.reconstruction)) return {};
+    }
+    if (next == Next::kBorrow) {
+      ask(/*is_last=*/false);
+      if (tree_.wait_for_lender(work)) return {};
+      work.reconstruction->stop_borrowing();
     }
     after_progress();
   }

@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "base/content_testing.h"
 #include "base/limits.h"
 #include "base/noise_testing.h"
 #include "platform/test_directory.h"
@@ -132,8 +133,7 @@ std::map<std::string, std::string> tree_of(const fs::path& root) {
     } else {
       what += std::to_string(status.mode) + " ";
       if (entry.is_regular_file()) {
-        std::string content(entry.file_size(), '\0');
-        std::ifstream(entry.path(), std::ios::binary).read(content.data(), std::ssize(content));
+        const std::string content = wormhole::testing::content_of(entry.path());
         what += std::to_string(content.size()) + " " +
                 std::to_string(std::hash<std::string>()(content));
       }

@@ -72,6 +72,7 @@ Result<void> TreeBuilder::on_data(const TakenFilePtr& file, std::uint64_t offset
   local_work_.progressed();
   const auto complete = file->write(*tree_, data, offset);
   if (!complete.has_value()) return absorb(file, fail(complete.error()));
+  if (file->lacks_only_rest()) local_work_.release(file->id());
   return *complete ? absorb(file, publish(file)) : Result<void>();
 }
 
@@ -90,6 +91,7 @@ Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   WH_TRY(file->publish(*tree_, rules_));
   auto place = file->place(*tree_, rules_);
   if (!file->is_sparse()) remember(file->id(), place);
+  told_chunks_.end(file->id(), place);
   if (!forget(file)) return {};  // given up by another thread at the last moment
   if (place.has_value() && options_.index != nullptr) options_.index->add(std::move(*place));
   ++counters_.files;
@@ -97,6 +99,25 @@ Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   if (file->size() <= kPackedFileMaxBytes) events_.on_file(file->path());
   finished_in(file->parent());
   close_directories();
+  return {};
+}
+
+Result<void> TreeBuilder::on_chunks(const wire::Chunks& chunks) {
+  // Before they are looked for.
+  if (shares_chunks_) told_chunks_.on_told(chunks.file, chunks.offset, chunks.chunks);
+  if (!first_to_share_.has_value() || first_to_share_->id != chunks.file) {
+    return local_work_.on_chunks(chunks);
+  }
+  FirstToShare& first = *first_to_share_;
+  if (!first.is_asked || chunks.offset != first.told_bytes) {
+    return fail(broken("the host told chunks that were not asked for, or out of order"));
+  }
+  for (const Chunk& chunk : chunks.chunks) {
+    if (chunk.length > first.size_bytes - first.told_bytes) {
+      return fail(broken("the host told chunks behind the end of the file"));
+    }
+    first.told_bytes += chunk.length;
+  }
   return {};
 }
 
@@ -160,6 +181,19 @@ void TreeBuilder::begin_local_work(LocalWork work) {
   if (original != 0) release_copies_of(original, file->size());
 }
 
+bool TreeBuilder::wait_for_lender(const LocalWork& work) {
+  const std::uint64_t lender = work.reconstruction->lender();
+  const bool is_begun = work.reconstruction->is_file_begun();
+  if (is_begun && !may_pause()) return false;
+  LocalWork rest{.file = work.file, .reconstruction = work.reconstruction};
+  if (!local_work_.wait_for_lender(std::move(rest), lender, is_begun)) return false;
+  // Both orders are met, as with copies.
+  const bool is_over =
+      lender == work.file->id() ? work.file->lacks_only_rest() : !told_chunks_.is_coming(lender);
+  if (is_over) local_work_.release(lender);
+  return true;
+}
+
 // The first one, as the host names it.
 void TreeBuilder::remember(std::uint64_t id, const std::optional<store::Place>& place) {
   if (!place.has_value() || !options_.reuse || place->size_bytes < kReusableMinBytes) return;
@@ -221,7 +255,9 @@ Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
   // Else it would not be as the index has it any more.
   if (named->modified != file->modified()) WH_TRY(here.set_modified(file->modified()));
   if (options_.sync) WH_TRY(here.sync());
-  if (!file->is_sparse()) remember(file->id(), place_in(file->name(), file->directory()));
+  const auto place = place_in(file->name(), file->directory());
+  if (!file->is_sparse()) remember(file->id(), place);
+  told_chunks_.end(file->id(), place);
   if (!forget(file)) return {};
   ++counters_.skipped_files;
   counters_.skipped_bytes += file->size();
@@ -323,6 +359,7 @@ bool TreeBuilder::forget(const TakenFilePtr& file) {
     if (file->was_resumed) --resumed_;
     asked_ranges_ -= file->asked_ranges;
   }
+  told_chunks_.end(file->id(), std::nullopt);
   // After that: it wakes who looks whether the file is still open.
   if (local_work_.forget(file->id())) release_copies_of(file->id(), file->size());
   return true;

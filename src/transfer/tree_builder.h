@@ -31,6 +31,7 @@
 #include "transfer/local_work.h"
 #include "transfer/reconstruction.h"
 #include "transfer/taken_file.h"
+#include "transfer/told_chunks.h"
 #include "wire/messages.h"
 
 namespace wormhole::transfer {
@@ -88,9 +89,13 @@ class TreeBuilder {
     std::vector<wire::WantRanges> parts;
     // For local_work(), once the giver was asked for all this: what that asks for comes after.
     std::vector<LocalWork> local = {};
+    // Whose chunks are to be asked for at once, because others may have some of them.
+    std::vector<std::uint64_t> chunks_of = {};
   };
   [[nodiscard]] Result<void> on_entries(const wire::Entries& entries, Wanted& wanted);
   [[nodiscard]] Result<void> on_listed(std::uint64_t entries);
+  // Of a file of `chunks_of`, or of one that is worked on.
+  [[nodiscard]] Result<void> on_chunks(const wire::Chunks& chunks);
   // The giver gave up a file, or could not announce one. Any stream.
   [[nodiscard]] Result<void> on_failed(const wire::Failed& failed, bool may_wait);
 
@@ -112,6 +117,9 @@ class TreeBuilder {
   void begin_local_work(LocalWork work);
   // So many ranges of it were asked for by that thread.
   void asked_for(const TakenFilePtr& file, std::size_t ranges);
+  // Put aside until the file that it borrows from is over, or all else of itself is there. False:
+  // too many wait already.
+  [[nodiscard]] bool wait_for_lender(const LocalWork& work);
   // Waits while too many files stand half here, or in too many pieces: what is missing of those
   // must come at last.
   void wait_for_room();
@@ -174,6 +182,8 @@ class TreeBuilder {
                              ReconstructionPtr reconstruction, std::uint64_t copy_of,
                              Wanted& wanted);
   Result<bool> resume(const TakenFilePtr& file);
+  // Others may have something of it, and it of them.
+  void share(const TakenFile& file, const wire::Entry& entry, bool comes_whole, Wanted& wanted);
   // An entry that is there already.
   void skip(const wire::Entry& entry);
   // What stands there is the file already: its time is set.
@@ -232,6 +242,18 @@ class TreeBuilder {
 
   CacheSpeed cache_speed_;
   LocalWorkQueue local_work_;
+  ToldChunks told_chunks_;
+  // Of files that are held back. The next two are the announcing thread's.
+  bool shares_chunks_ = false;
+  // The first file that may have something in common with those: it is not held back, and is asked
+  // for its chunks when there is another.
+  struct FirstToShare {
+    std::uint64_t id;
+    std::uint64_t size_bytes;
+    std::uint64_t told_bytes = 0;
+    bool is_asked = false;
+  };
+  std::optional<FirstToShare> first_to_share_;
   // Files in place of which others may be copies, by their sizes: the first of each.
   struct Original {
     std::uint64_t id;

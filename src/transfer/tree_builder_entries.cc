@@ -1,6 +1,7 @@
 // What was announced becomes a tree: the thread of the first connection.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/check.h"
 #include "store/hash.h"
@@ -339,16 +340,20 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   }
   auto reconstruction = reconstruction_of(file, entry, present);
   std::uint64_t copy_of = 0;
-  if (entry.copy_of != 0) {
+  if (entry.copy_of != 0 || entry.held) {
     const bool may_be_held =
         options_.reuse && entry.size >= kReusableMinBytes && entry.size <= kReconstructedMaxBytes;
     if (!may_be_held) {
       return fail(broken("the host held back a file that is to come as it is"));
     }
-    if (reconstruction == nullptr) {
+    if (reconstruction == nullptr && entry.copy_of != 0) {
       reconstruction = Reconstruction::of_copy(file);
       copy_of = entry.copy_of;
     }
+  }
+  share(*file, entry, /*comes_whole=*/reconstruction == nullptr && !entry.held, wanted);
+  if (entry.held && reconstruction == nullptr) {
+    reconstruction = Reconstruction::among_others(file, told_chunks_);
   }
   {
     std::scoped_lock lock(mutex_);
@@ -358,7 +363,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
     }
   }
   if (entry.size == 0) return absorb(file, publish(file));
-  if (!options_.may_have && entry.copy_of == 0) return {};
+  if (!options_.may_have && entry.copy_of == 0 && !entry.held) return {};
   // Not what may turn out to be there already, or not to be ours to replace.
   const bool may_resume =
       present != Present::kEqual &&
@@ -367,6 +372,23 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   if (!begun.has_value()) return absorb(file, fail(begun.error()));
   if (!*begun) wanted.whole.push_back(id);
   return {};
+}
+
+void TreeBuilder::share(const TakenFile& file, const wire::Entry& entry, bool comes_whole,
+                        Wanted& wanted) {
+  if (entry.held) {
+    shares_chunks_ = true;
+    told_chunks_.begin(file.id());
+    if (first_to_share_.has_value() && !std::exchange(first_to_share_->is_asked, true)) {
+      wanted.chunks_of.push_back(first_to_share_->id);
+    }
+    return;
+  }
+  const bool may_lend = options_.reuse && comes_whole && !entry.sparse &&
+                        entry.size >= kReusableMinBytes && entry.size <= kReconstructedMaxBytes;
+  if (!may_lend || first_to_share_.has_value()) return;
+  first_to_share_ = {.id = file.id(), .size_bytes = entry.size};
+  told_chunks_.begin(file.id());
 }
 
 void TreeBuilder::skip(const wire::Entry& entry) {

@@ -33,21 +33,31 @@ void WorkQueue::add(GivenFilePtr file) {
 
 void WorkQueue::give_back(SegmentWork rest) {
   large_bytes_ += rest.length;
-  returned_.push_back(std::move(rest));
+  returned_.push_front(std::move(rest));
+}
+
+void WorkQueue::add_part(SegmentWork part) {
+  large_bytes_ += part.length;
+  parts_.push_back(std::move(part));
 }
 
 std::optional<Work> WorkQueue::next(std::size_t frame_bytes, unsigned streams) {
-  if (auto rest = next_returned(frame_bytes, streams)) return rest;
+  if (auto rest = next_piece(returned_, frame_bytes, streams)) return rest;
+  const bool is_one_begun = !large_.empty() && large_.front().next_offset > 0;
+  if (!is_one_begun) {
+    if (auto part = next_piece(parts_, frame_bytes, streams)) return part;
+  }
   if (auto segment = next_segment(frame_bytes, streams)) return segment;
   return next_small(frame_bytes);
 }
 
-std::optional<Work> WorkQueue::next_returned(std::size_t frame_bytes, unsigned streams) {
-  while (!returned_.empty()) {
-    SegmentWork& rest = returned_.back();
+std::optional<Work> WorkQueue::next_piece(std::deque<SegmentWork>& pieces, std::size_t frame_bytes,
+                                          unsigned streams) {
+  while (!pieces.empty()) {
+    SegmentWork& rest = pieces.front();
     if (rest.file->stopped) {
       large_bytes_ -= rest.length;
-      returned_.pop_back();
+      pieces.pop_front();
       continue;
     }
     SegmentWork work = rest;
@@ -55,7 +65,7 @@ std::optional<Work> WorkQueue::next_returned(std::size_t frame_bytes, unsigned s
     rest.offset += work.length;
     rest.length -= work.length;
     large_bytes_ -= work.length;
-    if (rest.length == 0) returned_.pop_back();
+    if (rest.length == 0) pieces.pop_front();
     return Work(std::move(work));
   }
   return std::nullopt;
@@ -135,7 +145,9 @@ void WorkQueue::forget_stopped() {
 
 template <typename Condition>
 void WorkQueue::forget_if(const Condition& condition) {
-  std::erase_if(returned_, [&](const SegmentWork& work) { return condition(*work.file); });
+  for (auto* pieces : {&returned_, &parts_}) {
+    std::erase_if(*pieces, [&](const SegmentWork& work) { return condition(*work.file); });
+  }
   std::erase_if(small_, [&](const GivenFilePtr& file) { return condition(*file); });
   std::erase_if(large_, [&](const Large& large) { return condition(*large.file); });
   std::make_heap(large_.begin(), large_.end());
@@ -143,7 +155,9 @@ void WorkQueue::forget_if(const Condition& condition) {
   for (const GivenFilePtr& file : small_) small_bytes_ += file->status.size_bytes;
   large_bytes_ = 0;
   for (const Large& large : large_) large_bytes_ += large.left();
-  for (const SegmentWork& rest : returned_) large_bytes_ += rest.length;
+  for (const auto* pieces : {&returned_, &parts_}) {
+    for (const SegmentWork& piece : *pieces) large_bytes_ += piece.length;
+  }
 }
 
 }  // namespace wormhole::transfer

@@ -1,10 +1,11 @@
 // What a giver sends next: sans-I/O, not thread-safe (the giver's mutex guards it).
 //
 // Holds the window of announced files whose data is wanted: bounded by the credit the taker
-// gave, so nothing here has a limit of its own. Large files come first, largest first, a
-// segment at a time so that all streams share one file, and smaller pieces towards the end; small
-// files follow in directory order, packed into blocks. (A long file started last would be sent by
-// one stream alone.)
+// gave, so nothing here has a limit of its own. What a stream gave back comes first, then the rest
+// of a file once begun, so that a taker has few of them open. Parts of files follow as they were
+// asked for, then large files, largest first, a segment at a time so that all streams share one
+// file, and smaller pieces towards the end; small files at last in directory order, packed into
+// blocks. (A long file started last would be sent by one stream alone.)
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,10 @@ class WorkQueue {
   void add(GivenFilePtr file);
   // A piece of a segment that its stream did not send: others take it next.
   void give_back(SegmentWork rest);
-  [[nodiscard]] std::size_t given_back() const { return returned_.size(); }
+  // A range that a taker asked for.
+  void add_part(SegmentWork part);
+  // Of both.
+  [[nodiscard]] std::size_t pieces() const { return returned_.size() + parts_.size(); }
   // For one of `streams` streams, whose frames hold `frame_bytes` just now. nullopt when nothing
   // waits. Files that were stopped meanwhile are passed over. A pack is at most a frame; a small
   // file that does not fit alone is handed out as a segment.
@@ -39,7 +43,7 @@ class WorkQueue {
   void drop(std::uint32_t request);
   // Forgets the files that were stopped.
   void forget_stopped();
-  [[nodiscard]] bool empty() const { return small_.empty() && large_.empty() && returned_.empty(); }
+  [[nodiscard]] bool empty() const { return small_.empty() && large_.empty() && pieces() == 0; }
   // True for files that travel packed.
   [[nodiscard]] static bool is_small(const GivenFile& file);
 
@@ -48,8 +52,7 @@ class WorkQueue {
     GivenFilePtr file;
     std::uint64_t next_offset = 0;
     [[nodiscard]] std::uint64_t left() const { return file->status.size_bytes - next_offset; }
-    // A file once begun is finished first, whatever is announced meanwhile, so that a taker has
-    // few of them open; then by whole size, not by what is left.
+    // By whole size, not by what is left.
     friend bool operator<(const Large& a, const Large& b) {
       if ((a.next_offset > 0) != (b.next_offset > 0)) return b.next_offset > 0;
       if (a.file->status.size_bytes != b.file->status.size_bytes) {
@@ -63,14 +66,16 @@ class WorkQueue {
   void forget_if(const Condition& condition);
   [[nodiscard]] std::uint64_t piece_bytes(std::uint64_t offset, std::size_t frame_bytes,
                                           unsigned streams) const;
-  std::optional<Work> next_returned(std::size_t frame_bytes, unsigned streams);
+  std::optional<Work> next_piece(std::deque<SegmentWork>& pieces, std::size_t frame_bytes,
+                                 unsigned streams);
   std::optional<Work> next_segment(std::size_t frame_bytes, unsigned streams);
   std::optional<Work> next_small(std::size_t frame_bytes);
   void pop_small();
 
-  std::vector<SegmentWork> returned_;
+  std::deque<SegmentWork> returned_;  // the last one first
+  std::deque<SegmentWork> parts_;
   std::vector<Large> large_;       // heap
-  std::uint64_t large_bytes_ = 0;  // of both, not handed out
+  std::uint64_t large_bytes_ = 0;  // of these three, not handed out
   std::deque<GivenFilePtr> small_;
   std::uint64_t small_bytes_ = 0;
 };

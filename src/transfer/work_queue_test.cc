@@ -305,6 +305,26 @@ TEST(WorkQueue, WhatWasGivenBackGoesFirst) {
   EXPECT_EQ(next_segment(queue).offset, begun.offset + begun.length);
 }
 
+// What borrows from the file that was begun waits for it.
+TEST(WorkQueue, PartsFollowEachOtherBehindWhatWasBegunAndBeforeAllElse) {
+  WorkQueue queue;
+  queue.add(file_of(1, 2 * kSegmentBytes));
+  SegmentWork begun = next_segment(queue);
+  queue.add(file_of(2, 9 * kSegmentBytes));
+  queue.add_part({file_of(3, kSegmentBytes), 7, 5, nullptr});
+  queue.add_part({file_of(4, kSegmentBytes), 8, 5, nullptr});
+  EXPECT_EQ(queue.pieces(), 2U);
+  begun.length = 6;
+  queue.give_back(begun);
+  EXPECT_EQ(next_segment(queue).length, 6U);
+  SegmentWork next = next_segment(queue);
+  EXPECT_EQ(next.file->id, 1U);
+  while (next.file->id == 1) next = next_segment(queue);
+  EXPECT_EQ(next.offset, 7U);
+  EXPECT_EQ(next_segment(queue).offset, 8U);
+  EXPECT_EQ(next_segment(queue).file->id, 2U);
+}
+
 TEST(WorkQueue, StoppedFilesArePassedOver) {
   WorkQueue queue;
   const auto returned = file_of(1, kSegmentBytes);

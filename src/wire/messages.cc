@@ -81,7 +81,7 @@ auto put(FlatBufferBuilder& b, const Entries& m) {
     const auto target = put_bytes(b, e.target);
     entries.push_back(fb::CreateEntry(b, static_cast<fb::EntryType>(e.type), e.parent, name, e.size,
                                       e.mode, e.mtime_seconds, e.mtime_nanoseconds, target,
-                                      e.sparse, e.version, e.copy_of));
+                                      e.sparse, e.version, e.copy_of, e.held));
   }
   const auto vector = b.CreateVector(entries);
   return Body{fb::Body::Entries, fb::CreateEntries(b, m.request, m.first_id, vector)};
@@ -233,6 +233,7 @@ Result<Entry> take_entry(const fb::Entry& e) {
   entry.sparse = e.sparse();
   entry.version = e.version();
   entry.copy_of = e.copy_of();
+  entry.held = e.held();
   return entry;
 }
 
@@ -249,6 +250,9 @@ Result<Message> take(const fb::Entries& m) {
     const std::uint64_t id = out.first_id + out.entries.size();
     const bool may_be_a_copy = entry.type == EntryType::kRegular && entry.copy_of < id;
     if (entry.copy_of != 0 && !may_be_a_copy) return fail(broken("Entries", "a copy of nothing"));
+    if (entry.held && entry.type != EntryType::kRegular) {
+      return fail(broken("Entries", "held back, and no file"));
+    }
     out.entries.push_back(std::move(entry));
   }
   return out;

@@ -38,7 +38,7 @@ inline constexpr std::uint64_t kFeatureCompression = 1;
 // The giver's congestion control takes every lost packet for congestion (RFC 9438), so that many
 // streams carry more than few where packets are lost.
 inline constexpr std::uint64_t kFeatureLossBased = 2;
-// The taker finds out itself which files are copies of others (Entry.copy_of).
+// The taker finds out itself what several files have in common (Entry.copy_of, Entry.held).
 inline constexpr std::uint64_t kFeatureCopies = 4;
 
 // Who the host is, and that it is: an Ed25519 public key (RFC 8032), and its signature over the
@@ -99,6 +99,9 @@ struct Entry {
   // An earlier regular file of the same size, of which this one may be a copy: then nothing of it
   // is sent unasked. 0: none (that one is the root).
   std::uint64_t copy_of = 0;
+  // Of a regular file: nothing of it is sent unasked. On this path its chunks are told sooner than
+  // its data would come, and what the taker has of them by then need not.
+  bool held = false;
 
   // What it takes in a message, roughly.
   [[nodiscard]] std::size_t encoded_bytes() const { return 104 + name.size() + target.size(); }

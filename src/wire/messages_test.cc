@@ -26,7 +26,7 @@ auto fields(const Get& m) { return std::tie(m.request, m.path, m.may_have, m.cre
 auto fields(const List& m) { return std::tie(m.request, m.path, m.recursive, m.credit); }
 auto fields(const Entry& e) {
   return std::tie(e.type, e.parent, e.name, e.size, e.mode, e.mtime_seconds, e.mtime_nanoseconds,
-                  e.target, e.sparse, e.version, e.copy_of);
+                  e.target, e.sparse, e.version, e.copy_of, e.held);
 }
 auto fields(const Listed& m) { return std::tie(m.request, m.entries); }
 auto fields(const Want& m) { return std::tie(m.request, m.files, m.decided); }
@@ -110,8 +110,10 @@ std::vector<Message> samples() {
   file.sparse = true;
   file.version = 0x8877665544332211;
   file.copy_of = 0x0fffffffff;
+  file.held = true;
   Entry link = file;
   link.copy_of = 0;
+  link.held = false;
   link.type = EntryType::kSymlink;
   link.target = "../" + kBytes;
   Entry directory = link;
@@ -321,6 +323,14 @@ TEST(Messages, ACopyIsOfAnEarlierFile) {
   copy.copy_of = 1;
   copy.type = EntryType::kDirectory;
   EXPECT_FALSE(decode(Encoded(Entries{1, 9, {copy}}).bytes()).has_value());
+}
+
+TEST(Messages, OnlyFilesAreHeldBack) {
+  Entry entry;
+  entry.held = true;
+  EXPECT_TRUE(decode(Encoded(Entries{1, 9, {entry}}).bytes()).has_value());
+  entry.type = EntryType::kDirectory;
+  EXPECT_FALSE(decode(Encoded(Entries{1, 9, {entry}}).bytes()).has_value());
 }
 
 TEST(Messages, AProofOfAnotherLengthIsRefused) {
