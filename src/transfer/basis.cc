@@ -13,8 +13,7 @@ Basis::Basis(std::shared_ptr<const platform::File> file, const platform::FileSta
       status_(status),
       uncached_(uncached),
       scan_(file_, {0, status.size_bytes}, uncached),
-      is_scanned_(status.size_bytes == 0),
-      buffer_(kChunkMaxBytes + kBlockBytes) {}
+      is_scanned_(status.size_bytes == 0) {}
 
 Result<std::unique_ptr<Basis>> Basis::open(const platform::Directory& directory,
                                            std::string_view name, bool uncached) {
@@ -27,6 +26,7 @@ Result<std::unique_ptr<Basis>> Basis::open(const platform::Directory& directory,
 
 Result<void> Basis::scan_some(const Sink& sink) {
   WH_CHECK(!is_scanned_);
+  if (buffer_.empty()) buffer_.resize(kChunkMaxBytes + kBlockBytes);
   const std::uint64_t before = scan_.position();
   ended_.clear();
   const auto step = scan_.step(MutableBytes(buffer_).subspan(buffered_, kBlockBytes), ended_);

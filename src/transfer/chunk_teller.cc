@@ -132,7 +132,7 @@ Result<bool> ChunkTeller::tell_range(GivenFile& file, const platform::File& open
   Message next{.request = file.request, .file = file.id, .offset = scan.position()};
   while (!scan.is_over()) {
     if (stopped_) return false;
-    if (file.stopped || file.told_last) return true;
+    if (file.stopped || (file.told_last && !file.lends)) return true;
     WH_TRY(scan.step(buffer, next.chunks));
     if (scan.is_over()) {
       if (is_last) WH_TRY(check_version(file, opened));

@@ -25,6 +25,7 @@ struct GivenFile {
   bool sparse = false;
   bool uncached = false;  // it is too long to stay in memory
   bool is_held = false;   // it may be a copy of another: nothing of it leaves unasked
+  bool lends = false;     // others that are held may have something of it
 
   [[nodiscard]] Result<std::size_t> read(const platform::File& opened, MutableBytes out,
                                          std::uint64_t offset) const {

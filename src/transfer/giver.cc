@@ -152,6 +152,7 @@ class Giver::Walk final : public WalkSink {
     file->status = found.status;
     file->sparse = entry.sparse;
     file->is_held = entry.copy_of != 0 || entry.held;
+    file->lends = request.first_reusable == id;
     file->uncached = found.status.size_bytes > giver_.cached_file_max_bytes_;
     sweep(request);
     request.announced.emplace(id, file);

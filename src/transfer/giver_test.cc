@@ -223,7 +223,7 @@ TEST_F(GiverOfRanges, OnALongPathAllFilesButTheFirstAreHeldBack) {
 TEST_F(GiverOfRanges, MoreRangesThanAnInterruptedRunLeavesAreRefused) {
   announce(/*may_have=*/true);
   std::vector<RangeSet::Range> many;
-  for (std::uint64_t i = 0; i < wire::kRangesPerMessageMax; ++i) many.push_back({i, 1});
+  for (std::uint64_t i = 0; i < wire::kRangesPerMessageMax; ++i) many.push_back({2 * i, 1});
   Result<void> result;
   std::size_t ranges = 0;
   for (; result.has_value() && ranges < 2 * kOpenEntriesMax; ranges += many.size()) {

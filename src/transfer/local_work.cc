@@ -94,16 +94,18 @@ void LocalWorkQueue::drop(std::uint64_t file) {
   if (found == waiting_.end()) return;
   if (const auto lender = found->second.lender) {
     const auto [first, last] = borrowers_.equal_range(*lender);
-    const auto borrower = std::find_if(
-        first, last, [&](const auto& item) { return item.second.work.file->id() == file; });
-    count(borrower->second, -1);
+    const auto borrower =
+        std::find_if(first, last, [&](const auto& item) { return item.second.file->id() == file; });
+    uncount(borrower->second);
     borrowers_.erase(borrower);
   } else if (found->second.original != 0) {
     const auto [first, last] = copies_.equal_range(found->second.original);
     copies_.erase(std::find_if(first, last,
                                [&](const auto& copy) { return copy.second.file->id() == file; }));
   } else {
-    queue_.erase(found->second.place);
+    const auto queued = queue_.find(found->second.place);
+    uncount(queued->second);
+    queue_.erase(queued);
   }
   waiting_.erase(found);
 }
@@ -129,6 +131,7 @@ std::optional<LocalWork> LocalWorkQueue::next() {
   LocalWork work = std::move(queue_.begin()->second);
   queue_.erase(queue_.begin());
   waiting_.erase(work.file->id());
+  uncount(work);
   return work;
 }
 
@@ -188,17 +191,24 @@ bool LocalWorkQueue::wait_for_lender(LocalWork work, std::uint64_t lender, bool 
   if (!reconstructions_.contains(file)) return false;  // given up meanwhile
   if (is_begun && paused_.size() + begun_borrowers_ >= kPausedMax) return false;
   const std::size_t chunks = work.reconstruction->borrowed_chunks();
-  Borrower borrower{std::move(work), is_begun, chunks};
-  if (borrowed_chunks_ + borrower.chunks > kToldChunksMax) return false;
-  count(borrower, 1);
+  if (borrowed_chunks_ + chunks > kToldChunksMax) return false;
+  work.is_begun = is_begun;
+  work.borrowed_chunks = chunks;
+  if (is_begun) ++begun_borrowers_;
+  borrowed_chunks_ += chunks;
   waiting_[file] = {.lender = lender};
-  borrowers_.emplace(lender, std::move(borrower));
+  borrowers_.emplace(lender, std::move(work));
   return true;
 }
 
-void LocalWorkQueue::count(const Borrower& borrower, int by) {
-  if (borrower.is_begun) begun_borrowers_ += by;
-  borrowed_chunks_ += by * borrower.chunks;
+bool LocalWorkQueue::may_wait_begun() const {
+  std::scoped_lock lock(mutex_);
+  return paused_.size() + begun_borrowers_ < kPausedMax;
+}
+
+void LocalWorkQueue::uncount(LocalWork& work) {
+  if (std::exchange(work.is_begun, false)) --begun_borrowers_;
+  borrowed_chunks_ -= std::exchange(work.borrowed_chunks, 0);
 }
 
 void LocalWorkQueue::release(std::uint64_t lender) {
@@ -210,8 +220,7 @@ void LocalWorkQueue::release_borrowers(std::uint64_t lender) {
   const auto [first, last] = borrowers_.equal_range(lender);
   std::vector<LocalWork> released;
   for (auto borrower = first; borrower != last; ++borrower) {
-    count(borrower->second, -1);
-    released.push_back(std::move(borrower->second.work));
+    released.push_back(std::move(borrower->second));
   }
   borrowers_.erase(first, last);
   // The first of them in front of all.

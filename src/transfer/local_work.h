@@ -28,6 +28,9 @@ struct LocalWork {
   bool is_resumed = false;           // to be compared with its journal
   ReconstructionPtr reconstruction;  // then to be made from what is there; may be null
   std::uint64_t copy_of = 0;         // not before that file is in place or was given up; 0: at once
+  // While it waits for a lender, and until its turn has come after that.
+  bool is_begun = false;
+  std::size_t borrowed_chunks = 0;
 };
 
 class LocalWorkQueue {
@@ -58,6 +61,8 @@ class LocalWorkQueue {
   // Its turn comes again, before any other's, when `lender` is over, or release() says so. False:
   // too many that have begun to arrive wait already, or for too much.
   [[nodiscard]] bool wait_for_lender(LocalWork work, std::uint64_t lender, bool is_begun);
+  // One more may do so that has begun to arrive.
+  [[nodiscard]] bool may_wait_begun() const;
   // Whoever waits for it.
   void release(std::uint64_t lender);
 
@@ -74,13 +79,15 @@ class LocalWorkQueue {
  private:
   // Null: forgotten. kProtocol when nothing was asked for.
   [[nodiscard]] Result<ReconstructionPtr> asked_for(std::uint64_t file) const;
-  // With the mutex held, the next six.
+  // With the mutex held, the next seven.
   void push(LocalWork work, bool in_front);
   void drop(std::uint64_t file);
   bool end_pause(std::uint64_t file);
   std::vector<LocalWork> take_copies(std::uint64_t original);
   void wait_for(std::uint64_t original, LocalWork copy);
   void release_borrowers(std::uint64_t lender);
+  // It waits no more, nor its turn.
+  void uncount(LocalWork& work);
 
   mutable std::mutex mutex_;
   std::condition_variable ready_;
@@ -89,15 +96,9 @@ class LocalWorkQueue {
   std::map<std::int64_t, LocalWork> queue_;
   std::multimap<std::uint64_t, LocalWork> copies_;
   // What is there of them has begun to be written, but for chunks of other files, by those.
-  struct Borrower {
-    LocalWork work;
-    bool is_begun;
-    std::size_t chunks;
-  };
-  void count(const Borrower& borrower, int by);  // with the mutex held
-  std::multimap<std::uint64_t, Borrower> borrowers_;
-  std::size_t begun_borrowers_ = 0;
-  std::size_t borrowed_chunks_ = 0;
+  std::multimap<std::uint64_t, LocalWork> borrowers_;
+  std::size_t begun_borrowers_ = 0;  // those in the queue again included
+  std::size_t borrowed_chunks_ = 0;  // likewise
   struct Waiting {
     std::int64_t place = 0;
     std::uint64_t original = 0;                // 0: in the queue

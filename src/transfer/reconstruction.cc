@@ -106,7 +106,7 @@ Result<void> Reconstruction::begin(DirectoryTree& tree, Ranges& wanted) {
   is_begun_ = true;
   if (is_among_others_) {
     file_->allow_ranges(kRangesMax + kPiecesMax + kUnresolvedMax);
-    return {};
+    if (!is_elsewhere()) return {};
   }
   auto basis = open_basis(tree);
   if (!basis.has_value()) return {};  // it is gone: everything is asked for
@@ -282,7 +282,7 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
 
 bool Reconstruction::borrow(std::uint64_t offset, const Chunk& chunk) {
   if (told_chunks_ == nullptr || borrowed_.size() >= kUnresolvedMax) return false;
-  const auto source = told_chunks_->first(chunk);
+  const auto source = told_chunks_->first(chunk, file_->id());
   if (!source.has_value()) return false;
   const bool is_own = source->file == file_->id();
   if (is_own && source->offset >= offset) return false;  // this is the first
@@ -294,9 +294,12 @@ Result<Reconstruction::Next> Reconstruction::take_borrowed(DirectoryTree& tree, 
   const auto first = borrowed_.begin();
   const auto [is_own, offset] = first->first;
   const auto [chunk, source] = first->second;
-  if (told_chunks_ != nullptr && !file_->missing(offset, chunk.length).empty()) {
-    if (begin_as_copy()) return Next::kStep;
-    if (is_own ? !has_all_but_own() : told_chunks_->is_coming(source.file)) return Next::kBorrow;
+  const bool is_missing = !file_->missing(offset, chunk.length).empty();
+  if (is_missing && begin_as_copy()) return Next::kStep;
+  const bool is_there =
+      is_missing && (is_own ? has_all_but_own() : !told_chunks_->is_coming(source.file));
+  if (is_missing && !is_there && may_wait_) return wait_for_lender();
+  if (is_there) {
     if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
     const MutableBytes bytes = MutableBytes(buffer_).first(chunk.length);
     if (read_borrowed(tree, source, chunk, bytes)) WH_TRY(put(tree, offset, bytes));
@@ -306,11 +309,17 @@ Result<Reconstruction::Next> Reconstruction::take_borrowed(DirectoryTree& tree, 
   return is_complete_ ? Next::kComplete : Next::kStep;
 }
 
+Reconstruction::Next Reconstruction::wait_for_lender() {
+  lender_.reset();
+  buffer_ = {};
+  return Next::kBorrow;
+}
+
 bool Reconstruction::begin_as_copy() {
   const ToldChunks::Source& first = borrowed_.begin()->second.source;
+  const bool has_others = has_wanted_ || reused_bytes_ > 0 || file_->ranges() > 0;
   const bool is_copy =
-      may_be_copy_ && file_->ranges() == 0 && !is_file_begun() &&
-      std::ranges::all_of(borrowed_, [&](const auto& item) {
+      may_be_copy_ && !has_others && std::ranges::all_of(borrowed_, [&](const auto& item) {
         const auto& [place, borrowed] = item;
         return borrowed.source.file == first.file && borrowed.source.offset == place.second;
       });

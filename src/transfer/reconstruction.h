@@ -16,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -62,9 +63,13 @@ class Reconstruction {
   [[nodiscard]] static std::shared_ptr<Reconstruction> among_others(TakenFilePtr file,
                                                                     ToldChunks& told) {
     auto made = std::make_shared<Reconstruction>(std::move(file), IfDifferent::kReplace);
-    made->told_chunks_ = &told;
-    made->is_among_others_ = true;
+    made->find_among_others(told);
     return made;
+  }
+  // If it is not the same as the one elsewhere. Before the first step().
+  void find_among_others(ToldChunks& told) {
+    told_chunks_ = &told;
+    is_among_others_ = true;
   }
   // Before the first step().
   void original_is_at(const store::Place& place) {
@@ -104,10 +109,15 @@ class Reconstruction {
   // After kBorrow.
   [[nodiscard]] std::uint64_t lender() const { return borrowed_.begin()->second.source.file; }
   [[nodiscard]] std::size_t borrowed_chunks() const { return borrowed_.size(); }
-  // It has asked for something, or written.
-  [[nodiscard]] bool is_file_begun() const { return has_wanted_ || reused_bytes_ > 0; }
-  // What is still to be borrowed is asked for.
-  void stop_borrowing() { told_chunks_ = nullptr; }
+  [[nodiscard]] bool is_among_others() const { return is_among_others_; }
+  // Something of it was asked for, or written.
+  [[nodiscard]] bool is_file_begun() const { return is_file_asked_for_ || reused_bytes_ > 0; }
+  void file_is_asked_for() { is_file_asked_for_ = true; }
+  // What is wanted stays here while it waits for its lender, so that nothing of it has begun.
+  void put_off(std::vector<RangeSet::Range> wanted) { put_off_ = std::move(wanted); }
+  [[nodiscard]] std::vector<RangeSet::Range> take_put_off() { return std::exchange(put_off_, {}); }
+  // What is not there yet to be borrowed is asked for.
+  void stop_waiting() { may_wait_ = false; }
 
   [[nodiscard]] const TakenFilePtr& file() const { return file_; }
   // What was taken over from the basis, copied or not.
@@ -163,6 +173,8 @@ class Reconstruction {
   Result<Next> take_borrowed(DirectoryTree& tree, Ranges& wanted);
   // It is a copy of its first lender, as far as was told, and begins to be compared with that.
   [[nodiscard]] bool begin_as_copy();
+  // Waiting takes no more than the list of what it waits for.
+  Next wait_for_lender();
   // Once nothing but what this file lends itself is left to be borrowed.
   [[nodiscard]] bool has_all_but_own();
   [[nodiscard]] bool read_borrowed(DirectoryTree& tree, const ToldChunks::Source& source,
@@ -203,7 +215,10 @@ class Reconstruction {
   ToldChunks* told_chunks_ = nullptr;
   bool is_among_others_ = false;
   bool may_be_copy_ = true;  // all of it may stand in one other file, at the same places
+  bool may_wait_ = true;
   mutable bool has_wanted_ = false;
+  bool is_file_asked_for_ = false;
+  Ranges put_off_;
   struct Borrowed {
     Chunk chunk;
     ToldChunks::Source source;

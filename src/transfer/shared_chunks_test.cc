@@ -107,13 +107,26 @@ TEST_P(SharedChunks, OfAFileThatFailedComeThemselves) {
   EXPECT_TRUE(directory_.read("dest/2") == longer);
 }
 
-TEST_P(SharedChunks, OfManyFilesArriveAllTheSame) {
-  const std::string common = original().substr(0, 9 * kMiB);
-  for (std::size_t i = 0; i < 2 * kPausedMax; ++i) {
-    add(std::to_string(i), original().substr(12 * kMiB + 50'000 * i, 1 * kMiB) + common);
+TEST_P(SharedChunks, OfMoreFilesThanMayWaitHalfFinishedComeOnce) {
+  const std::string common = original().substr(0, 16 * kMiB);
+  constexpr std::size_t kFiles = 2 * kPausedMax;
+  for (std::size_t i = 0; i < kFiles; ++i) {
+    add(std::to_string(i), original().substr(17 * kMiB + 50'000 * i, 1 * kMiB) + common);
   }
   get();
   expect_the_same();
+  EXPECT_LE(counters_.bytes, (kFiles + 16) * kMiB + kFiles * 4 * kMiB);
+}
+
+TEST_P(SharedChunks, WithWhatIsThereAlreadyDoNotCome) {
+  if (!GetParam()) GTEST_SKIP() << "nothing may be there";
+  add("1", original());
+  get();
+  add("2", original() + noise(2, 3 * kMiB));
+  const std::uint64_t before = counters_.bytes;
+  get({directory_ / "src/1", directory_ / "src/2"}, {.streams = 2});
+  expect_the_same();
+  EXPECT_LE(counters_.bytes - before, 3 * kMiB + kSlack);
 }
 
 TEST_P(SharedChunks, ComeWithEachFileToWhoDoesNotLookForThem) {
@@ -125,6 +138,94 @@ TEST_P(SharedChunks, ComeWithEachFileToWhoDoesNotLookForThem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(MayHave, SharedChunks, ::testing::Bool());
+
+class HeldFiles : public ::testing::Test {
+ protected:
+  static constexpr std::uint64_t kLength = kReusableMinBytes;
+
+  static wire::Entry held(const std::string& name) {
+    wire::Entry entry = file(0, name, kLength);
+    entry.held = true;
+    return entry;
+  }
+  static Chunk chunk(std::uint8_t name, std::uint64_t length = kLength) {
+    Chunk made{.length = static_cast<std::uint32_t>(length)};
+    made.hash.fill(std::byte{name});
+    return made;
+  }
+  Result<void> get(EvilHost& host, bool reuse = true) {
+    Victim victim(host.address());
+    TakeOptions options{.destination = {directory_ / "dest"}};
+    options.reuse = reuse;
+    return victim.client().get("", std::move(options), failures_, counters_);
+  }
+
+  platform::TestDirectory directory_;
+  Failures failures_;
+  TakenCounters counters_;
+};
+
+TEST_F(HeldFiles, AreSuchAsMayBe) {
+  wire::Entry holes = held("holes");
+  holes.sparse = true;
+  wire::Entry small = held("small");
+  small.size = kReusableMinBytes - 1;
+  for (const wire::Entry& entry : {holes, small, held("unasked")}) {
+    EvilHost host(answer([&](Talk& talk) {
+      talk.entries(0, {root_directory(), entry});
+      talk.end_well(2);
+    }));
+    const auto got = get(host, /*reuse=*/entry.name != "unasked");
+    ASSERT_FALSE(got.has_value()) << entry.name;
+    EXPECT_EQ(got.error().code, Code::kProtocol) << entry.name;
+  }
+}
+
+TEST_F(HeldFiles, TheChunksOfTheFirstAreToldOnceAndAsTheyAre) {
+  const std::vector<std::vector<Chunk>> wrong = {
+      {chunk(1, kLength + 1)}, {chunk(1, 1), chunk(2, kLength - 1)}, {chunk(1), chunk(2)}};
+  for (const auto& chunks : wrong) {
+    EvilHost host(answer([&](Talk& talk) {
+      talk.entries(0, {root_directory(), file(0, "first", kLength), held("second")});
+      static_cast<void>(talk.first.hear_a<wire::WantChunks>());
+      talk.first.say(wire::Chunks{talk.request, 1, 0, chunks});
+      talk.end_well(3);
+    }));
+    const auto got = get(host);
+    ASSERT_FALSE(got.has_value());
+    EXPECT_EQ(got.error().code, Code::kProtocol);
+  }
+}
+
+// Two files of other content, said to be the same: the bytes tell.
+TEST_F(HeldFiles, WhatIsSaidToBeTheSameAndIsNotIsAskedFor) {
+  const std::string one = noise(1, kLength);
+  const std::string other = noise(2, kLength);
+  EvilHost host(answer([&](Talk& talk) {
+    talk.entries(0, {root_directory(), file(0, "first", kLength), held("second")});
+    const auto give = [&](std::uint64_t id, const std::string& content) {
+      for (std::size_t at = 0; at < kLength; at += kBlockBytes) {
+        talk.first.data(talk.request, id, at, std::string_view(content).substr(at, kBlockBytes));
+      }
+    };
+    for (const std::uint64_t id : {1U, 2U}) {
+      static_cast<void>(talk.first.hear_a<wire::WantChunks>());
+      talk.first.say(wire::Chunks{talk.request, id, 0, {chunk(7)}});
+    }
+    give(1, one);
+    std::optional<wire::WantRanges> asked;
+    while (!asked.has_value() || asked->ranges.empty()) {
+      asked = talk.first.hear_a<wire::WantRanges>();
+    }
+    give(2, other);
+    talk.end_well(3);
+  }));
+  const auto got = get(host);
+  ASSERT_TRUE(got.has_value());
+  EXPECT_TRUE(directory_.read("dest/first") == one);
+  EXPECT_TRUE(directory_.read("dest/second") == other);
+  EXPECT_EQ(counters_.reused_bytes, 0U);
+}
 
 }  // namespace
 }  // namespace wormhole::transfer::testing

@@ -211,9 +211,10 @@ Result<void> Taker::work_on(const LocalWork& work) {
 
 Result<void> Taker::rebuild(const LocalWork& work) {
   using Next = Reconstruction::Next;
-  std::vector<RangeSet::Range> wanted;
+  std::vector<RangeSet::Range> wanted = work.reconstruction->take_put_off();
   const auto ask = [&](bool is_last) {
     if (wanted.empty() && !is_last) return;
+    if (!wanted.empty()) work.reconstruction->file_is_asked_for();
     tree_.asked_for(work.file, wanted.size());
     // What the scan has passed stands before what is looked at now.
     std::ranges::sort(wanted, {}, &RangeSet::Range::offset);
@@ -226,6 +227,9 @@ Result<void> Taker::rebuild(const LocalWork& work) {
     control_.push(wire::WantRanges{request_, work.file->id(), {rest.begin(), rest.end()}, is_last});
     wanted.clear();
   };
+  // Where too many half-finished files wait for others already, it does so with nothing asked for.
+  const bool puts_off = work.reconstruction->is_among_others() &&
+                        !work.reconstruction->is_file_begun() && !tree_.may_wait_begun();
   Next next = Next::kStep;
   bool waits = false;
   while (next == Next::kStep || next == Next::kWait || next == Next::kAskFiner ||
@@ -241,7 +245,9 @@ Result<void> Taker::rebuild(const LocalWork& work) {
     if (!stepped.has_value()) return fail(stepped.error());
     next = *stepped;
     if (next == Next::kStep) waits = false;
-    if (next == Next::kWait || wanted.size() >= kAskedTogetherMax) ask(/*is_last=*/false);
+    if (!puts_off && (next == Next::kWait || wanted.size() >= kAskedTogetherMax)) {
+      ask(/*is_last=*/false);
+    }
     if (next == Next::kAskFiner) {
       ask(/*is_last=*/false);
       control_.push(
@@ -249,9 +255,14 @@ Result<void> Taker::rebuild(const LocalWork& work) {
       if (tree_.may_pause() && tree_.local_work().pause(work.reconstruction)) return {};
     }
     if (next == Next::kBorrow) {
-      ask(/*is_last=*/false);
+      if (puts_off && work.reconstruction->lender() != work.file->id()) {
+        work.reconstruction->put_off(std::exchange(wanted, {}));
+      } else {
+        ask(/*is_last=*/false);
+      }
       if (tree_.wait_for_lender(work)) return {};
-      work.reconstruction->stop_borrowing();
+      work.reconstruction->stop_waiting();
+      wanted = work.reconstruction->take_put_off();
     }
     after_progress();
   }

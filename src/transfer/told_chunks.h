@@ -1,9 +1,10 @@
 // Which chunks the giver has told in this transfer, where each came first, and what became of that
 // file: what stands in two of them, or twice in one, crosses once.
 //
-// Any thread. Chunks of files that failed stay here: who looks for their bytes finds no place.
+// Any thread. The names are the host's choice: where they are kept is a matter of chance.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -14,7 +15,6 @@
 #include "base/limits.h"
 #include "store/chunker.h"
 #include "store/place.h"
-#include "transfer/basis.h"
 
 namespace wormhole::transfer {
 
@@ -25,6 +25,8 @@ inline constexpr std::size_t kToldPlacesMax = kOpenEntriesMax;
 
 class ToldChunks {
  public:
+  ToldChunks();
+
   struct Source {
     std::uint64_t file;
     std::uint64_t offset;
@@ -36,8 +38,9 @@ class ToldChunks {
   void end(std::uint64_t file, std::optional<store::Place> place);
 
   void on_told(std::uint64_t file, std::uint64_t offset, const std::vector<Chunk>& chunks);
-  // The first place of all that were told; nullopt for one that was not.
-  [[nodiscard]] std::optional<Source> first(const Chunk& chunk) const;
+  // The first place of all that were told and did not come to nothing; nullopt where that is in a
+  // file whose chunks came later than those of `borrower`, so that no two wait for each other.
+  [[nodiscard]] std::optional<Source> first(const Chunk& chunk, std::uint64_t borrower) const;
 
   [[nodiscard]] bool is_coming(std::uint64_t file) const;
   [[nodiscard]] std::optional<store::Place> place(std::uint64_t file) const;
@@ -47,9 +50,18 @@ class ToldChunks {
     Source source;
     std::uint32_t length;
   };
+  // Multilinear: of names that were chosen without knowing the factors, few fall together.
+  struct ByChance {
+    std::array<std::uint64_t, 4> factors;
+    std::size_t operator()(const store::Hash& hash) const;
+  };
+  // With the mutex held, the next two.
+  [[nodiscard]] bool came_to_nothing(std::uint64_t file) const;
+  [[nodiscard]] std::size_t order_of(std::uint64_t file) const;
 
   mutable std::mutex mutex_;
-  std::unordered_map<store::Hash, Told, HashOfHash> chunks_;
+  std::unordered_map<store::Hash, Told, ByChance> chunks_;
+  std::unordered_map<std::uint64_t, std::size_t> order_;  // in which files were told
   std::unordered_set<std::uint64_t> coming_;
   std::unordered_map<std::uint64_t, store::Place> places_;
 };

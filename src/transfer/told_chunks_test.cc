@@ -17,19 +17,46 @@ store::Place place(const std::string& path) {
 
 TEST(ToldChunksTest, TheFirstPlaceOfAChunkStays) {
   ToldChunks told;
+  told.begin(1);
+  told.begin(2);
   told.on_told(1, 100, {chunk(1, 10), chunk(2, 20)});
   told.on_told(2, 0, {chunk(2, 20), chunk(3, 30)});
-  EXPECT_EQ(told.first(chunk(1, 10))->file, 1U);
-  EXPECT_EQ(told.first(chunk(2, 20))->file, 1U);
-  EXPECT_EQ(told.first(chunk(2, 20))->offset, 110U);
-  EXPECT_EQ(told.first(chunk(3, 30))->offset, 20U);
-  EXPECT_FALSE(told.first(chunk(4, 40)).has_value());
+  EXPECT_EQ(told.first(chunk(1, 10), 2)->file, 1U);
+  EXPECT_EQ(told.first(chunk(2, 20), 2)->file, 1U);
+  EXPECT_EQ(told.first(chunk(2, 20), 2)->offset, 110U);
+  EXPECT_EQ(told.first(chunk(2, 20), 1)->offset, 110U) << "its own";
+  EXPECT_EQ(told.first(chunk(3, 30), 2)->offset, 20U);
+  EXPECT_FALSE(told.first(chunk(4, 40), 2).has_value());
+}
+
+TEST(ToldChunksTest, NoTwoFilesWaitForEachOther) {
+  ToldChunks told;
+  told.begin(1);
+  told.begin(2);
+  told.on_told(2, 0, {chunk(1, 10)});
+  told.on_told(1, 0, {chunk(2, 20)});
+  told.on_told(2, 10, {chunk(2, 20)});
+  told.on_told(1, 20, {chunk(1, 10)});
+  EXPECT_FALSE(told.first(chunk(2, 20), 2).has_value());
+  EXPECT_EQ(told.first(chunk(1, 10), 1)->file, 2U);
+}
+
+TEST(ToldChunksTest, WhatCameToNothingLendsNoMore) {
+  ToldChunks told;
+  told.begin(1);
+  told.begin(2);
+  told.on_told(1, 0, {chunk(1, 10)});
+  told.end(1, std::nullopt);
+  told.on_told(2, 5, {chunk(1, 10)});
+  told.on_told(3, 5, {});
+  EXPECT_EQ(told.first(chunk(1, 10), 3)->file, 2U);
 }
 
 TEST(ToldChunksTest, AnotherLengthIsAnotherChunk) {
   ToldChunks told;
+  told.begin(1);
   told.on_told(1, 0, {chunk(1, 10)});
-  EXPECT_FALSE(told.first(chunk(1, 11)).has_value());
+  EXPECT_FALSE(told.first(chunk(1, 11), 1).has_value());
 }
 
 TEST(ToldChunksTest, AFileIsComingUntilItIsThereOrCameToNothing) {
@@ -58,8 +85,8 @@ TEST(ToldChunksTest, IsBounded) {
     many.push_back(one);
   }
   told.on_told(1, 0, many);
-  EXPECT_TRUE(told.first(many[kToldChunksMax - 1]).has_value());
-  EXPECT_FALSE(told.first(many[kToldChunksMax]).has_value());
+  EXPECT_TRUE(told.first(many[kToldChunksMax - 1], 1).has_value());
+  EXPECT_FALSE(told.first(many[kToldChunksMax], 1).has_value());
 }
 
 }  // namespace

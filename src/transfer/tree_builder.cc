@@ -84,6 +84,7 @@ Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset
   local_work_.progressed();
   const auto complete = file->leave_empty(*tree_, offset, length);
   if (!complete.has_value()) return absorb(file, fail(complete.error()));
+  if (file->lacks_only_rest()) local_work_.release(file->id());
   return *complete ? absorb(file, publish(file)) : Result<void>();
 }
 
@@ -117,6 +118,9 @@ Result<void> TreeBuilder::on_chunks(const wire::Chunks& chunks) {
       return fail(broken("the host told chunks behind the end of the file"));
     }
     first.told_bytes += chunk.length;
+    if (chunk.length < kChunkMinBytes && first.told_bytes != first.size_bytes) {
+      return fail(broken("the host told a chunk that is too short"));
+    }
   }
   return {};
 }

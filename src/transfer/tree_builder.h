@@ -118,8 +118,9 @@ class TreeBuilder {
   // So many ranges of it were asked for by that thread.
   void asked_for(const TakenFilePtr& file, std::size_t ranges);
   // Put aside until the file that it borrows from is over, or all else of itself is there. False:
-  // too many wait already.
+  // too many wait already that have begun to arrive.
   [[nodiscard]] bool wait_for_lender(const LocalWork& work);
+  [[nodiscard]] bool may_wait_begun() const { return may_pause() && local_work_.may_wait_begun(); }
   // Waits while too many files stand half here, or in too many pieces: what is missing of those
   // must come at last.
   void wait_for_room();
@@ -183,7 +184,7 @@ class TreeBuilder {
                              Wanted& wanted);
   Result<bool> resume(const TakenFilePtr& file);
   // Others may have something of it, and it of them.
-  void share(const TakenFile& file, const wire::Entry& entry, bool comes_whole, Wanted& wanted);
+  void share(std::uint64_t id, const wire::Entry& entry, bool comes_by_itself, Wanted& wanted);
   // An entry that is there already.
   void skip(const wire::Entry& entry);
   // What stands there is the file already: its time is set.
@@ -243,8 +244,9 @@ class TreeBuilder {
   CacheSpeed cache_speed_;
   LocalWorkQueue local_work_;
   ToldChunks told_chunks_;
-  // Of files that are held back. The next two are the announcing thread's.
+  // Of files that are held back. The next three are the announcing thread's.
   bool shares_chunks_ = false;
+  bool has_first_to_share_ = false;
   // The first file that may have something in common with those: it is not held back, and is asked
   // for its chunks when there is another.
   struct FirstToShare {

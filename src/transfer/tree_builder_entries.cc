@@ -307,7 +307,10 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
     present = *compared;
     if (present == Present::kEqual && (!options_.checksum || entry.size == 0)) {
       if (entry.size >= kReusableMinBytes && !entry.sparse) {
-        remember(id, place_in(entry.name, parent.node));
+        const auto place = place_in(entry.name, parent.node);
+        remember(id, place);
+        share(id, entry, /*comes_by_itself=*/true, wanted);
+        told_chunks_.end(id, place);
       }
       skip(entry);
       return {};
@@ -341,8 +344,8 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   auto reconstruction = reconstruction_of(file, entry, present);
   std::uint64_t copy_of = 0;
   if (entry.copy_of != 0 || entry.held) {
-    const bool may_be_held =
-        options_.reuse && entry.size >= kReusableMinBytes && entry.size <= kReconstructedMaxBytes;
+    const bool may_be_held = options_.reuse && !entry.sparse && entry.size >= kReusableMinBytes &&
+                             entry.size <= kReconstructedMaxBytes;
     if (!may_be_held) {
       return fail(broken("the host held back a file that is to come as it is"));
     }
@@ -351,9 +354,11 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
       copy_of = entry.copy_of;
     }
   }
-  share(*file, entry, /*comes_whole=*/reconstruction == nullptr && !entry.held, wanted);
+  share(id, entry, /*comes_by_itself=*/reconstruction == nullptr, wanted);
   if (entry.held && reconstruction == nullptr) {
     reconstruction = Reconstruction::among_others(file, told_chunks_);
+  } else if (entry.held && reconstruction->is_elsewhere()) {
+    reconstruction->find_among_others(told_chunks_);
   }
   {
     std::scoped_lock lock(mutex_);
@@ -374,21 +379,22 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   return {};
 }
 
-void TreeBuilder::share(const TakenFile& file, const wire::Entry& entry, bool comes_whole,
+void TreeBuilder::share(std::uint64_t id, const wire::Entry& entry, bool comes_by_itself,
                         Wanted& wanted) {
   if (entry.held) {
     shares_chunks_ = true;
-    told_chunks_.begin(file.id());
+    told_chunks_.begin(id);
     if (first_to_share_.has_value() && !std::exchange(first_to_share_->is_asked, true)) {
       wanted.chunks_of.push_back(first_to_share_->id);
     }
     return;
   }
-  const bool may_lend = options_.reuse && comes_whole && !entry.sparse &&
+  const bool may_lend = options_.reuse && entry.copy_of == 0 && !entry.sparse &&
                         entry.size >= kReusableMinBytes && entry.size <= kReconstructedMaxBytes;
-  if (!may_lend || first_to_share_.has_value()) return;
-  first_to_share_ = {.id = file.id(), .size_bytes = entry.size};
-  told_chunks_.begin(file.id());
+  if (!may_lend || std::exchange(has_first_to_share_, true)) return;
+  told_chunks_.begin(id);
+  // Else its chunks are asked for anyway.
+  if (comes_by_itself) first_to_share_ = {.id = id, .size_bytes = entry.size};
 }
 
 void TreeBuilder::skip(const wire::Entry& entry) {
@@ -453,7 +459,8 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
   // film: then only one of the same time or name is worth a look.
   auto places = options_.index->of_size(entry.size, modified_of(entry));
   // What has only the size in common is less likely than what the host takes for the original.
-  const bool are_few = places.size() <= kFewOfOneSize && entry.copy_of == 0;
+  const bool may_be_of_others = entry.copy_of != 0 || entry.held;
+  const bool are_few = places.size() <= kFewOfOneSize && !may_be_of_others;
   for (auto& place : places) {
     const bool is_like_it =
         are_few || place.modified == modified_of(entry) || place.path.ends_with("/" + entry.name);
@@ -461,7 +468,7 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
       return std::make_shared<Reconstruction>(file, std::move(place), /*is_certain=*/false);
     }
   }
-  if (entry.copy_of == 0) options_.index->count(/*found=*/false, 0);
+  if (!may_be_of_others) options_.index->count(/*found=*/false, 0);
   return nullptr;
 }
 

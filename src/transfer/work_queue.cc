@@ -38,13 +38,21 @@ void WorkQueue::give_back(SegmentWork rest) {
 
 void WorkQueue::add_part(SegmentWork part) {
   large_bytes_ += part.length;
+  if (!parts_.empty()) {
+    SegmentWork& last = parts_.back();
+    if (last.file == part.file && last.offset + last.length == part.offset) {
+      last.length += part.length;
+      return;
+    }
+  }
   parts_.push_back(std::move(part));
 }
 
 std::optional<Work> WorkQueue::next(std::size_t frame_bytes, unsigned streams) {
   if (auto rest = next_piece(returned_, frame_bytes, streams)) return rest;
-  const bool is_one_begun = !large_.empty() && large_.front().next_offset > 0;
-  if (!is_one_begun) {
+  drop_stopped_large();
+  const bool is_one_waited_for = !large_.empty() && large_.front().file->lends;
+  if (!is_one_waited_for) {
     if (auto part = next_piece(parts_, frame_bytes, streams)) return part;
   }
   if (auto segment = next_segment(frame_bytes, streams)) return segment;
@@ -81,29 +89,30 @@ std::uint64_t WorkQueue::piece_bytes(std::uint64_t offset, std::size_t frame_byt
   return length < kBlockBytes ? length : length - (offset + length) % kBlockBytes;
 }
 
-std::optional<Work> WorkQueue::next_segment(std::size_t frame_bytes, unsigned streams) {
-  while (!large_.empty()) {
+void WorkQueue::drop_stopped_large() {
+  while (!large_.empty() && large_.front().file->stopped) {
+    large_bytes_ -= large_.front().left();
     std::pop_heap(large_.begin(), large_.end());
-    Large& largest = large_.back();
-    if (largest.file->stopped) {
-      large_bytes_ -= largest.left();
-      large_.pop_back();
-      continue;
-    }
-    SegmentWork work;
-    work.file = largest.file;
-    work.offset = largest.next_offset;
-    work.length = std::min(largest.left(), piece_bytes(work.offset, frame_bytes, streams));
-    largest.next_offset += work.length;
-    large_bytes_ -= work.length;
-    if (largest.left() == 0) {
-      large_.pop_back();
-    } else {
-      std::push_heap(large_.begin(), large_.end());
-    }
-    return Work(std::move(work));
+    large_.pop_back();
   }
-  return std::nullopt;
+}
+
+std::optional<Work> WorkQueue::next_segment(std::size_t frame_bytes, unsigned streams) {
+  if (large_.empty()) return std::nullopt;
+  std::pop_heap(large_.begin(), large_.end());
+  Large& largest = large_.back();
+  SegmentWork work;
+  work.file = largest.file;
+  work.offset = largest.next_offset;
+  work.length = std::min(largest.left(), piece_bytes(work.offset, frame_bytes, streams));
+  largest.next_offset += work.length;
+  large_bytes_ -= work.length;
+  if (largest.left() == 0) {
+    large_.pop_back();
+  } else {
+    std::push_heap(large_.begin(), large_.end());
+  }
+  return Work(std::move(work));
 }
 
 std::optional<Work> WorkQueue::next_small(std::size_t frame_bytes) {

@@ -1,11 +1,11 @@
 // What a giver sends next: sans-I/O, not thread-safe (the giver's mutex guards it).
 //
 // Holds the window of announced files whose data is wanted: bounded by the credit the taker
-// gave, so nothing here has a limit of its own. What a stream gave back comes first, then the rest
-// of a file once begun, so that a taker has few of them open. Parts of files follow as they were
-// asked for, then large files, largest first, a segment at a time so that all streams share one
-// file, and smaller pieces towards the end; small files at last in directory order, packed into
-// blocks. (A long file started last would be sent by one stream alone.)
+// gave, so nothing here has a limit of its own. What a stream gave back comes first, then the file
+// that lends to others, then parts of files as they were asked for, then large files, largest
+// first, a segment at a time so that all streams share one file, and smaller pieces towards the
+// end; small files at last in directory order, packed into blocks. (A long file started last would
+// be sent by one stream alone.)
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ class WorkQueue {
   void add(GivenFilePtr file);
   // A piece of a segment that its stream did not send: others take it next.
   void give_back(SegmentWork rest);
-  // A range that a taker asked for.
+  // A range that a taker asked for; one with the last if it follows it.
   void add_part(SegmentWork part);
   // Of both.
   [[nodiscard]] std::size_t pieces() const { return returned_.size() + parts_.size(); }
@@ -52,8 +52,10 @@ class WorkQueue {
     GivenFilePtr file;
     std::uint64_t next_offset = 0;
     [[nodiscard]] std::uint64_t left() const { return file->status.size_bytes - next_offset; }
-    // By whole size, not by what is left.
+    // The one that others wait for; then a file once begun, whatever is announced meanwhile, so
+    // that a taker has few of them open; then by whole size, not by what is left.
     friend bool operator<(const Large& a, const Large& b) {
+      if (a.file->lends != b.file->lends) return b.file->lends;
       if ((a.next_offset > 0) != (b.next_offset > 0)) return b.next_offset > 0;
       if (a.file->status.size_bytes != b.file->status.size_bytes) {
         return a.file->status.size_bytes < b.file->status.size_bytes;
@@ -66,6 +68,7 @@ class WorkQueue {
   void forget_if(const Condition& condition);
   [[nodiscard]] std::uint64_t piece_bytes(std::uint64_t offset, std::size_t frame_bytes,
                                           unsigned streams) const;
+  void drop_stopped_large();
   std::optional<Work> next_piece(std::deque<SegmentWork>& pieces, std::size_t frame_bytes,
                                  unsigned streams);
   std::optional<Work> next_segment(std::size_t frame_bytes, unsigned streams);

@@ -305,15 +305,20 @@ TEST(WorkQueue, WhatWasGivenBackGoesFirst) {
   EXPECT_EQ(next_segment(queue).offset, begun.offset + begun.length);
 }
 
-// What borrows from the file that was begun waits for it.
-TEST(WorkQueue, PartsFollowEachOtherBehindWhatWasBegunAndBeforeAllElse) {
+TEST(WorkQueue, PartsFollowEachOtherBehindWhatLendsToThemAndBeforeAllElse) {
   WorkQueue queue;
-  queue.add(file_of(1, 2 * kSegmentBytes));
-  SegmentWork begun = next_segment(queue);
   queue.add(file_of(2, 9 * kSegmentBytes));
+  const auto lender = file_of(1, 2 * kSegmentBytes);
+  lender->lends = true;
+  queue.add(lender);
+  SegmentWork begun = next_segment(queue);
+  EXPECT_EQ(begun.file->id, 1U);
   queue.add_part({file_of(3, kSegmentBytes), 7, 5, nullptr});
-  queue.add_part({file_of(4, kSegmentBytes), 8, 5, nullptr});
-  EXPECT_EQ(queue.pieces(), 2U);
+  const auto other = file_of(4, kSegmentBytes);
+  queue.add_part({other, 8, 5, nullptr});
+  queue.add_part({other, 13, 5, nullptr});
+  queue.add_part({other, 19, 5, nullptr});
+  EXPECT_EQ(queue.pieces(), 3U) << "what follows is one";
   begun.length = 6;
   queue.give_back(begun);
   EXPECT_EQ(next_segment(queue).length, 6U);
@@ -321,7 +326,10 @@ TEST(WorkQueue, PartsFollowEachOtherBehindWhatWasBegunAndBeforeAllElse) {
   EXPECT_EQ(next.file->id, 1U);
   while (next.file->id == 1) next = next_segment(queue);
   EXPECT_EQ(next.offset, 7U);
-  EXPECT_EQ(next_segment(queue).offset, 8U);
+  const SegmentWork joined = next_segment(queue);
+  EXPECT_EQ(joined.offset, 8U);
+  EXPECT_EQ(joined.length, 10U);
+  EXPECT_EQ(next_segment(queue).offset, 19U);
   EXPECT_EQ(next_segment(queue).file->id, 2U);
 }
 
