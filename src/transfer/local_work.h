@@ -28,7 +28,8 @@ struct LocalWork {
   bool is_resumed = false;           // to be compared with its journal
   ReconstructionPtr reconstruction;  // then to be made from what is there; may be null
   std::uint64_t copy_of = 0;         // not before that file is in place or was given up; 0: at once
-  // While it waits for a lender, and until its turn has come after that.
+  // While it waits for a lender, and until its turn has come after that: something of it was asked
+  // for, and what it waits for.
   bool is_begun = false;
   std::size_t borrowed_chunks = 0;
 };
@@ -95,7 +96,7 @@ class LocalWorkQueue {
   // Everything that waits for its turn: in the queue by its place there, copies by their originals.
   std::map<std::int64_t, LocalWork> queue_;
   std::multimap<std::uint64_t, LocalWork> copies_;
-  // What is there of them has begun to be written, but for chunks of other files, by those.
+  // What waits for chunks of another file, or for all else of itself, by that file.
   std::multimap<std::uint64_t, LocalWork> borrowers_;
   std::size_t begun_borrowers_ = 0;  // those in the queue again included
   std::size_t borrowed_chunks_ = 0;  // likewise
