@@ -19,7 +19,7 @@
 namespace wormhole::transfer {
 
 // What is told beyond these is not remembered: 256 GB in chunks of 2 MiB, 13 MB to find them by.
-inline constexpr std::size_t kToldChunksMax = 128 * 1024;
+inline constexpr std::size_t kToldChunksMax = std::size_t{128} * 1024;
 // Likewise files in place.
 inline constexpr std::size_t kToldPlacesMax = kOpenEntriesMax;
 
