@@ -7,7 +7,7 @@ namespace wormhole::transfer {
 std::uint64_t CopyGuesses::guess(std::uint64_t id, const platform::FileStatus& status,
                                  std::string_view name) {
   const std::uint64_t size = status.size_bytes;
-  if (size < kReusableMinBytes || size > kReconstructedMaxBytes) return 0;
+  if (!is_comparable_length(size)) return 0;
   const auto found = sizes_.find(size);
   if (found == sizes_.end()) {
     if (sizes_.size() < kCopySizesMax) {

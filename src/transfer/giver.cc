@@ -122,7 +122,7 @@ class Giver::Walk final : public WalkSink {
 
  private:
   static bool is_held_back(Request& request, std::uint64_t id, std::uint64_t size) {
-    if (size < kReusableMinBytes || size > kReconstructedMaxBytes) return false;
+    if (!is_comparable_length(size)) return false;
     if (!request.first_reusable.has_value()) request.first_reusable = id;
     return *request.first_reusable != id;
   }

@@ -84,6 +84,18 @@ class GiverOfRanges : public ::testing::Test {
     }
   }
 
+  // So many, and that they are all.
+  std::vector<wire::Entry> hear_entries(std::size_t count) {
+    std::vector<wire::Entry> entries;
+    while (entries.size() < count) {
+      const auto more = hear<wire::Entries>();
+      if (!more.has_value()) break;
+      entries.insert(entries.end(), more->entries.begin(), more->entries.end());
+    }
+    EXPECT_TRUE(hear<wire::Listed>().has_value());
+    return entries;
+  }
+
   // What the giver says meanwhile reaches the taker.
   template <typename Body>
   void while_writing(const Body& body) {
@@ -149,13 +161,8 @@ TEST_F(GiverOfRanges, WhatMayBeACopyIsHeldUntilItIsAskedFor) {
   giver.find_copies(/*is_long_path=*/false);
   ASSERT_TRUE(giver.on_get({1, "", /*may_have=*/false, 8}).has_value());
   while_writing([&] {
-    std::vector<wire::Entry> entries;
-    while (entries.size() < 4) {
-      const auto more = hear<wire::Entries>();
-      ASSERT_TRUE(more.has_value());
-      entries.insert(entries.end(), more->entries.begin(), more->entries.end());
-    }
-    ASSERT_TRUE(hear<wire::Listed>().has_value());
+    const std::vector<wire::Entry> entries = hear_entries(4);
+    ASSERT_EQ(entries.size(), 4U);
     EXPECT_EQ(entries[1].copy_of, 0U);
     EXPECT_EQ(entries[2].copy_of, 1U);
     const auto next = [&]() -> std::optional<std::uint64_t> {
@@ -187,13 +194,8 @@ TEST_F(GiverOfRanges, OnALongPathAllFilesButTheFirstAreHeldBack) {
   giver.find_copies(/*is_long_path=*/true);
   ASSERT_TRUE(giver.on_get({1, "", /*may_have=*/false, 8}).has_value());
   while_writing([&] {
-    std::vector<wire::Entry> entries;
-    while (entries.size() < 6) {
-      const auto more = hear<wire::Entries>();
-      ASSERT_TRUE(more.has_value());
-      entries.insert(entries.end(), more->entries.begin(), more->entries.end());
-    }
-    ASSERT_TRUE(hear<wire::Listed>().has_value());
+    const std::vector<wire::Entry> entries = hear_entries(6);
+    ASSERT_EQ(entries.size(), 6U);
     std::uint64_t first = 0;
     std::vector<std::uint64_t> held;
     for (std::uint64_t id = 1; id < 5; ++id) {

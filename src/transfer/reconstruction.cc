@@ -27,10 +27,6 @@ constexpr std::size_t kPiecesMax = 512;
 // Fine chunks that are written in one step.
 constexpr std::size_t kRefinedTogether = 64;
 
-Error broken(std::string_view why) {
-  return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
-}
-
 bool is_zero(Bytes data) {
   return std::ranges::all_of(data, [](std::byte byte) { return byte == std::byte{0}; });
 }
@@ -39,18 +35,8 @@ bool is_zero(Bytes data) {
 
 Result<void> Reconstruction::on_chunks(const wire::Chunks& chunks) {
   std::scoped_lock lock(mutex_);
-  if (chunks.offset != told_bytes_) return fail(broken("the host told chunks out of order"));
-  for (const Chunk& chunk : chunks.chunks) {
-    if (chunk.length > file_->size() - told_bytes_) {
-      return fail(broken("the host told chunks behind the end of the file"));
-    }
-    told_bytes_ += chunk.length;
-    // What would make the list longer than a file can need.
-    if (chunk.length < kChunkMinBytes && told_bytes_ != file_->size()) {
-      return fail(broken("the host told a chunk that is too short"));
-    }
-    if (!is_ended_) told_.push_back(chunk);
-  }
+  WH_TRY(count_told(told_bytes_, file_->size(), chunks));
+  if (!is_ended_) told_.insert(told_.end(), chunks.chunks.begin(), chunks.chunks.end());
   return {};
 }
 
@@ -236,7 +222,7 @@ Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const 
   if (is_elsewhere()) {
     is_same_so_far_ = false;
     if (!is_among_others_) return want_everything(wanted);
-    // It was touched since. What it has in common with any other is still found.
+    // It is another, or was touched since. What it has in common with any other is still found.
     basis_.reset();
     elsewhere_.reset();
     next_ = 0;

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "base/range_set.h"
 #include "store/place.h"
 #include "transfer/basis.h"
@@ -34,6 +35,11 @@ namespace wormhole::transfer {
 // Longer files come whole: both ends hold a list of their chunks, and it must fit (at 2 MiB a chunk
 // 5 MB of names, and 12 MB to find them by).
 inline constexpr std::uint64_t kReconstructedMaxBytes = 256 * kGiB;
+
+// What files of this length have in common with others is looked for.
+[[nodiscard]] constexpr bool is_comparable_length(std::uint64_t size_bytes) {
+  return size_bytes >= kReusableMinBytes && size_bytes <= kReconstructedMaxBytes;
+}
 
 class Reconstruction {
  public:

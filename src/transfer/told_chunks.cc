@@ -2,6 +2,8 @@
 
 #include <cstring>
 #include <random>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace wormhole::transfer {
@@ -16,7 +18,26 @@ std::array<std::uint64_t, 4> random_factors() {
   return factors;
 }
 
+Error broken(std::string_view why) {
+  return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
+}
+
 }  // namespace
+
+Result<void> count_told(std::uint64_t& told_bytes, std::uint64_t size_bytes,
+                        const wire::Chunks& chunks) {
+  if (chunks.offset != told_bytes) return fail(broken("the host told chunks out of order"));
+  for (const Chunk& chunk : chunks.chunks) {
+    if (chunk.length > size_bytes - told_bytes) {
+      return fail(broken("the host told chunks behind the end of the file"));
+    }
+    told_bytes += chunk.length;
+    if (chunk.length < kChunkMinBytes && told_bytes != size_bytes) {
+      return fail(broken("the host told a chunk that is too short"));
+    }
+  }
+  return {};
+}
 
 ToldChunks::ToldChunks() : chunks_(0, ByChance{random_factors()}) {}
 

@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/result.h"
 #include "store/chunker.h"
 #include "store/place.h"
+#include "wire/messages.h"
 
 namespace wormhole::transfer {
 
@@ -22,6 +24,11 @@ namespace wormhole::transfer {
 inline constexpr std::size_t kToldChunksMax = std::size_t{128} * 1024;
 // Likewise files in place.
 inline constexpr std::size_t kToldPlacesMax = kOpenEntriesMax;
+
+// Counts `told_bytes` on by the next chunks of a file so long. kProtocol when they do not follow,
+// leave the file, or are too short: that would make its list longer than a file can need.
+[[nodiscard]] Result<void> count_told(std::uint64_t& told_bytes, std::uint64_t size_bytes,
+                                      const wire::Chunks& chunks);
 
 class ToldChunks {
  public:

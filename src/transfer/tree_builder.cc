@@ -110,19 +110,8 @@ Result<void> TreeBuilder::on_chunks(const wire::Chunks& chunks) {
     return local_work_.on_chunks(chunks);
   }
   FirstToShare& first = *first_to_share_;
-  if (!first.is_asked || chunks.offset != first.told_bytes) {
-    return fail(broken("the host told chunks that were not asked for, or out of order"));
-  }
-  for (const Chunk& chunk : chunks.chunks) {
-    if (chunk.length > first.size_bytes - first.told_bytes) {
-      return fail(broken("the host told chunks behind the end of the file"));
-    }
-    first.told_bytes += chunk.length;
-    if (chunk.length < kChunkMinBytes && first.told_bytes != first.size_bytes) {
-      return fail(broken("the host told a chunk that is too short"));
-    }
-  }
-  return {};
+  if (!first.is_asked) return fail(broken("the host told chunks that were not asked for"));
+  return count_told(first.told_bytes, first.size_bytes, chunks);
 }
 
 // --- what is here already (a thread of its own) --------------------------------------------

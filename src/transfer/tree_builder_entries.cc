@@ -344,8 +344,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   auto reconstruction = reconstruction_of(file, entry, present);
   std::uint64_t copy_of = 0;
   if (entry.copy_of != 0 || entry.held) {
-    const bool may_be_held = options_.reuse && !entry.sparse && entry.size >= kReusableMinBytes &&
-                             entry.size <= kReconstructedMaxBytes;
+    const bool may_be_held = options_.reuse && !entry.sparse && is_comparable_length(entry.size);
     if (!may_be_held) {
       return fail(broken("the host held back a file that is to come as it is"));
     }
@@ -389,8 +388,8 @@ void TreeBuilder::share(std::uint64_t id, const wire::Entry& entry, bool comes_b
     }
     return;
   }
-  const bool may_lend = options_.reuse && entry.copy_of == 0 && !entry.sparse &&
-                        entry.size >= kReusableMinBytes && entry.size <= kReconstructedMaxBytes;
+  const bool may_lend =
+      options_.reuse && entry.copy_of == 0 && !entry.sparse && is_comparable_length(entry.size);
   if (!may_lend || std::exchange(has_first_to_share_, true)) return;
   told_chunks_.begin(id);
   // Else its chunks are asked for anyway.
