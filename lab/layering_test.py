@@ -36,6 +36,7 @@ OWNERS = {
     "sqlite3": {"store"},
     "zstd": {"transfer"},
     "lz4": {"transfer"},
+    "re2": {"transfer"},
     "fuse": {"mount"},
     "flatbuffers/": {"wire"},
     "CLI/": {"cli"},

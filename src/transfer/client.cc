@@ -187,7 +187,7 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
     taker = std::make_shared<Taker>(last_request_, options, events, counters, *control_, clock_);
     if (options_.compression) taker->allow_compressed(codecs_);
     taker_ = taker;
-    control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax});
+    control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax, options.selection});
   }
   Result<void> result = taker->wait();
   first_byte_ = taker->first_byte();

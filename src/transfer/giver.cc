@@ -212,6 +212,7 @@ Result<void> Giver::on_get(const wire::Get& get) {
   request.path = get.path;
   request.on_want_only = get.may_have;
   request.credit = get.credit;
+  request.selection = get.selection;
   return add_request(std::move(request));
 }
 
@@ -222,6 +223,7 @@ Result<void> Giver::on_list(const wire::List& list) {
   request.wants_data = false;
   request.recursive = list.recursive;
   request.credit = list.credit;
+  request.selection = list.selection;
   return add_request(std::move(request));
 }
 
@@ -493,24 +495,32 @@ void Giver::run_walker() {
     std::uint32_t id = 0;
     std::string path;
     bool recursive = true;
+    wire::Selection selection;
     {
       std::unique_lock lock(mutex_);
       walker_wake_.wait(lock, [&] { return stopped_ || !to_walk_.empty(); });
       if (stopped_) return;
       id = to_walk_.front();
       to_walk_.pop_front();
-      const Request* request = find(id);
+      Request* request = find(id);
       if (request == nullptr) continue;  // cancelled before its turn
       path = request->path;
       recursive = request->recursive;
+      selection = std::move(request->selection);
     }
+    const auto refuse = [&](const Error& why) {
+      control_.push(wire::Refused{id, failure_code(why), failure_reason(why)});
+    };
     const auto place = shares_.find(path);
+    const auto selector = Selector::compile(selection);
     if (!place.has_value()) {
-      control_.push(wire::Refused{id, failure_code(place.error()), failure_reason(place.error())});
-      continue;
+      refuse(place.error());
+    } else if (!selector.has_value()) {
+      refuse(selector.error());
+    } else {
+      Walk sink(*this, id);
+      if (walk(shares_, *place, recursive, *selector, sink)) sink.finish();
     }
-    Walk sink(*this, id);
-    if (walk(shares_, *place, recursive, sink)) sink.finish();
   }
 }
 

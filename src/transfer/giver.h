@@ -87,6 +87,7 @@ class Giver {
     std::string path;
     bool wants_data = true;  // Get, not List
     bool recursive = true;
+    wire::Selection selection = {};
     bool on_want_only = false;  // may_have: data follows on Want
     std::uint32_t credit = 0;   // entries that may still be announced
     std::uint64_t next_entry = 0;

@@ -14,7 +14,11 @@ Error broken(std::string_view why) {
 
 TreeBuilder::TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters& counters,
                          const Clock& clock)
-    : options_(std::move(options)), events_(events), counters_(counters), cache_speed_(clock) {
+    : options_(std::move(options)),
+      selector_(Selector::compile(options_.selection)),
+      events_(events),
+      counters_(counters),
+      cache_speed_(clock) {
   rules_.overwrite = options_.overwrite;
   rules_.sync = options_.sync;
   rules_.started = options_.started;

@@ -30,6 +30,7 @@
 #include "transfer/events.h"
 #include "transfer/local_work.h"
 #include "transfer/reconstruction.h"
+#include "transfer/selector.h"
 #include "transfer/taken_file.h"
 #include "transfer/told_chunks.h"
 #include "wire/messages.h"
@@ -59,6 +60,8 @@ struct TakeOptions {
   // Of files that were fetched before, wherever they are now. Null: there is none. Outlives the
   // transfer.
   store::Index* index = nullptr;
+  // What of it is meant. The host goes by the same, and one that does not is not trusted.
+  wire::Selection selection = {};
   // Longer files are written past the system's cache (platform::File::write_uncached_at).
   std::uint64_t cached_file_max_bytes = UINT64_MAX;
 };
@@ -169,6 +172,7 @@ class TreeBuilder {
   // Waits (if it may) until the entry is announced; kProtocol when it never can be.
   Result<void> wait_for_entry(std::unique_lock<std::mutex>& lock, std::uint64_t id, bool may_wait);
   Result<void> on_entry(std::uint64_t id, const wire::Entry& entry, Wanted& wanted);
+  [[nodiscard]] bool is_meant(const wire::Entry& entry, const std::string& path) const;
   Result<void> on_root(const wire::Entry& entry, Wanted& wanted);
   Result<void> on_directory(std::uint64_t id, const wire::Entry& entry, OpenDirectory& parent);
   // An entry that is not taken: reported. A directory stays known, for what is announced in it.
@@ -233,6 +237,7 @@ class TreeBuilder {
   void close_directories();
 
   const TakeOptions options_;
+  const Result<Selector> selector_;
   TakerEvents& events_;
   TakenCounters& counters_;
   PublishRules rules_;

@@ -81,6 +81,7 @@ Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry, W
     ++parent->unfinished;
   }
   const std::string path = DirectoryTree::path_of(parent->node, entry.name);
+  if (!is_meant(entry, path)) return fail(broken("the host announced what was excluded"));
   if (parent->failed) {
     return refuse(id, entry, *parent,
                   {.code = Code::kLocalIo,
@@ -110,7 +111,14 @@ Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry, W
   return fail(broken("unknown entry"));
 }
 
+bool TreeBuilder::is_meant(const wire::Entry& entry, const std::string& path) const {
+  if (entry.type == EntryType::kDirectory) return selector_->takes_path(path + "/");
+  return selector_->takes_path(path) &&
+         (entry.type != EntryType::kRegular || selector_->takes_size(entry.size));
+}
+
 Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
+  if (!selector_.has_value()) return fail(selector_.error());
   if (entry.parent != wire::kNoEntry) return fail(broken("the host sent no root"));
   if (!options_.requested_name.empty() && entry.name != options_.requested_name) {
     return fail({.code = Code::kProtocol,

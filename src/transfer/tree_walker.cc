@@ -32,24 +32,28 @@ wire::Entry end_of(std::uint64_t directory) {
 
 class Walker {
  public:
-  Walker(std::shared_ptr<DirectoryTree> tree, bool recursive, WalkSink& sink)
-      : tree_(std::move(tree)), recursive_(recursive), sink_(sink) {}
+  Walker(std::shared_ptr<DirectoryTree> tree, bool recursive, const Selector& selector,
+         WalkSink& sink)
+      : tree_(std::move(tree)), recursive_(recursive), selector_(selector), sink_(sink) {}
 
-  // A directory, announced under `parent`, and what is below it.
-  bool directory(std::uint64_t parent, NodePtr node, std::string name) {
-    if (!enter(parent, std::move(node), std::move(name))) return false;
+  // A directory, announced under `parent`, and what is below it. `path`: where it stands in what
+  // was asked for, "" or "a/b/".
+  bool directory(std::uint64_t parent, NodePtr node, std::string name, std::string path = {}) {
+    if (!enter(parent, std::move(node), std::move(name), std::move(path))) return false;
     while (!levels_.empty()) {
       Level& level = levels_.back();
       if (level.subdirectories.empty()) {
         const std::uint64_t ended = level.id;
         levels_.pop_back();
+        if (selector_.honours_ignore_files()) ignore_files_.leave();
         if (!sink_.on_entry(end_of(ended)).has_value()) return false;
         continue;
       }
       std::string next = std::move(level.subdirectories.back());
       level.subdirectories.pop_back();
       NodePtr child = DirectoryTree::child(level.node, next);
-      if (!enter(level.id, std::move(child), std::move(next))) return false;
+      std::string below = selector_.looks_at_paths() ? level.path + next + "/" : std::string();
+      if (!enter(level.id, std::move(child), std::move(next), std::move(below))) return false;
     }
     return true;
   }
@@ -77,6 +81,7 @@ class Walker {
   struct Level {
     std::uint64_t id;
     NodePtr node;
+    std::string path;  // as above, where anyone looks at it
     std::vector<std::string> subdirectories;
   };
 
@@ -86,7 +91,7 @@ class Walker {
   }
 
   // Announces a directory and all its entries but the subdirectories, which wait in its level.
-  bool enter(std::uint64_t parent, NodePtr node, std::string name) {
+  bool enter(std::uint64_t parent, NodePtr node, std::string name, std::string path) {
     if (levels_.size() >= kDepthMax) {
       return report(parent, std::move(name),
                     {.code = Code::kLimit, .operation = "walk", .detail = "too deep"});
@@ -101,7 +106,11 @@ class Walker {
     const auto id =
         sink_.on_entry(entry_of(wire::EntryType::kDirectory, parent, std::move(name), *status));
     if (!id.has_value()) return false;
-    Level level{*id, std::move(node), {}};
+    Level level{*id, std::move(node), std::move(path), {}};
+    if (selector_.honours_ignore_files()) {
+      const auto read = ignore_files_.enter(**handle, level.path);
+      if (!read.has_value()) report(*id, ".gitignore", read.error());
+    }
     while (true) {
       const auto next = reader->next();
       if (!next.has_value()) {
@@ -120,23 +129,39 @@ class Walker {
     std::string name(entry.name);
     const bool descend = recursive_ && entry.type == FileType::kDirectory;
     if (descend) {
-      level.subdirectories.push_back(std::move(name));
+      if (takes(level, name, /*is_directory=*/true)) {
+        level.subdirectories.push_back(std::move(name));
+      }
       return true;
     }
+    const bool may_be_directory = !entry.type.has_value() || *entry.type == FileType::kDirectory;
+    if (!may_be_directory && !takes(level, name, /*is_directory=*/false)) return true;
     const auto status = handle.status_of(name);
     if (!status.has_value()) {
       // Gone between listing and looking: not part of the share any more.
       if (status.error().code == Code::kNotFound) return true;
       return report(level.id, std::move(name), status.error());
     }
-    if (status->type == FileType::kDirectory) {
+    const bool is_directory = status->type == FileType::kDirectory;
+    if (may_be_directory && !takes(level, name, is_directory)) return true;
+    if (is_directory) {
       if (recursive_) {
         level.subdirectories.push_back(std::move(name));
         return true;
       }
       return closed_directory(level.id, std::move(name), *status);
     }
+    if (status->type == FileType::kRegular && !selector_.takes_size(status->size_bytes))
+      return true;
     return leaf(level.id, level.node, handle, name, *status, name);
+  }
+
+  [[nodiscard]] bool takes(const Level& level, const std::string& name, bool is_directory) const {
+    if (!selector_.looks_at_paths()) return true;
+    std::string path = level.path + name;
+    if (is_directory) path += '/';
+    if (selector_.honours_ignore_files() && ignore_files_.excludes(path)) return false;
+    return selector_.takes_path(path);
   }
 
   // A directory without what is in it.
@@ -186,23 +211,28 @@ class Walker {
 
   const std::shared_ptr<DirectoryTree> tree_;
   const bool recursive_;
+  const Selector& selector_;
   WalkSink& sink_;
   std::vector<Level> levels_;
+  IgnoreFiles ignore_files_;
 };
 
 // Several shares as one directory. It has no name, mode or time of its own.
-bool walk_all(const Shares& shares, bool recursive, WalkSink& sink) {
+bool walk_all(const Shares& shares, bool recursive, const Selector& selector, WalkSink& sink) {
   wire::Entry root;
   root.type = wire::EntryType::kDirectory;
   root.parent = wire::kNoEntry;
   const auto id = sink.on_entry(std::move(root));
   if (!id.has_value()) return false;
   for (const Share& share : shares.all()) {
-    Walker walker(share.tree, recursive, sink);
+    Walker walker(share.tree, recursive, selector, sink);
+    const NodePtr& top = share.tree->root();
+    const std::string path = share.is_directory ? share.name + "/" : share.name;
+    if (!selector.takes_path(path)) continue;
     if (!share.is_directory) {
-      if (!walker.single(*id, share.tree->root(), share.file, share.name)) return false;
-    } else if (!(recursive ? walker.directory(*id, share.tree->root(), share.name)
-                           : walker.closed(*id, share.tree->root(), share.name))) {
+      if (!walker.single(*id, top, share.file, share.name)) return false;
+    } else if (!(recursive ? walker.directory(*id, top, share.name, path)
+                           : walker.closed(*id, top, share.name))) {
       return false;
     }
   }
@@ -211,15 +241,18 @@ bool walk_all(const Shares& shares, bool recursive, WalkSink& sink) {
 
 }  // namespace
 
-bool walk(const Shares& shares, const Shares::Place& place, bool recursive, WalkSink& sink) {
-  if (std::holds_alternative<Shares::All>(place)) return walk_all(shares, recursive, sink);
+bool walk(const Shares& shares, const Shares::Place& place, bool recursive,
+          const Selector& selector, WalkSink& sink) {
+  if (std::holds_alternative<Shares::All>(place)) {
+    return walk_all(shares, recursive, selector, sink);
+  }
   if (const auto* whole = std::get_if<Shares::WholeDirectory>(&place)) {
-    return Walker(whole->share->tree, recursive, sink)
+    return Walker(whole->share->tree, recursive, selector, sink)
         .directory(wire::kNoEntry, whole->node, whole->name);
   }
   const auto& single = std::get<Shares::Single>(place);
   const bool is_share = !single.share->is_directory;
-  return Walker(single.share->tree, recursive, sink)
+  return Walker(single.share->tree, recursive, selector, sink)
       .single(wire::kNoEntry, single.directory, single.name,
               is_share ? single.share->name : single.name);
 }

@@ -1,5 +1,6 @@
 // Walks what a request asks for and says what it finds, in the order a taker can build it:
-// parents before children, a directory's files before its subdirectories, its end after all.
+// parents before children, a directory's files before its subdirectories, its end after all. What
+// the selector does not take is passed over, without being looked into.
 //
 // One thread. Holds the names of one directory's subdirectories a level, no open handles of its
 // own. What cannot be read is reported and passed over.
@@ -13,6 +14,7 @@
 #include "base/error.h"
 #include "platform/file_system.h"
 #include "transfer/directory_tree.h"
+#include "transfer/selector.h"
 #include "transfer/shares.h"
 #include "wire/messages.h"
 
@@ -38,6 +40,7 @@ class WalkSink {
 };
 
 // False when the sink stopped it. `recursive` off: the first directory's entries only.
-bool walk(const Shares& shares, const Shares::Place& place, bool recursive, WalkSink& sink);
+bool walk(const Shares& shares, const Shares::Place& place, bool recursive,
+          const Selector& selector, WalkSink& sink);
 
 }  // namespace wormhole::transfer

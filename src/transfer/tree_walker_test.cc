@@ -131,10 +131,12 @@ class TreeWalkerTest : public ::testing::Test {
     EXPECT_TRUE(shares.has_value());
     return std::move(*shares);
   }
-  Recorder walked(const Shares& shares, std::string_view path = "", bool recursive = true) {
+  Recorder walked(const Shares& shares, std::string_view path = "", bool recursive = true,
+                  const wire::Selection& selection = {}) {
     Recorder recorder;
+    const Selector selector = Selector::compile(selection).value();
     const auto place = shares.find(path);
-    EXPECT_TRUE(place.has_value() && walk(shares, *place, recursive, recorder));
+    EXPECT_TRUE(place.has_value() && walk(shares, *place, recursive, selector, recorder));
     expect_buildable(recorder.entries);
     return recorder;
   }
@@ -200,6 +202,85 @@ TEST_F(TreeWalkerTest, NotRecursiveShowsOneLevel) {
   EXPECT_EQ(walked(open({"single"}), "", false).paths(), Paths{"single"});
 }
 
+wire::Selection excluding(std::vector<std::string> patterns) {
+  wire::Selection selection;
+  for (std::string& pattern : patterns) selection.rules.push_back({true, std::move(pattern)});
+  return selection;
+}
+
+TEST_F(TreeWalkerTest, WhatIsExcludedIsPassedOver) {
+  const Shares shares = open({"top"});
+  EXPECT_EQ(walked(shares, "", true, excluding({"sub/", "/a"})).paths(),
+            (Paths{"top/", "top/b", "top/empty/", "top/link@"}));
+  EXPECT_EQ(walked(shares, "", true, excluding({"link", "deep/*", "empty"})).paths(),
+            (Paths{"top/", "top/a", "top/b", "top/sub/", "top/sub/c", "top/sub/deep/"}));
+  EXPECT_EQ(walked(shares, "", true, excluding({"top", "/top"})).paths().size(), 9U)
+      << "what was asked for is not below itself";
+  EXPECT_EQ(walked(shares, "sub", true, excluding({"/c"})).paths(),
+            (Paths{"sub/", "sub/deep/", "sub/deep/d"}))
+      << "the top is what was asked for";
+  EXPECT_EQ(walked(shares, "sub/c", true, excluding({"c", "*"})).paths(), Paths{"c"})
+      << "and what was asked for by name comes";
+  EXPECT_EQ(walked(shares, "", false, excluding({"sub/", "b"})).paths(),
+            (Paths{"top/", "top/a", "top/empty/", "top/link@"}));
+}
+
+TEST_F(TreeWalkerTest, TheFirstRuleThatFitsDecides) {
+  wire::Selection selection{.rules = {{false, "*/"}, {false, "c"}, {true, "*"}}};
+  EXPECT_EQ(walked(open({"top"}), "", true, selection).paths(),
+            (Paths{"top/", "top/empty/", "top/sub/", "top/sub/c", "top/sub/deep/"}));
+}
+
+TEST_F(TreeWalkerTest, SharesAreBelowTheRootOfAll) {
+  EXPECT_EQ(walked(open({"top", "single"}), "", true, excluding({"/top/sub", "/single"})).paths(),
+            (Paths{"/", "/top/", "/top/a", "/top/b", "/top/empty/", "/top/link@"}));
+  EXPECT_EQ(walked(open({"top", "single"}), "", true, excluding({"top/"})).paths(),
+            (Paths{"/", "/single"}));
+}
+
+// A directory that is not meant is not even looked into: it costs nothing, and what is wrong in it
+// is nobody's matter.
+TEST_F(TreeWalkerTest, AnExcludedDirectoryIsNotOpened) {
+  fs::permissions(there_ / "top/sub", fs::perms(0));
+  const Shares shares = open({"top"});
+  Recorder all;
+  {
+    const AsNobody nobody;
+    const Selector selector = Selector::compile(excluding({"sub"})).value();
+    EXPECT_TRUE(walk(shares, shares.find("").value(), true, selector, all));
+  }
+  fs::permissions(there_ / "top/sub", fs::perms(0755));
+  EXPECT_TRUE(all.unreadable.empty());
+}
+
+TEST_F(TreeWalkerTest, LongerFilesThanAskedForArePassedOver) {
+  EXPECT_EQ(walked(open({"top"}), "", true, {.size_max_bytes = 2}).paths(),
+            (Paths{"top/", "top/b", "top/empty/", "top/link@", "top/sub/", "top/sub/c",
+                   "top/sub/deep/", "top/sub/deep/d"}));
+  EXPECT_EQ(walked(open({"single"}), "", true, {.size_max_bytes = 2}).paths(), Paths{"single"});
+}
+
+TEST_F(TreeWalkerTest, IgnoreFilesAreHonouredOnRequest) {
+  there_.write("top/.gitignore", "/a\nd\ndeep/\n*.tmp\n");
+  there_.write("top/sub/.gitignore", "!deep/\n!d\nc\n");
+  there_.write("top/sub/x.tmp", "");
+  there_.write("top/empty/c", "not ignored here");
+  const Shares shares = open({"top"});
+  EXPECT_TRUE(walked(shares).paths().contains("top/a"));
+  EXPECT_EQ(walked(shares, "", true, {.honours_ignore_files = true}).paths(),
+            (Paths{"top/", "top/.gitignore", "top/b", "top/empty/", "top/empty/c", "top/link@",
+                   "top/sub/", "top/sub/.gitignore", "top/sub/deep/", "top/sub/deep/d"}));
+}
+
+TEST_F(TreeWalkerTest, AnIgnoreFileThatCannotBeUsedIsNamed) {
+  fs::create_symlink("/etc/passwd", there_ / "top/sub/.gitignore");
+  there_.write("top/.gitignore", std::string(300'000, 'x'));
+  const Recorder all = walked(open({"top"}), "", true, {.honours_ignore_files = true});
+  EXPECT_EQ(all.unreadable.size(), 2U);
+  EXPECT_EQ(all.unreadable.at("top/.gitignore"), Code::kLimit);
+  EXPECT_TRUE(all.paths().contains("top/sub/deep/d")) << "the rest arrives";
+}
+
 TEST_F(TreeWalkerTest, SpecialsAndUnfinishedDownloadsArePassedOverAndNamed) {
   const std::string partial = store::partial_name("movie");
   ASSERT_EQ(::mkfifo((there_ / "top/pipe").c_str(), 0600), 0);
@@ -217,7 +298,7 @@ TEST_F(TreeWalkerTest, WhatCannotBeReadIsNamedAndTheRestArrives) {
   Recorder all;
   {
     const AsNobody nobody;
-    EXPECT_TRUE(walk(shares, shares.find("").value(), true, all));
+    EXPECT_TRUE(walk(shares, shares.find("").value(), true, {}, all));
   }
   fs::permissions(there_ / "top/sub", fs::perms(0755));
   expect_buildable(all.entries);
@@ -232,7 +313,7 @@ TEST_F(TreeWalkerTest, ARootThatCannotBeReadIsNamedUnderNoEntry) {
   const auto place = shares.find("sub");
   fs::remove_all(there_ / "top/sub");
   Recorder all;
-  EXPECT_TRUE(walk(shares, *place, true, all));
+  EXPECT_TRUE(walk(shares, *place, true, {}, all));
   EXPECT_TRUE(all.entries.empty());
   EXPECT_EQ(all.unreadable, (std::map<std::string, Code>{{"sub", Code::kNotFound}}));
 }
@@ -256,7 +337,7 @@ TEST_F(TreeWalkerTest, ADirectoryReplacedMeanwhileIsNotFollowed) {
       fs::remove_all(there_ / "top/sub");
       swap();
     };
-    EXPECT_TRUE(walk(shares, shares.find("").value(), true, all));
+    EXPECT_TRUE(walk(shares, shares.find("").value(), true, {}, all));
     EXPECT_TRUE(swapped);
     expect_buildable(all.entries);
     for (const std::string& path : all.paths()) {
@@ -273,7 +354,7 @@ TEST_F(TreeWalkerTest, StopsWhereTheSinkSaysSo) {
   for (std::size_t stop = 0; stop < all; ++stop) {
     Recorder recorder;
     recorder.stop_at = stop;
-    EXPECT_FALSE(walk(shares, shares.find("").value(), true, recorder));
+    EXPECT_FALSE(walk(shares, shares.find("").value(), true, {}, recorder));
     EXPECT_EQ(recorder.entries.size(), stop);
   }
 }

@@ -65,13 +65,28 @@ auto put(FlatBufferBuilder& b, const Join& m) {
 auto put(FlatBufferBuilder& b, const EndStream& m) {
   return Body{fb::Body::EndStream, fb::CreateEndStream(b, m.stream)};
 }
+auto put_rules(FlatBufferBuilder& b, const std::vector<Rule>& from) {
+  std::vector<Offset<fb::Rule>> rules;
+  rules.reserve(from.size());
+  for (const Rule& rule : from) {
+    const auto pattern = put_bytes(b, rule.pattern);
+    rules.push_back(fb::CreateRule(b, rule.excludes, pattern));
+  }
+  return rules.empty() ? Offset<flatbuffers::Vector<Offset<fb::Rule>>>(0) : b.CreateVector(rules);
+}
 auto put(FlatBufferBuilder& b, const Get& m) {
   const auto path = put_bytes(b, m.path);
-  return Body{fb::Body::Get, fb::CreateGet(b, m.request, path, m.may_have, m.credit)};
+  const auto rules = put_rules(b, m.selection.rules);
+  return Body{fb::Body::Get,
+              fb::CreateGet(b, m.request, path, m.may_have, m.credit, rules,
+                            m.selection.size_max_bytes, m.selection.honours_ignore_files)};
 }
 auto put(FlatBufferBuilder& b, const List& m) {
   const auto path = put_bytes(b, m.path);
-  return Body{fb::Body::List, fb::CreateList(b, m.request, path, m.recursive, m.credit)};
+  const auto rules = put_rules(b, m.selection.rules);
+  return Body{fb::Body::List,
+              fb::CreateList(b, m.request, path, m.recursive, m.credit, rules,
+                             m.selection.size_max_bytes, m.selection.honours_ignore_files)};
 }
 auto put(FlatBufferBuilder& b, const Entries& m) {
   std::vector<Offset<fb::Entry>> entries;
@@ -205,15 +220,32 @@ Result<Message> take(const fb::EndStream& m) {
   }
   return EndStream{m.stream()};
 }
+template <typename Table>
+Result<Selection> selection_of(const Table& m, std::string_view message) {
+  Selection selection{.size_max_bytes = m.size_max(), .honours_ignore_files = m.ignore_files()};
+  if (m.rules() == nullptr) return selection;
+  if (m.rules()->size() > kRulesMax) return fail(broken(message, "too many rules"));
+  std::size_t left = kRulesMaxBytes;
+  for (const fb::Rule* rule : *m.rules()) {
+    if (rule == nullptr) return fail(broken(message, "missing rule"));
+    WH_ASSIGN(auto pattern, bounded(rule->pattern(), left, message, "rules"));
+    if (pattern.empty()) return fail(broken(message, "a rule without a pattern"));
+    left -= pattern.size();
+    selection.rules.push_back({rule->excludes(), std::move(pattern)});
+  }
+  return selection;
+}
 Result<Message> take(const fb::Get& m) {
   WH_ASSIGN(auto path, bounded(m.path(), kPathMaxBytes, "Get", "path"));
   WH_ASSIGN(const auto credit, credit_of(m.credit(), "Get"));
-  return Get{m.request(), std::move(path), m.may_have(), credit};
+  WH_ASSIGN(auto selection, selection_of(m, "Get"));
+  return Get{m.request(), std::move(path), m.may_have(), credit, std::move(selection)};
 }
 Result<Message> take(const fb::List& m) {
   WH_ASSIGN(auto path, bounded(m.path(), kPathMaxBytes, "List", "path"));
   WH_ASSIGN(const auto credit, credit_of(m.credit(), "List"));
-  return List{m.request(), std::move(path), m.recursive(), credit};
+  WH_ASSIGN(auto selection, selection_of(m, "List"));
+  return List{m.request(), std::move(path), m.recursive(), credit, std::move(selection)};
 }
 
 Result<Entry> take_entry(const fb::Entry& e) {

@@ -32,6 +32,10 @@ inline constexpr std::size_t kWantsPerMessageMax = kEntriesPerMessageMax;
 inline constexpr std::size_t kRangesPerMessageMax = 1024;
 inline constexpr std::size_t kChunksPerMessageMax = 1024;
 inline constexpr std::size_t kReasonMaxBytes = 512;
+// Of one request: what a giver compiles, and compares with each name. All of it fits a message.
+inline constexpr std::size_t kRulesMax = 1024;
+inline constexpr std::size_t kRulesMaxBytes = 32 * kKiB;  // their patterns together
+static_assert(kRulesMaxBytes + kRulesMax * 40 + kPathMaxBytes < kMessageMaxBytes);
 
 // Hello.features. The taker takes kCompressed frames.
 inline constexpr std::uint64_t kFeatureCompression = 1;
@@ -63,17 +67,32 @@ struct Join {
 struct EndStream {
   std::uint8_t stream = 0;
 };
+// One --include or --exclude: transfer/glob.h says what fits a pattern.
+struct Rule {
+  bool excludes = true;
+  std::string pattern;
+  friend bool operator==(const Rule&, const Rule&) = default;
+};
+// Which of all that is below a request's path is meant.
+struct Selection {
+  std::vector<Rule> rules = {};               // the first one that fits decides; none: it is meant
+  std::uint64_t size_max_bytes = UINT64_MAX;  // of a regular file
+  bool honours_ignore_files = false;          // what .gitignore files at the giver name is not
+  friend bool operator==(const Selection&, const Selection&) = default;
+};
 struct Get {
   std::uint32_t request = 0;
   std::string path;
   bool may_have = false;
   std::uint32_t credit = 0;
+  Selection selection = {};
 };
 struct List {
   std::uint32_t request = 0;
   std::string path;
   bool recursive = false;
   std::uint32_t credit = 0;
+  Selection selection = {};
 };
 
 enum class EntryType : std::uint8_t {

@@ -13,8 +13,8 @@ struct KeepsLimits {
   void operator()(const Hello& m) const { WH_CHECK(m.streams_max < kStreamsMax); }
   void operator()(const Join& m) const { WH_CHECK(m.stream > 0 && m.stream < kStreamsMax); }
   void operator()(const EndStream& m) const { WH_CHECK(m.stream > 0 && m.stream < kStreamsMax); }
-  void operator()(const Get& m) const { request(m.path, m.credit); }
-  void operator()(const List& m) const { request(m.path, m.credit); }
+  void operator()(const Get& m) const { request(m.path, m.credit, m.selection); }
+  void operator()(const List& m) const { request(m.path, m.credit, m.selection); }
   void operator()(const Entries& m) const {
     WH_CHECK(!m.entries.empty() && m.entries.size() <= kEntriesPerMessageMax);
     WH_CHECK(m.first_id < kNoEntry - m.entries.size());
@@ -71,9 +71,16 @@ struct KeepsLimits {
     WH_CHECK(behind <= kFileMaxBytes);
   }
   static void credit(std::uint32_t entries) { WH_CHECK(entries > 0 && entries <= kOpenEntriesMax); }
-  static void request(const std::string& path, std::uint32_t entries) {
+  static void request(const std::string& path, std::uint32_t entries, const Selection& selection) {
     WH_CHECK(path.size() <= kPathMaxBytes);
     credit(entries);
+    WH_CHECK(selection.rules.size() <= kRulesMax);
+    std::size_t bytes = 0;
+    for (const Rule& rule : selection.rules) {
+      WH_CHECK(!rule.pattern.empty());
+      bytes += rule.pattern.size();
+    }
+    WH_CHECK(bytes <= kRulesMaxBytes);
   }
 };
 

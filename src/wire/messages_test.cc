@@ -22,8 +22,10 @@ auto fields(const Hello& m) {
 }
 auto fields(const Join& m) { return std::tie(m.stream); }
 auto fields(const EndStream& m) { return std::tie(m.stream); }
-auto fields(const Get& m) { return std::tie(m.request, m.path, m.may_have, m.credit); }
-auto fields(const List& m) { return std::tie(m.request, m.path, m.recursive, m.credit); }
+auto fields(const Get& m) { return std::tie(m.request, m.path, m.may_have, m.credit, m.selection); }
+auto fields(const List& m) {
+  return std::tie(m.request, m.path, m.recursive, m.credit, m.selection);
+}
 auto fields(const Entry& e) {
   return std::tie(e.type, e.parent, e.name, e.size, e.mode, e.mtime_seconds, e.mtime_nanoseconds,
                   e.target, e.sparse, e.version, e.copy_of, e.held);
@@ -125,8 +127,8 @@ std::vector<Message> samples() {
   return {Hello{7, 0xfedcba9876543210, 63, true, some_proof()},
           Join{63},
           EndStream{1},
-          Get{0x01020304, kBytes, true, 77},
-          List{0xffffffff, kBytes, true, 78},
+          Get{0x01020304, kBytes, true, 77, {{{true, kBytes}, {false, "b"}}, 0x1234567890, true}},
+          List{0xffffffff, kBytes, true, 78, {{{false, kBytes}, {true, "c"}}, 0, true}},
           Entries{5, 0x1000000000, {file, link, directory, end}},
           Listed{6, 0xffffffffffffffff},
           Want{7, {1, 0, 0xffffffffffffffff}, 12},
@@ -231,6 +233,10 @@ std::vector<Limit> other_limits() {
   const std::string name(kNameMaxBytes, 'n');
   const auto io = FailureCode::kIo;
   const auto block = static_cast<std::uint32_t>(kBlockBytes);
+  const auto selected = [](std::size_t rules, std::string pattern) {
+    return Selection{.rules = std::vector<Rule>(rules, Rule{true, std::move(pattern)})};
+  };
+  const std::string half(kRulesMaxBytes / 2, 'h');
   return {
       {"Hello streams", Hello{.streams_max = 63}, Hello{.streams_max = 64}},
       {"Join high", Join{63}, Join{64}},
@@ -240,6 +246,13 @@ std::vector<Limit> other_limits() {
       {"Get path", Get{1, path, false, 1}, Get{1, path + "p", false, 1}},
       {"Get credit", Get{1, "", false, kOpenEntriesMax}, Get{1, "", false, kOpenEntriesMax + 1}},
       {"Get no credit", Get{1, "", false, 1}, Get{1, "", false, 0}},
+      {"Get rules", Get{1, "", false, 1, selected(kRulesMax, "r")},
+       Get{1, "", false, 1, selected(kRulesMax + 1, "r")}},
+      {"Get rules' bytes", Get{1, path, false, 1, selected(2, half)},
+       Get{1, path, false, 1, selected(2, half + "h")}},
+      {"Get rule", Get{1, "", false, 1, selected(1, "r")}, Get{1, "", false, 1, selected(1, "")}},
+      {"List rules", List{1, "", false, 1, selected(kRulesMax, "r")},
+       List{1, "", false, 1, selected(kRulesMax + 1, "r")}},
       {"List path", List{1, path, false, 1}, List{1, path + "p", false, 1}},
       {"List credit", List{1, "", false, kOpenEntriesMax}, List{1, "", false, kOpenEntriesMax + 1}},
       {"List no credit", List{1, "", false, 1}, List{1, "", false, 0}},
