@@ -1,4 +1,4 @@
-// The three commands. Each parses nothing: it is given what the command line said.
+// The commands. Each parses nothing: it is given what the command line said.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,9 @@
 #include "cli/code_source.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/selection.h"
 #include "platform/process.h"
+#include "transfer/present.h"
 
 namespace wormhole::cli {
 
@@ -20,14 +22,14 @@ struct ShareArguments {
   bool allow_unencrypted = false;
 };
 
-struct JoinArguments {
-  std::string target;
-  std::optional<std::string> code_file;
-};
-
 struct GetArguments {
-  JoinArguments join;
-  std::optional<std::string> destination;
+  std::vector<std::string> operands;  // TARGET [DEST], or TARGET... DEST
+  std::optional<std::string> code_file;
+  SelectionArguments selection;
+  transfer::Leaves leaves = transfer::Leaves::kNone;
+  std::optional<std::string> rate_limit;
+  bool dry_run = false;
+  bool stats = false;
   std::optional<unsigned> streams;
   bool unencrypted = false;
   bool compression = true;
@@ -38,7 +40,8 @@ struct GetArguments {
 };
 
 struct ListArguments {
-  JoinArguments join;
+  std::string target;
+  std::optional<std::string> code_file;
   bool long_form = false;
   bool recursive = false;
 };

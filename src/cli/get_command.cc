@@ -3,25 +3,26 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <mutex>
 #include <nlohmann/json.hpp>
 
-#include "base/escape.h"
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/confined.h"
+#include "cli/dry_run.h"
+#include "cli/errands.h"
 #include "cli/get_progress.h"
+#include "cli/get_report.h"
 #include "cli/human.h"
 #include "cli/index_file.h"
 #include "cli/joining.h"
 #include "cli/retries.h"
+#include "cli/size.h"
 #include "cli/user_secret.h"
 #include "transfer/client.h"
 
 namespace wormhole::cli {
 namespace {
 
-using nlohmann::json;
 using Seconds = std::chrono::duration<double>;
 
 // One stream a core is what it takes to fill a local link. On longer paths the client finds the
@@ -39,198 +40,78 @@ unsigned further_streams(const GetArguments& arguments) {
   return std::min<unsigned>(wanted, kStreamsMax - 1);
 }
 
-class GetReport final : public transfer::TakerEvents {
- public:
-  explicit GetReport(Output& output) : output_(output) {}
-
-  void on_failed(const std::string& path, const Error& error) override {
-    const bool special = error.code == Code::kSkippedSpecial;
-    if (output_.is_json()) {
-      json object = {{"event", special ? "skipped_special" : "failed"},
-                     {"code", code_name(error.code)}};
-      set_bytes(object, "path", path);
-      set_bytes(object, "reason", to_sentence(error));
-      output_.event(object);
-      return;
-    }
-    if (special) {
-      output_.say("skipped: " + to_sentence(error));
-    } else {
-      output_.failure("failed: " + to_sentence(error));
-    }
-  }
-
-  void on_file(const std::string& path) override {
-    {
-      std::scoped_lock lock(mutex_);
-      current_ = path;
-    }
-    if (output_.is_verbose()) output_.say(escape(path));
-  }
-
-  [[nodiscard]] std::string current() const {
-    std::scoped_lock lock(mutex_);
-    return current_;
-  }
-
- private:
-  Output& output_;
-  mutable std::mutex mutex_;
-  std::string current_;
-};
-
 ProgressSnapshot snapshot(const transfer::TakenCounters& counters, std::string current) {
-  return {.bytes_done = counters.bytes + counters.skipped_bytes + counters.resumed_bytes +
-                        counters.reused_bytes,
+  return {.bytes_done = counters.bytes + counters.skipped_bytes + counters.left_bytes +
+                        counters.resumed_bytes + counters.reused_bytes,
           .bytes_known = counters.announced_bytes,
           .all_known = counters.all_announced,
-          .files_done = counters.files + counters.skipped_files,
+          .files_done = counters.files + counters.skipped_files + counters.left_files,
           .files_known = counters.announced_files,
+          .files_there = counters.skipped_files + counters.left_files,
+          .bytes_reused = counters.reused_bytes,
+          .failed = counters.failed,
           .current = std::move(current)};
 }
 
-// What all attempts came to: where a link was lost, the next one went on with what was there.
-struct Outcome {
-  Seconds seconds{0};
-  std::optional<double> first_byte_ms;
-  std::uint64_t wire_bytes = 0;
-  unsigned streams = 0;
-  std::string root;
-  bool encrypted = true;
-  ExitCode exit = ExitCode::kSuccess;
-
-  std::uint64_t bytes = 0;
-  std::uint64_t files = 0;
-  std::uint64_t file_bytes = 0;
-  std::uint64_t resumed_bytes = 0;  // of the first attempt: later ones found what this run left
-  std::uint64_t reused_bytes = 0;
-  // As the last attempt found them.
-  std::uint64_t directories = 0;
-  std::uint64_t links = 0;
-  std::uint64_t skipped_files = 0;
-  std::uint64_t skipped_bytes = 0;
-  std::uint64_t kept_bytes = 0;
-  std::uint64_t specials = 0;
-  std::uint64_t failed = 0;
-
-  void add(const transfer::TakenCounters& counters, transfer::Client& client, TimePoint begun);
-};
-
-std::uint64_t less(std::uint64_t value, std::uint64_t other) {
-  return value - std::min(value, other);
-}
-
-void Outcome::add(const transfer::TakenCounters& counters, transfer::Client& client,
-                  TimePoint begun) {
-  const bool is_first = wire_bytes == 0;
-  if (const auto first = client.first_byte(); first.has_value() && !first_byte_ms.has_value()) {
-    first_byte_ms = Seconds(*first - begun).count() * 1000;
-  }
-  wire_bytes += client.wire_bytes();
-  streams = std::max(streams, client.streams());
-  if (!client.shown_root().empty()) root = client.shown_root();
-  encrypted = !client.is_plain();
-  if (is_first) resumed_bytes = counters.resumed_bytes;
-  directories = counters.directories;
-  links = counters.links;
-  // What earlier attempts put in place was not there before.
-  skipped_files = less(counters.skipped_files, files);
-  skipped_bytes = less(counters.skipped_bytes, file_bytes);
-  kept_bytes = counters.kept_bytes;
-  specials = counters.specials;
-  failed = counters.failed;
-  bytes += counters.bytes;
-  reused_bytes += counters.reused_bytes;
-  files += counters.files;
-  file_bytes += counters.file_bytes;
-}
-
-void print_summary(Output& output, const Outcome& outcome) {
-  const platform::Usage usage = platform::usage();
-  json object = {{"event", "summary"},
-                 {"bytes", outcome.bytes},
-                 {"files", outcome.files},
-                 {"directories", outcome.directories},
-                 {"links", outcome.links},
-                 {"skipped", outcome.skipped_files},
-                 {"skipped_bytes", outcome.skipped_bytes},
-                 {"resumed_bytes", outcome.resumed_bytes},
-                 {"reused_bytes", outcome.reused_bytes},
-                 {"kept_bytes", outcome.kept_bytes},
-                 {"specials", outcome.specials},
-                 {"failed", outcome.failed},
-                 {"wire_bytes", outcome.wire_bytes},
-                 {"seconds", outcome.seconds.count()},
-                 {"first_byte_ms", nullptr},
-                 {"streams", outcome.streams},
-                 {"encrypted", outcome.encrypted},
-                 {"cpu_seconds", usage.cpu_seconds},
-                 {"peak_rss_bytes", usage.peak_rss_bytes},
-                 {"exit", static_cast<int>(outcome.exit)}};
-  if (outcome.first_byte_ms.has_value()) object["first_byte_ms"] = *outcome.first_byte_ms;
-  set_bytes(object, "destination", outcome.root);
-  output.event(object);
-  if (output.is_quiet() || outcome.root.empty()) return;
-
-  std::string line =
-      fmt::format("{} {} ({}) in {}, {}", human_count(outcome.files),
-                  outcome.files == 1 ? "file" : "files", human_bytes(outcome.bytes),
-                  human_time(outcome.seconds), human_rate(outcome.bytes, outcome.seconds));
-  if (outcome.reused_bytes > 0) {
-    line += fmt::format("; {} was there already", human_bytes(outcome.reused_bytes));
-  }
-  if (outcome.resumed_bytes > 0) {
-    line += fmt::format("; {} from an earlier run", human_bytes(outcome.resumed_bytes));
-  }
-  if (outcome.skipped_files > 0) {
-    line += fmt::format("; {} already there", human_count(outcome.skipped_files));
-  }
-  if (outcome.failed > 0) line += fmt::format("; {} failed", human_count(outcome.failed));
-  line += fmt::format("; in '{}'", escape(outcome.root));
-  if (!outcome.encrypted) line += " (unencrypted)";
-  output.result(line);
-  if (outcome.kept_bytes > 0) {
-    output.say(fmt::format("{} of unfinished files are kept: run the same command again to go on",
-                           human_bytes(outcome.kept_bytes)));
-  }
+// What is wrong with one of several paths, and not with the rest.
+bool is_of_one_path(Code code) {
+  return code == Code::kNotFound || code == Code::kRemoteIo || code == Code::kSkippedSpecial ||
+         code == Code::kExists || code == Code::kUnsafeName;
 }
 
 // One command from its first attempt to its last.
 class Fetch {
  public:
-  Fetch(const GetArguments& arguments, Environment& environment)
-      : arguments_(arguments), environment_(environment), output_(environment.output) {}
+  Fetch(const GetArguments& arguments, const Errands& errands, const wire::Selection& selection,
+        std::uint64_t rate_max_bytes, Environment& environment)
+      : arguments_(arguments),
+        errands_(errands),
+        selection_(selection),
+        rate_max_bytes_(rate_max_bytes),
+        environment_(environment),
+        output_(environment.output) {}
 
   ExitCode run() {
-    const Result<void> result = fetch();
-    if (arguments_.unencrypted && result.has_value() && outcome_.encrypted) {
+    const Result<void> result = fetch_all();
+    if (arguments_.unencrypted && result.has_value() && total_.encrypted) {
       output_.say("the host does not allow unencrypted data: it came encrypted");
     }
+    report_.list_failures();
     if (!result.has_value()) {
       output_.error(result.error());
-      outcome_.exit = exit_code_for(result.error().code);
-    } else if (outcome_.failed > 0) {
-      outcome_.exit = ExitCode::kPartial;
+      total_.exit = exit_code_for(result.error().code);
+    } else if (total_.failed > 0) {
+      total_.exit = ExitCode::kPartial;
     }
-    print_summary(output_, outcome_);
-    return outcome_.exit;
+    print_summary(output_, total_, arguments_.stats);
+    return total_.exit;
   }
 
  private:
-  Result<void> fetch() {
-    WH_ASSIGN(const auto target, parse_target(arguments_.join.target));
-    if (arguments_.destination.has_value() && arguments_.destination->empty()) {
-      return fail({.code = Code::kUsage,
-                   .operation = "fetch",
-                   .detail = "the destination is empty",
-                   .advice = "leave it out, or name one"});
+  Result<void> fetch_all() {
+    secret_ = user_secret(output_, random_);
+    confine_to(errands_.destination, output_);
+    WH_ASSIGN(joined_, join(arguments_.code_file, errands_.host, environment_, maker()));
+    index_ = opening_index_->take();
+    begun_ = joined_->client->timeline().started;
+    for (const Errand& errand : errands_.all) {
+      const auto fetched = fetch(errand);
+      total_.add(outcome_);
+      total_.root = errands_.all.size() > 1 ? *errands_.destination.path : outcome_.root;
+      if (fetched.has_value()) continue;
+      if (errands_.all.size() == 1 || !is_of_one_path(fetched.error().code)) return fetched;
+      report_.on_failed(errand.path, fetched.error());
+      ++total_.failed;
+      if (&errand != &errands_.all.back()) WH_TRY(join_once_more());
     }
-    const auto secret = user_secret(output_, random_);
-    confine_to(transfer::Destination{arguments_.destination}, output_);
-    std::optional<OpeningIndex> opening_index;
-    const auto make_client = [&] {
+    joined_->client->close();
+    return {};
+  }
+
+  ClientMaker maker() {
+    return [this] {
       // The code is there: what follows is waited for.
-      if (!opening_index.has_value()) opening_index.emplace(output_);
+      if (!opening_index_.has_value()) opening_index_.emplace(output_);
       return std::make_unique<transfer::Client>(
           clock_, random_, pool_,
           transfer::ClientOptions{.streams = further_streams(arguments_),
@@ -238,24 +119,18 @@ class Fetch {
                                   .unencrypted = arguments_.unencrypted,
                                   .compression = arguments_.compression,
                                   .finds_copies = arguments_.reuse,
-                                  .secret = secret});
+                                  .rate_max_bytes = rate_max_bytes_,
+                                  .secret = secret_});
     };
-    WH_ASSIGN(auto joined, join(arguments_.join, target, environment_, make_client));
-    transfer::TakeOptions take{
-        .destination = {arguments_.destination},
-        .overwrite = arguments_.overwrite,
-        .sync = arguments_.sync,
-        .may_have = false,
-        .checksum = arguments_.checksum,
-        .reuse = arguments_.reuse,
-        .cached_file_max_bytes = platform::memory_bytes() / kCachedPartOfMemory};
-    take.may_have = transfer::may_have(take.destination, target.last_part());
-    const auto index = opening_index->take();
-    take.index = index.get();
-    if (take.reuse && index != nullptr && !index->was_empty()) take.may_have = true;
+  }
 
-    begun_ = joined.client->timeline().started;
-    Result<void> result = attempt(*joined.client, target.path, take);
+  Result<void> fetch(const Errand& errand) {
+    outcome_ = {};
+    transfer::TakeOptions take = take_options(arguments_, errand, selection_);
+    take.index = index_.get();
+    if (take.reuse && index_ != nullptr && !index_->was_empty()) take.may_have = true;
+    const std::size_t failures_before = report_.failures();
+    Result<void> result = attempt(*joined_->client, errand.path, take);
     Retries retries(clock_);
     Result<void> last = result;  // of an attempt, or of coming back
     while (!last.has_value()) {
@@ -264,12 +139,18 @@ class Fetch {
       if (!wait.has_value()) return result;
       if (!stays_patient(last.error(), *wait)) return interrupted();
       progressed_ = false;
-      last = join_again(joined, environment_, make_client);
+      last = join_once_more();
       if (!last.has_value()) continue;
       take.may_have = true;
-      last = result = attempt(*joined.client, target.path, take);
+      report_.forget_failures_but(failures_before);
+      last = result = attempt(*joined_->client, errand.path, take);
     }
     return result;
+  }
+
+  Result<void> join_once_more() {
+    wire_bytes_before_ = 0;
+    return join_again(*joined_, environment_, maker());
   }
 
   Result<void> attempt(transfer::Client& client, const std::string& path,
@@ -291,8 +172,10 @@ class Fetch {
     take.owns_root = take.owns_root || counters.made_root;
     output_.live("");
     outcome_.seconds = clock_.now() - begun_;
-    outcome_.add(counters, client, begun_);
-    client.close();
+    // The goodbye of the last one counts too.
+    if (errands_.all.size() == 1) client.close();
+    const std::uint64_t wire = client.wire_bytes();
+    outcome_.add(counters, client, wire - std::exchange(wire_bytes_before_, wire), begun_);
     const std::uint64_t left_behind = outcome_.file_bytes + outcome_.kept_bytes;
     progressed_ = left_behind > left_behind_;
     left_behind_ = std::max(left_behind_, left_behind);
@@ -317,22 +200,51 @@ class Fetch {
   }
 
   const GetArguments& arguments_;
+  const Errands& errands_;
+  const wire::Selection& selection_;
+  const std::uint64_t rate_max_bytes_;
   Environment& environment_;
   Output& output_;
   const SystemClock clock_;
   platform::SystemRandom random_;
   BlockPool pool_;
+  std::optional<store::UserSecret> secret_;
   GetReport report_{output_};
+  std::optional<OpeningIndex> opening_index_;
+  std::unique_ptr<store::Index> index_;
+  std::optional<Joined> joined_;
   TimePoint begun_{};
-  Outcome outcome_;
-  std::uint64_t left_behind_ = 0;  // in place, or kept of unfinished files
-  bool progressed_ = false;        // in the last attempt
+  GetOutcome total_;
+  GetOutcome outcome_;                   // of the path that is fetched
+  std::uint64_t wire_bytes_before_ = 0;  // of its session, when its attempt began
+  std::uint64_t left_behind_ = 0;        // in place, or kept of unfinished files
+  bool progressed_ = false;              // in the last attempt
 };
+
+Result<std::uint64_t> rate_of(const std::optional<std::string>& text) {
+  if (!text.has_value()) return UINT64_MAX;
+  WH_ASSIGN(const std::uint64_t rate, parse_size("--bwlimit", *text, kKiB));
+  return rate == 0 ? UINT64_MAX : rate;  // as rsync has it
+}
 
 }  // namespace
 
 ExitCode run_get(const GetArguments& arguments, Environment& environment) {
-  return Fetch(arguments, environment).run();
+  const auto give_up = [&](const Error& error) {
+    environment.output.error(error);
+    GetOutcome outcome;
+    outcome.exit = exit_code_for(error.code);
+    print_summary(environment.output, outcome, /*stats=*/false);
+    return outcome.exit;
+  };
+  const auto errands = errands_of(arguments.operands);
+  if (!errands.has_value()) return give_up(errands.error());
+  const auto selection = selection_of(arguments.selection);
+  if (!selection.has_value()) return give_up(selection.error());
+  const auto rate = rate_of(arguments.rate_limit);
+  if (!rate.has_value()) return give_up(rate.error());
+  if (arguments.dry_run) return run_dry(arguments, *errands, *selection, environment);
+  return Fetch(arguments, *errands, *selection, *rate, environment).run();
 }
 
 }  // namespace wormhole::cli

@@ -52,6 +52,9 @@ std::string ProgressLine::render(const ProgressSnapshot& now, Seconds elapsed, u
     line +=
         fmt::format("  {} of {} files", human_count(now.files_done), human_count(now.files_known));
   }
+  if (now.files_there > 0) line += fmt::format(", {} there", human_count(now.files_there));
+  if (now.bytes_reused > 0) line += fmt::format(", {} reused", human_bytes(now.bytes_reused));
+  if (now.failed > 0) line += fmt::format(", {} failed", human_count(now.failed));
   line += fmt::format("  {}", human_rate(static_cast<std::uint64_t>(rate_), Seconds(1)));
   if (now.all_known && rate_ > 1 && now.bytes_done < now.bytes_known) {
     const double left = static_cast<double>(now.bytes_known - now.bytes_done) / rate_;

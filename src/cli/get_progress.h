@@ -16,6 +16,9 @@ struct ProgressSnapshot {
   bool all_known = false;
   std::uint64_t files_done = 0;
   std::uint64_t files_known = 0;
+  std::uint64_t files_there = 0;   // of files_done: they did not come
+  std::uint64_t bytes_reused = 0;  // of bytes_done: copied from what is here
+  std::uint64_t failed = 0;
   std::string current;  // raw bytes
 };
 

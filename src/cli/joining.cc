@@ -64,12 +64,12 @@ Result<void> connect(transfer::Client& client, const std::vector<platform::Addre
 
 }  // namespace
 
-Result<Joined> join(const JoinArguments& arguments, const Target& target, Environment& environment,
-                    const ClientMaker& make_client) {
+Result<Joined> join(const std::optional<std::string>& code_file, const Target& target,
+                    Environment& environment, const ClientMaker& make_client) {
   WH_ASSIGN(auto addresses, platform::resolve(target.host, target.port));
-  const bool asks = comes_from_prompt(environment.code, arguments.code_file);
+  const bool asks = comes_from_prompt(environment.code, code_file);
   for (unsigned attempt = 1;; ++attempt) {
-    WH_ASSIGN(const auto code, code_for_joining(environment.code, arguments.code_file));
+    WH_ASSIGN(const auto code, code_for_joining(environment.code, code_file));
     auto client = make_client();
     const auto connected = connect(*client, addresses, code, environment);
     if (connected.has_value()) {

@@ -49,7 +49,7 @@ struct Joined {
 using ClientMaker = std::function<std::unique_ptr<transfer::Client>()>;
 
 // Resolves, asks for the code, and joins. `make_client` makes a fresh one for each attempt.
-[[nodiscard]] Result<Joined> join(const JoinArguments& arguments, const Target& target,
+[[nodiscard]] Result<Joined> join(const std::optional<std::string>& code_file, const Target& target,
                                   Environment& environment, const ClientMaker& make_client);
 // Once more to the same host with the same code; takes the place of the client.
 [[nodiscard]] Result<void> join_again(Joined& joined, Environment& environment,

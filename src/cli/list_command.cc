@@ -107,13 +107,13 @@ ExitCode run_list(const ListArguments& arguments, Environment& environment) {
     print_summary(output, outcome, exit);
     return exit;
   };
-  const auto target = parse_target(arguments.join.target);
+  const auto target = parse_target(arguments.target);
   if (!target.has_value()) return end(target.error());
   const SystemClock clock;
   platform::SystemRandom random;
   BlockPool pool;
   confine_to_asking(output);
-  auto joined = join(arguments.join, *target, environment, [&] {
+  auto joined = join(arguments.code_file, *target, environment, [&] {
     return std::make_unique<Client>(clock, random, pool, transfer::ClientOptions{});
   });
   if (!joined.has_value()) return end(joined.error());
@@ -123,14 +123,15 @@ ExitCode run_list(const ListArguments& arguments, Environment& environment) {
   {
     StopWatch watch(environment.stop, [&] { client.cancel(); }, [] {});
     result = client.list(
-        target->path, arguments.recursive,
+        target->path, arguments.recursive, /*selection=*/{},
         [&](const Client::Listing& listing) {
           // The root directory is what was asked for; its entries are the answer.
           const bool is_root = listing.path.empty();
-          if (is_root && listing.entry.type == EntryType::kDirectory) return;
+          if (is_root && listing.entry.type == EntryType::kDirectory) return Result<void>();
           ++outcome.entries;
           print_entry(output, listing, is_root ? listing.entry.name : listing.path,
                       arguments.long_form);
+          return Result<void>();
         },
         [&](const Error& error) {
           if (error.code != Code::kSkippedSpecial) ++outcome.failed;

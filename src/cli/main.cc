@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,18 @@
 namespace wormhole::cli {
 namespace {
 
+constexpr const char* kTargetHelp = "HOST[:PORT][/PATH]; an IPv6 address stands in brackets";
+
 struct CommandLine {
   bool json = false;
   bool quiet = false;
   bool verbose = false;
   std::string encryption = "on";
   std::string compression = "auto";
+  bool update = false;
+  bool ignore_existing = false;
+  std::map<RuleArgument::Kind, std::vector<std::string>> rule_values;
+  std::map<const CLI::Option*, RuleArgument::Kind> rule_kinds;
   ShareArguments share;
   GetArguments get;
   ListArguments list;
@@ -34,12 +41,8 @@ void add_common(CLI::App& command, CommandLine& line) {
   command.add_flag("-v,--verbose", line.verbose, "Say more: how it connected, every file");
 }
 
-void add_joining(CLI::App& command, JoinArguments& join) {
-  command
-      .add_option("TARGET", join.target, "HOST[:PORT][/PATH]; an IPv6 address stands in brackets")
-      ->required();
-  command.add_option("--code-file", join.code_file, "Read the join code from FILE")
-      ->type_name("FILE");
+void add_code(CLI::App& command, std::optional<std::string>& code_file) {
+  command.add_option("--code-file", code_file, "Read the join code from FILE")->type_name("FILE");
   // Taken out of the arguments before they are parsed; named here for --help.
   command.add_option("--code", "The join code (better: the prompt, WORMHOLE_CODE or --code-file)")
       ->type_name("CODE");
@@ -73,12 +76,56 @@ CLI::App* add_share(CLI::App& app, CommandLine& line) {
   return share;
 }
 
+void add_selection(CLI::App& get, CommandLine& line) {
+  const auto add = [&](const std::string& name, RuleArgument::Kind kind, const std::string& help,
+                       const std::string& type) {
+    std::vector<std::string>& values = line.rule_values[kind];
+    line.rule_kinds[get.add_option(name, values, help)->allow_extra_args(false)->type_name(type)] =
+        kind;
+  };
+  using Kind = RuleArgument::Kind;
+  add("--exclude", Kind::kExclude,
+      "Pass over what fits: *.o, /top/only, cache/, a/**/b; of several rules the first decides",
+      "PATTERN");
+  add("--include", Kind::kInclude, "Do not, whatever comes after", "PATTERN");
+  add("--exclude-from", Kind::kExcludeFrom, "Patterns from FILE, one a line", "FILE");
+  get.add_flag("--gitignore", line.get.selection.gitignore,
+               "Pass over what .gitignore files in it name");
+  get.add_option("--max-size", line.get.selection.max_size, "Pass over longer files: 100M, 2GB")
+      ->type_name("SIZE");
+}
+
+// As they stood: which one comes first decides.
+std::vector<RuleArgument> rules_of(const CLI::App& get, const CommandLine& line) {
+  std::map<RuleArgument::Kind, std::size_t> taken;
+  std::vector<RuleArgument> rules;
+  for (CLI::Option* option : get.parse_order()) {
+    const auto kind = line.rule_kinds.find(option);
+    if (kind == line.rule_kinds.end()) continue;
+    const auto& values = line.rule_values.at(kind->second);
+    rules.push_back({kind->second, values.at(taken[kind->second]++)});
+  }
+  return rules;
+}
+
 CLI::App* add_get(CLI::App& app, CommandLine& line) {
   CLI::App* get = app.add_subcommand("get", "Fetch what a host shares");
-  add_joining(*get, line.get.join);
-  get->add_option("DEST", line.get.destination,
-                  "Where to: a directory receives the contents (default: its name, here)");
+  get->add_option("TARGET [DEST]", line.get.operands,
+                  std::string(kTargetHelp) +
+                      ". DEST: where to; it receives a directory's contents (default: its name, "
+                      "here). Several TARGETs of one host: each by its name into DEST")
+      ->required();
+  add_code(*get, line.get.code_file);
   get->add_flag("--overwrite", line.get.overwrite, "Replace files that differ");
+  get->add_flag("-u,--update", line.update, "Replace files that are older here, leave newer ones");
+  get->add_flag("--ignore-existing", line.ignore_existing, "Leave every file that is there")
+      ->excludes("--overwrite")
+      ->excludes("--update");
+  add_selection(*get, line);
+  get->add_flag("-n,--dry-run", line.get.dry_run, "Say what would be done, and do nothing");
+  get->add_option("--bwlimit", line.get.rate_limit, "Bytes a second at most, in KiB or as 1.5M")
+      ->type_name("RATE");
+  get->add_flag("--stats", line.get.stats, "At the end, all that was counted");
   get->add_flag("--checksum", line.get.checksum,
                 "Compare files that look equal by their content, not by size and time");
   get->add_flag("!--no-reuse", line.get.reuse,
@@ -98,13 +145,15 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
       "Examples:\n"
       "  wormhole get 192.0.2.1\n"
       "  wormhole get studio.local/day-3 ~/day-3\n"
+      "  wormhole get studio.local/day-3 studio.local/day-4 ~/days --exclude '*.tmp'\n"
       "  WORMHOLE_CODE=4821-marble-anchor-tulip wormhole get [2001:db8::1]:7118 dest/");
   return get;
 }
 
 CLI::App* add_list(CLI::App& app, CommandLine& line) {
   CLI::App* list = app.add_subcommand("ls", "List what a host shares");
-  add_joining(*list, line.list.join);
+  list->add_option("TARGET", line.list.target, kTargetHelp)->required();
+  add_code(*list, line.list.code_file);
   list->add_flag("-l", line.list.long_form, "Mode, size and time of each entry");
   list->add_flag("-R", line.list.recursive, "Everything below, too");
   add_common(*list, line);
@@ -164,6 +213,12 @@ int run(int argc, char** argv) {
   line.share.allow_unencrypted = line.encryption == "off";
   line.get.unencrypted = line.encryption == "off";
   line.get.compression = line.compression == "auto";
+  line.get.selection.rules = rules_of(*get, line);
+  if (line.update) {
+    line.get.overwrite = true;
+    line.get.leaves = transfer::Leaves::kNewer;
+  }
+  if (line.ignore_existing) line.get.leaves = transfer::Leaves::kAll;
 
   ExitCode exit = ExitCode::kInternal;
   if (share->parsed()) exit = run_share(line.share, environment);

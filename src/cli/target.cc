@@ -57,7 +57,7 @@ std::optional<HostPort> split(std::string_view text) {
 
 }  // namespace
 
-std::string Target::last_part() const {
+std::string last_part(std::string_view path) {
   std::string_view rest = path;
   while (rest.ends_with('/')) rest.remove_suffix(1);
   const std::size_t slash = rest.rfind('/');

@@ -58,7 +58,7 @@ Result<void> about(const std::string& path, Error error) {
 class Client::Lister {
  public:
   Lister(std::uint32_t request, ControlWriter& control,
-         const std::function<void(const Listing&)>& sink,
+         const std::function<Result<void>(const Listing&)>& sink,
          const std::function<void(const Error&)>& on_failed)
       : request_(request), control_(control), sink_(sink), on_failed_(on_failed) {}
 
@@ -127,7 +127,7 @@ class Client::Lister {
         // An honest walk goes down one chain at a time.
         if (directories_.size() > kDepthMax) return fail(broken("too many directories"));
       }
-      sink_({std::move(path), entry});
+      WH_TRY(sink_({std::move(path), entry}));
     }
     if (taken > 0) control_.add_credit(request_, taken);
     return {};
@@ -135,7 +135,7 @@ class Client::Lister {
 
   const std::uint32_t request_;
   ControlWriter& control_;
-  const std::function<void(const Listing&)>& sink_;
+  const std::function<Result<void>(const Listing&)>& sink_;
   const std::function<void(const Error&)>& on_failed_;
   std::uint64_t next_ = 0;
   std::unordered_map<std::uint64_t, std::string> directories_;
@@ -145,7 +145,12 @@ class Client::Lister {
 };
 
 Client::Client(const Clock& clock, Random& random, BlockPool& pool, ClientOptions options)
-    : clock_(clock), random_(random), pool_(pool), options_(options), watchdog_(clock) {
+    : clock_(clock),
+      random_(random),
+      pool_(pool),
+      options_(options),
+      rate_(options.rate_max_bytes),
+      watchdog_(clock) {
   auto waker = platform::Waker::make();
   if (waker.has_value()) dials_end_.emplace(std::move(*waker));
 }
@@ -205,8 +210,8 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
   return about(path, result.error());
 }
 
-Result<void> Client::list(const std::string& path, bool recursive,
-                          const std::function<void(const Listing&)>& sink,
+Result<void> Client::list(const std::string& path, bool recursive, const wire::Selection& selection,
+                          const std::function<Result<void>(const Listing&)>& sink,
                           const std::function<void(const Error&)>& on_failed) {
   std::unique_ptr<Lister> lister;
   {
@@ -215,7 +220,7 @@ Result<void> Client::list(const std::string& path, bool recursive,
     ++last_request_;
     lister = std::make_unique<Lister>(last_request_, *control_, sink, on_failed);
     lister_ = lister.get();
-    control_->push(wire::List{last_request_, path, recursive, kOpenEntriesMax});
+    control_->push(wire::List{last_request_, path, recursive, kOpenEntriesMax, selection});
   }
   const Result<void> result = lister->wait();
   std::scoped_lock lock(mutex_);
@@ -272,7 +277,15 @@ Result<void> Client::on_frame(const wire::FrameHeader& header, Block& block,
     request = request_of(message);
   }
   WH_ASSIGN(const auto taker, taker_of(request));
+  if (rate_.is_set()) wait_for_rate(header.payload_bytes);
   return taker == nullptr ? Result<void>() : taker->on_frame(header, block, on_first_connection);
+}
+
+void Client::wait_for_rate(std::uint64_t bytes) {
+  const TimePoint paid = rate_.take(bytes, clock_.now());
+  std::unique_lock lock(mutex_);
+  const auto is_over = [&] { return closing_ || failed_.has_value(); };
+  rate_wake_.wait_for(lock, paid - clock_.now(), is_over);
 }
 
 Result<void> Client::on_control(wire::Message message) {
@@ -456,6 +469,7 @@ void Client::session_failed(const Error& error) {
     if (lister_ != nullptr) lister_->finish(fail(*failed_));
     if (dials_end_.has_value()) dials_end_->wake();
     controller_wake_.notify_all();
+    rate_wake_.notify_all();
     cut();
   }
   if (taker != nullptr) taker->fail_with(first);
@@ -484,6 +498,7 @@ void Client::close() {
     closing_ = true;
     if (dials_end_.has_value()) dials_end_->wake();
     controller_wake_.notify_all();
+    rate_wake_.notify_all();
   }
   if (first_ == nullptr) return;
   if (control_ != nullptr) {

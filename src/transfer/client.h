@@ -27,6 +27,7 @@
 #include "store/user_secret.h"
 #include "transfer/control_writer.h"
 #include "transfer/events.h"
+#include "transfer/rate_limit.h"
 #include "transfer/taker.h"
 #include "transfer/version_names.h"
 #include "transfer/watchdog.h"
@@ -41,6 +42,8 @@ struct ClientOptions {
   bool unencrypted = false;
   bool compression = true;   // the host may compress where that is faster
   bool finds_copies = true;  // nothing comes twice that the host takes for a copy
+  // Of data, a second, over all streams. What is read more slowly is sent more slowly.
+  std::uint64_t rate_max_bytes = UINT64_MAX;
   // What names are made of (VersionNames); none: nothing is gone on with, nothing recognised.
   std::optional<store::UserSecret> secret = std::nullopt;
 };
@@ -64,9 +67,11 @@ class Client {
     std::string path;  // relative to what was asked for; "" for the root
     wire::Entry entry;
   };
-  // Calls `sink` with each entry as it comes; `on_failed` with what could not be listed.
+  // Calls `sink` with each entry as it comes, in the order of transfer/tree_walker.h; `on_failed`
+  // with what could not be listed. An error of the sink's ends it.
   [[nodiscard]] Result<void> list(const std::string& path, bool recursive,
-                                  const std::function<void(const Listing&)>& sink,
+                                  const wire::Selection& selection,
+                                  const std::function<Result<void>(const Listing&)>& sink,
                                   const std::function<void(const Error&)>& on_failed);
 
   // Ends the session in order. Safe to call twice.
@@ -121,6 +126,8 @@ class Client {
   void cut();  // every connection; with the mutex held
   // Whose answer that is. Null: late words about a request that ended. kProtocol: nobody's.
   Result<std::shared_ptr<Taker>> taker_of(std::uint32_t request);
+  // Until what was taken is paid for (ClientOptions::rate_max_bytes), or all ends.
+  void wait_for_rate(std::uint64_t bytes);
   // A frame of data from any stream.
   Result<void> on_frame(const wire::FrameHeader& header, Block& block, bool on_first_connection);
 
@@ -129,6 +136,7 @@ class Client {
   BlockPool& pool_;
   Codecs codecs_;
   const ClientOptions options_;
+  RateLimit rate_;
   Watchdog watchdog_;
   std::optional<platform::Waker> dials_end_;  // woken when no dial is waited for any more
 
@@ -138,6 +146,7 @@ class Client {
   std::thread writer_;
   std::thread controller_;
   std::condition_variable controller_wake_;
+  std::condition_variable rate_wake_;  // nothing more is to come
 
   mutable std::mutex mutex_;                      // guards what follows
   std::vector<std::unique_ptr<Stream>> streams_;  // ended ones too: a number is used once

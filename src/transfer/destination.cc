@@ -37,12 +37,6 @@ Result<bool> make_directories(const std::string& path) {
   return true;
 }
 
-Result<PlacedRoot> in_directory(const std::string& path, std::string name, std::string shown) {
-  WH_ASSIGN(const bool made, make_directories(path));
-  WH_ASSIGN(auto directory, platform::Directory::open_path(path));
-  return PlacedRoot{std::move(directory), std::move(name), made, std::move(shown)};
-}
-
 std::string joined(const std::string& directory, const std::string& name) {
   return ends_in_slash(directory) ? directory + name : directory + "/" + name;
 }
@@ -72,10 +66,11 @@ std::string written_below(const Destination& destination) {
   return ".";
 }
 
-Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry& root,
+Result<RootPlace> locate_root(const Destination& destination, const wire::Entry& root,
                               bool name_was_typed) {
   const bool is_virtual = root.name.empty();
-  if (is_virtual && root.type != wire::EntryType::kDirectory) {
+  const bool is_whole_directory = root.type == wire::EntryType::kDirectory;
+  if (is_virtual && !is_whole_directory) {
     return fail({.code = Code::kUnsafeName,
                  .operation = "fetch",
                  .detail = "the host sent a file without a name"});
@@ -91,20 +86,17 @@ Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry&
                  .detail = "the host chose a hidden name",
                  .advice = "name a destination"});
   }
-  if (!destination.path.has_value() && !is_virtual && root.type == wire::EntryType::kDirectory) {
-    WH_ASSIGN(const auto here, platform::Directory::open_path("."));
-    WH_ASSIGN(const bool made, here.make_directory(root.name, kNewDirectoryMode));
-    WH_ASSIGN(auto directory, here.open_directory(root.name));
-    return PlacedRoot{std::move(directory), "", made, "./" + root.name};
+  if (!destination.path.has_value()) {
+    if (is_virtual) return RootPlace{.path = ".", .shown = "."};
+    if (is_whole_directory) {
+      return RootPlace{.path = ".", .directory = root.name, .shown = "./" + root.name};
+    }
+    return RootPlace{.path = ".", .file = root.name, .shown = "./" + root.name};
   }
-  if (root.type == wire::EntryType::kDirectory) {
-    const std::string path = destination.path.value_or(".");
-    return in_directory(path, "", path);
-  }
-  if (!destination.path.has_value()) return in_directory(".", root.name, "./" + root.name);
   const std::string& path = *destination.path;
+  if (is_whole_directory) return RootPlace{.path = path, .shown = path};
   if (ends_in_slash(path) || is_directory(path)) {
-    return in_directory(path, root.name, joined(path, root.name));
+    return RootPlace{.path = path, .file = root.name, .shown = joined(path, root.name)};
   }
   const fs::path as_path(path);
   const std::string parent = as_path.parent_path().string();
@@ -116,7 +108,31 @@ Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry&
                  .detail = "a file cannot have that name",
                  .advice = "name another destination"});
   }
-  return in_directory(parent.empty() ? "." : parent, name, path);
+  return RootPlace{.path = parent.empty() ? "." : parent, .file = name, .shown = path};
+}
+
+Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry& root,
+                              bool name_was_typed) {
+  WH_ASSIGN(auto place, locate_root(destination, root, name_was_typed));
+  if (!place.directory.empty()) {
+    WH_ASSIGN(const auto here, platform::Directory::open_path(place.path));
+    WH_ASSIGN(const bool made, here.make_directory(place.directory, kNewDirectoryMode));
+    WH_ASSIGN(auto directory, here.open_directory(place.directory));
+    return PlacedRoot{std::move(directory), "", made, std::move(place.shown)};
+  }
+  WH_ASSIGN(const bool made, make_directories(place.path));
+  WH_ASSIGN(auto directory, platform::Directory::open_path(place.path));
+  return PlacedRoot{std::move(directory), std::move(place.file), made, std::move(place.shown)};
+}
+
+Result<std::optional<platform::Directory>> find_root(const RootPlace& place) {
+  auto found = platform::Directory::open_path(place.path);
+  if (found.has_value() && !place.directory.empty()) {
+    found = found->open_directory(place.directory);
+  }
+  if (found.has_value()) return std::optional(std::move(*found));
+  if (found.error().code == Code::kNotFound) return std::optional<platform::Directory>();
+  return fail(found.error());
 }
 
 }  // namespace wormhole::transfer

@@ -18,6 +18,14 @@ struct Destination {
   std::optional<std::string> path;  // as the user gave it
 };
 
+// Where that is, made or not.
+struct RootPlace {
+  std::string path = {};       // as the user says it: a symlink in it is followed
+  std::string directory = {};  // made in that, by the host's name: never through a symlink
+  std::string file = {};       // the single file's name; empty for a directory
+  std::string shown = {};      // where the user finds it
+};
+
 struct PlacedRoot {
   platform::Directory directory;  // of the contents, or of the single file
   std::string name;               // the single file's; empty for a directory
@@ -33,9 +41,13 @@ struct PlacedRoot {
 // A directory that is there, and below which everything stands that place_root() may make.
 [[nodiscard]] std::string written_below(const Destination& destination);
 
-// Makes missing directories (also parents). kUnsafeName for a root that a host must not send,
-// kExists when a file stands where a directory is needed.
+// Makes nothing. kUnsafeName for a root that a host must not send.
 // `name_was_typed`: the user asked for exactly that name, the host did not choose it.
+[[nodiscard]] Result<RootPlace> locate_root(const Destination& destination, const wire::Entry& root,
+                                            bool name_was_typed = false);
+// nullopt: nothing is there yet.
+[[nodiscard]] Result<std::optional<platform::Directory>> find_root(const RootPlace& place);
+// Makes missing directories (also parents); kExists when a file stands where one is needed.
 [[nodiscard]] Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry& root,
                                             bool name_was_typed = false);
 

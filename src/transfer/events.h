@@ -23,6 +23,8 @@ struct TakenCounters {
   std::atomic<std::uint64_t> links = 0;
   std::atomic<std::uint64_t> skipped_files = 0;  // there already, equal
   std::atomic<std::uint64_t> skipped_bytes = 0;
+  std::atomic<std::uint64_t> left_files = 0;  // there already, different, and to stay (TakeOptions)
+  std::atomic<std::uint64_t> left_bytes = 0;  // the sizes of the host's
   std::atomic<std::uint64_t> resumed_bytes = 0;  // there from an earlier run, and intact
   std::atomic<std::uint64_t> reused_bytes = 0;   // from other versions, or the same file elsewhere
   std::atomic<std::uint64_t> kept_bytes = 0;     // of unfinished files, for the next run

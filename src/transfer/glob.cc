@@ -139,10 +139,10 @@ Result<std::string> body_of(std::string_view pattern, Dialect dialect) {
       while (at < pattern.size() && pattern[at] == '*') ++stars, ++at;
       const bool ends_part = at == pattern.size() || pattern[at] == '/';
       if (dialect == Dialect::kFilter) {
-        const bool leads = at == stars && stars == 2 && ends_part && at < pattern.size();
+        const bool leads = at == stars && stars >= 2 && ends_part && at < pattern.size();
         if (leads) ++at;
         regex += leads ? kAnyDepth : stars > 1 ? kAnything : kWithinName;
-      } else if (stars == 2 && begins_part && ends_part) {
+      } else if (stars >= 2 && begins_part && ends_part) {
         const bool is_last = at == pattern.size();
         if (!is_last) ++at;
         regex += is_last ? kSomething : kAnyDepth;
@@ -169,7 +169,8 @@ Result<std::string> body_of(std::string_view pattern, Dialect dialect) {
 Result<std::string> regex_of(std::string_view pattern, Dialect dialect) {
   std::string_view rest = pattern;
   constexpr std::string_view kAndAllInIt = "/***";
-  const bool has_all_in_it = dialect == Dialect::kFilter && rest.ends_with(kAndAllInIt);
+  const bool has_all_in_it = dialect == Dialect::kFilter && rest.ends_with(kAndAllInIt) &&
+                             rest.size() > kAndAllInIt.size();
   if (has_all_in_it) rest.remove_suffix(kAndAllInIt.size());
   const bool is_directory = !has_all_in_it && rest.ends_with('/');
   if (is_directory) rest.remove_suffix(1);

@@ -57,6 +57,8 @@ TEST(Glob, FilterRules) {
           {"**/a", {"a", "x/a", "x/y/a/"}, {"xa"}},
           {"a/**/b", {"a/x/b", "a/x/y/b"}, {"a/b"}},
           {"a/***", {"a/", "a/b", "a/b/c", "x/a/", "x/a/b/"}, {"a", "ab"}},
+          {"/***", {"a", "a/", "a/b"}, {}},
+          {"***/a/", {"a/", "x/y/a/"}, {"a"}},
           {"a?c", {"abc", "a.c"}, {"ac", "a/c", "abbc"}},
           {"[a-c]x", {"ax", "cx"}, {"dx", "x", "-x"}},
           {"[!a-c]x", {"dx", "-x"}, {"ax", "/x", "x"}},
@@ -94,6 +96,7 @@ TEST(Glob, IgnoreFileLines) {
           {"a**b", {"ab", "axb"}, {"a/b"}},
           {"*.o", {"x/a.o", "a.o"}, {"a.ox"}},
           {"x/*", {"x/a", "x/a/"}, {"x/a/b", "y/x/a"}},
+          {"***/a", {"a", "x/y/a"}, {"xa"}},
       },
       Dialect::kIgnoreFile);
 }

@@ -57,7 +57,8 @@ Result<void> Victim::get(const std::string& destination, const std::string& path
 
 Result<void> Victim::list() {
   return client_.list(
-      "", /*recursive=*/true, [](const Client::Listing&) {},
+      "", /*recursive=*/true, /*selection=*/{},
+      [](const Client::Listing&) { return Result<void>(); },
       [this](const Error& error) { failures_.on_failed(error.object, error); });
 }
 

@@ -309,8 +309,8 @@ bool Taker::is_over() const {
 // Files that failed count as still to come: an estimate that is too large harms nobody.
 std::optional<std::uint64_t> Taker::left_bytes() const {
   if (!counters_.all_announced) return std::nullopt;
-  const std::uint64_t done =
-      counters_.bytes + counters_.skipped_bytes + counters_.resumed_bytes + counters_.reused_bytes;
+  const std::uint64_t done = counters_.bytes + counters_.skipped_bytes + counters_.left_bytes +
+                             counters_.resumed_bytes + counters_.reused_bytes;
   return counters_.announced_bytes - std::min(counters_.announced_bytes.load(), done);
 }
 

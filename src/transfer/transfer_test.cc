@@ -425,8 +425,11 @@ std::set<std::string> listed(Client& client, const std::string& path, bool recur
                              Result<void>* result = nullptr) {
   std::set<std::string> paths;
   const auto done = client.list(
-      path, recursive,
-      [&](const Client::Listing& listing) { EXPECT_TRUE(paths.insert(listing.path).second); },
+      path, recursive, /*selection=*/{},
+      [&](const Client::Listing& listing) {
+        EXPECT_TRUE(paths.insert(listing.path).second);
+        return Result<void>();
+      },
       [&](const Error& error) { ADD_FAILURE() << to_sentence(error); });
   if (result != nullptr) {
     *result = done;

@@ -29,6 +29,7 @@
 #include "transfer/directory_tree.h"
 #include "transfer/events.h"
 #include "transfer/local_work.h"
+#include "transfer/present.h"
 #include "transfer/reconstruction.h"
 #include "transfer/selector.h"
 #include "transfer/taken_file.h"
@@ -41,8 +42,9 @@ namespace wormhole::transfer {
 [[nodiscard]] platform::Timestamp take_start();
 
 struct TakeOptions {
-  Destination destination;
+  Destination destination = {};
   bool overwrite = false;
+  Leaves leaves = Leaves::kNone;
   // What was changed since then, by whomever, is never replaced. One for all attempts of a run.
   platform::Timestamp started = take_start();
   bool sync = false;
@@ -64,6 +66,10 @@ struct TakeOptions {
   wire::Selection selection = {};
   // Longer files are written past the system's cache (platform::File::write_uncached_at).
   std::uint64_t cached_file_max_bytes = UINT64_MAX;
+
+  [[nodiscard]] PresentRules present_rules() const {
+    return {.overwrite = overwrite, .leaves = leaves, .reuse = reuse, .sync = sync};
+  }
 };
 
 // Files given up are remembered so that their late data is no offence; a host that makes us give
@@ -189,19 +195,11 @@ class TreeBuilder {
   Result<bool> resume(const TakenFilePtr& file);
   // Others may have something of it, and it of them.
   void share(std::uint64_t id, const wire::Entry& entry, bool comes_by_itself, Wanted& wanted);
-  // An entry that is there already.
+  // An entry that is there already, or that stays as it is.
   void skip(const wire::Entry& entry);
+  void leave(const wire::Entry& entry);
   // What stands there is the file already: its time is set.
   Result<void> keep(const Reconstruction& reconstruction);
-  enum class Present {
-    kMissing,
-    kEqual,
-    kDifferent,
-    // What a power cut leaves of a file that had arrived: its time is on the disk, and its size
-    // perhaps, but not all of its bytes (docs/formats/partial.md).
-    kEmptied,
-    kHollow,
-  };
   // The index knows that what stands there was fetched, and that nobody touched it since.
   [[nodiscard]] bool is_own(const wire::Entry& entry, const NodePtr& parent) const;
   // Of what stands there under that name; nullopt where that cannot be told.
@@ -213,8 +211,7 @@ class TreeBuilder {
   // The same from a file that was fetched before and stands elsewhere.
   ReconstructionPtr reconstruction_from_elsewhere(const TakenFilePtr& file,
                                                   const wire::Entry& entry, Present present) const;
-  // With --fsync an equal file is on disk when this returns: an earlier run may not have waited.
-  Result<Present> compare(const wire::Entry& entry, const NodePtr& directory);
+  Result<Standing> compare(const wire::Entry& entry, const NodePtr& directory);
   Result<void> make_directory(const OpenDirectory& made, const NodePtr& parent);
   Result<void> make_symlink(const wire::Entry& entry, const NodePtr& parent);
 

@@ -27,12 +27,6 @@ Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
 }
 
-// Of a time in whole seconds that proves nothing: it may be any file of an archive.
-bool is_emptied(const wire::Entry& entry, const platform::FileStatus& status) {
-  return status.type == FileType::kRegular && status.size_bytes == 0 &&
-         status.modified == modified_of(entry) && status.modified.nanoseconds != 0;
-}
-
 }  // namespace
 
 platform::Timestamp take_start() {
@@ -276,6 +270,10 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& 
       ++counters_.links;
       return {};
     }
+    if (options_.leaves == Leaves::kAll) {
+      ++counters_.left_files;
+      return {};
+    }
     const auto status = directory->status_of(entry.name);
     const bool replaceable = options_.overwrite && status.has_value() &&
                              status->type != FileType::kDirectory &&
@@ -312,7 +310,12 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
       if (ends_session(compared.error())) return fail(compared.error());
       return entry_failed(entry.parent, path, compared.error());
     }
-    present = *compared;
+    present = compared->present;
+    const Judgement judged = judge(entry, *compared, options_.present_rules());
+    if (judged.action == Action::kLeave) {
+      leave(entry);
+      return {};
+    }
     if (present == Present::kEqual && (!options_.checksum || entry.size == 0)) {
       if (entry.size >= kReusableMinBytes && !entry.sparse) {
         const auto place = place_in(entry.name, parent.node);
@@ -331,13 +334,13 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
                            .detail = "it is too long to be compared by its content",
                            .advice = "compare it by its size and time: without --checksum"});
     }
-    if (present == Present::kDifferent && !options_.overwrite) {
+    if (judged.action == Action::kRefuse) {
       return entry_failed(entry.parent, path,
                           {.code = Code::kExists,
                            .operation = "fetch",
                            .object = path,
-                           .detail = "a different file is there",
-                           .advice = "use --overwrite to replace it"});
+                           .detail = std::string(judged.reason),
+                           .advice = options_.overwrite ? "" : "use --overwrite to replace it"});
     }
   }
   auto file =
@@ -407,6 +410,12 @@ void TreeBuilder::share(std::uint64_t id, const wire::Entry& entry, bool comes_b
 void TreeBuilder::skip(const wire::Entry& entry) {
   ++counters_.skipped_files;
   counters_.skipped_bytes += entry.size;
+  finished_in(entry.parent);
+}
+
+void TreeBuilder::leave(const wire::Entry& entry) {
+  ++counters_.left_files;
+  counters_.left_bytes += entry.size;
   finished_in(entry.parent);
 }
 
@@ -511,33 +520,9 @@ Result<bool> TreeBuilder::resume(const TakenFilePtr& file) {
   return true;
 }
 
-Result<TreeBuilder::Present> TreeBuilder::compare(const wire::Entry& entry,
-                                                  const NodePtr& directory) {
+Result<Standing> TreeBuilder::compare(const wire::Entry& entry, const NodePtr& directory) {
   WH_ASSIGN(const auto handle, tree_->open(directory));
-  const auto status = handle->status_of(entry.name);
-  if (!status.has_value()) {
-    if (status.error().code == Code::kNotFound) return Present::kMissing;
-    return fail(status.error());
-  }
-  if (!looks_equal(entry, *status)) {
-    return is_emptied(entry, *status) ? Present::kEmptied : Present::kDifferent;
-  }
-  // Shorter files are written at once, and are whole or empty; and nobody is told anything of what
-  // is here who is not to be.
-  const bool may_be_hollow = entry.size > kBlockBytes && entry.size <= kReconstructedMaxBytes &&
-                             !entry.sparse && options_.reuse && handle->loses_data_as_holes();
-  if (!options_.sync && !may_be_hollow) return Present::kEqual;
-  const auto file = handle->open_file(entry.name);
-  if (options_.sync) {
-    if (!file.has_value()) return fail(file.error());
-    WH_TRY(file->sync());
-  }
-  // Where it cannot be told, it is what it looks like.
-  if (!may_be_hollow || !file.has_value()) return Present::kEqual;
-  const auto data = file->next_data(0);
-  const bool is_hollow =
-      data.has_value() && (!data->has_value() || (*data)->start > 0 || (*data)->end < entry.size);
-  return is_hollow ? Present::kHollow : Present::kEqual;
+  return look(entry, *handle, options_.present_rules());
 }
 
 Result<void> TreeBuilder::on_listed(std::uint64_t entries) {

@@ -6,8 +6,8 @@
 #include <map>
 #include <thread>
 
-#include "platform/test_directory.h"
 #include "store/hash.h"
+#include "transfer/tree_builder_testing.h"
 
 namespace wormhole::transfer {
 namespace {
@@ -16,111 +16,6 @@ namespace fs = std::filesystem;
 using platform::TestDirectory;
 using wire::Entry;
 using wire::EntryType;
-
-class Events final : public TakerEvents {
- public:
-  void on_failed(const std::string& path, const Error& error) override {
-    const std::scoped_lock lock(mutex_);
-    EXPECT_TRUE(failed.emplace(path, error.code).second) << path << " is reported twice";
-  }
-  void on_file(const std::string& path) override {
-    const std::scoped_lock lock(mutex_);
-    ++files[path];
-  }
-  std::map<std::string, Code> failed;
-  std::map<std::string, int> files;
-
- private:
-  std::mutex mutex_;
-};
-
-Entry entry_of(EntryType type, std::string name, std::uint64_t parent) {
-  Entry entry;
-  entry.type = type;
-  entry.name = std::move(name);
-  entry.parent = parent;
-  entry.mode = type == EntryType::kDirectory ? 0755 : 0644;
-  entry.mtime_seconds = 1'600'000'000;
-  entry.mtime_nanoseconds = 123'456'789;
-  return entry;
-}
-Entry directory(std::string name, std::uint64_t parent, std::uint16_t mode = 0755) {
-  Entry entry = entry_of(EntryType::kDirectory, std::move(name), parent);
-  entry.mode = mode;
-  return entry;
-}
-Entry root() { return directory("root", wire::kNoEntry); }
-Entry file(std::string name, std::uint64_t parent, std::uint64_t size = 3) {
-  Entry entry = entry_of(EntryType::kRegular, std::move(name), parent);
-  entry.size = size;
-  return entry;
-}
-Entry link(std::string name, std::uint64_t parent, std::string target) {
-  Entry entry = entry_of(EntryType::kSymlink, std::move(name), parent);
-  entry.target = std::move(target);
-  return entry;
-}
-Entry end(std::uint64_t id) {
-  Entry entry;
-  entry.type = EntryType::kDirectoryEnd;
-  entry.parent = id;
-  return entry;
-}
-
-class TreeBuilderTest : public ::testing::Test {
- protected:
-  TreeBuilder& begin(bool may_have = false, bool overwrite = false) {
-    TakeOptions options;
-    options.destination.path = there_ / "dest";
-    options.may_have = may_have;
-    options.overwrite = overwrite;
-    tree_.emplace(options, events_, counters_, clock_);
-    return *tree_;
-  }
-  Result<void> try_announce(std::vector<Entry> entries) {
-    const std::uint64_t first = next_;
-    next_ += entries.size();
-    return tree_->on_entries({1, first, std::move(entries)}, wanted_);
-  }
-  void announce(std::vector<Entry> entries) {
-    const auto result = try_announce(std::move(entries));
-    EXPECT_TRUE(result.has_value()) << to_sentence(result.error());
-  }
-  void listed() { EXPECT_TRUE(tree_->on_listed(next_).has_value()); }
-  Result<void> try_data(std::uint64_t id, std::string_view data, std::uint64_t offset = 0) {
-    WH_ASSIGN(const auto found, tree_->find(id, false));
-    if (found == nullptr) return {};
-    return tree_->on_data(found, offset, as_bytes(data));
-  }
-  void data(std::uint64_t id, std::string_view bytes, std::uint64_t offset = 0) {
-    const auto result = try_data(id, bytes, offset);
-    EXPECT_TRUE(result.has_value()) << to_sentence(result.error());
-  }
-  static void expect_protocol(const Result<void>& result) {
-    ASSERT_FALSE(result.has_value());
-    EXPECT_EQ(result.error().code, Code::kProtocol);
-  }
-  [[nodiscard]] fs::path at(std::string_view path) const { return there_.path() / "dest" / path; }
-  [[nodiscard]] std::string read(std::string_view path) const {
-    return there_.read("dest/" + std::string(path));
-  }
-  [[nodiscard]] platform::FileStatus status(const fs::path& path) const {
-    return platform::Directory::open_path(path.parent_path())
-        ->status_of(path.filename().string())
-        .value();
-  }
-  static platform::Timestamp time_of(const Entry& entry) {
-    return {entry.mtime_seconds, entry.mtime_nanoseconds};
-  }
-
-  const TestDirectory there_;
-  Events events_;
-  TakenCounters counters_;
-  const SystemClock clock_;
-  std::optional<TreeBuilder> tree_;
-  TreeBuilder::Wanted wanted_;
-  std::uint64_t next_ = 0;
-};
 
 TEST_F(TreeBuilderTest, ARootThatAnInterruptedRunMadeHasItsMode) {
   for (const std::uint16_t mode : std::vector<std::uint16_t>{0700, 0750, 0777, 0500}) {

@@ -1,0 +1,12 @@
+// get --dry-run: what would be done, entry by entry, and nothing is.
+#pragma once
+
+#include "cli/commands.h"
+#include "cli/errands.h"
+
+namespace wormhole::cli {
+
+[[nodiscard]] ExitCode run_dry(const GetArguments& arguments, const Errands& errands,
+                               const wire::Selection& selection, Environment& environment);
+
+}  // namespace wormhole::cli

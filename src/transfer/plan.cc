@@ -1,0 +1,102 @@
+#include "transfer/plan.h"
+
+#include <utility>
+
+namespace wormhole::transfer {
+namespace {
+
+using platform::FileType;
+using wire::EntryType;
+
+constexpr Judgement kNew{Action::kFetch, "new"};
+constexpr Judgement kSame{Action::kKeep, "the same"};
+
+Error broken(std::string_view why) {
+  return {.code = Code::kProtocol, .operation = "list", .detail = std::string(why)};
+}
+
+std::string_view parent_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
+}  // namespace
+
+Result<Planned> Plan::on_listing(const Client::Listing& listing) {
+  if (shown_root_.empty()) return on_root(listing.entry);
+  // Depth first, so that its directory is the last one or above that.
+  const std::string_view above = parent_of(listing.path);
+  while (!levels_.empty() && levels_.back().path != above) levels_.pop_back();
+  if (levels_.empty()) return fail(broken("the host listed an entry of a directory that is over"));
+  return on_entry(listing.path, listing.entry, levels_.back());
+}
+
+Result<Planned> Plan::on_root(const wire::Entry& entry) {
+  if (!requested_name_.empty() && entry.name != requested_name_) {
+    return fail({.code = Code::kProtocol,
+                 .operation = "list",
+                 .object = entry.name,
+                 .detail = "the host listed something else than was asked for"});
+  }
+  WH_ASSIGN(const auto place, locate_root(options_.destination, entry,
+                                          /*name_was_typed=*/!requested_name_.empty()));
+  WH_ASSIGN(auto directory, find_root(place));
+  shown_root_ = place.shown;
+  const bool is_there = directory.has_value();
+  if (is_there) tree_.emplace(std::move(*directory));
+  levels_.push_back({.path = "", .node = is_there ? tree_->root() : nullptr});
+  if (entry.type == EntryType::kDirectory) {
+    const Judgement judged = is_there ? kSame : kNew;
+    return Planned{"", entry, judged.action, std::string(judged.reason)};
+  }
+  wire::Entry single = entry;
+  single.name = place.file;
+  return on_entry(place.file, single, levels_.back());
+}
+
+Result<Planned> Plan::on_entry(std::string path, const wire::Entry& entry, const Level& parent) {
+  Judgement judged = kNew;
+  NodePtr node;
+  bool is_refused = parent.is_refused;
+  if (is_refused) judged = {Action::kRefuse, "its directory cannot be made"};
+  if (!is_refused && parent.node != nullptr) {
+    WH_ASSIGN(const auto handle, tree_->open(parent.node));
+    if (entry.type == EntryType::kDirectory) {
+      judged = judge_directory(*handle, entry.name);
+      if (judged.action == Action::kKeep) node = DirectoryTree::child(parent.node, entry.name);
+    } else if (entry.type == EntryType::kSymlink) {
+      judged = judge_symlink(*handle, entry);
+    } else {
+      const PresentRules rules = options_.present_rules();
+      WH_ASSIGN(const auto standing, look(entry, *handle, rules));
+      judged = judge(entry, standing, rules);
+      if (judged.action == Action::kKeep && options_.checksum && entry.size > 0) {
+        judged.reason = "the same size and time; its content would be compared";
+      }
+    }
+    is_refused = judged.action == Action::kRefuse;
+  }
+  if (entry.type == EntryType::kDirectory) {
+    levels_.push_back({.path = path, .node = std::move(node), .is_refused = is_refused});
+  }
+  return Planned{std::move(path), entry, judged.action, std::string(judged.reason)};
+}
+
+Judgement Plan::judge_directory(const platform::Directory& parent, const std::string& name) const {
+  const auto status = parent.status_of(name);
+  if (!status.has_value()) return kNew;
+  if (status->type == FileType::kDirectory) return kSame;
+  return {Action::kRefuse, "something that is no directory is there"};
+}
+
+Judgement Plan::judge_symlink(const platform::Directory& parent, const wire::Entry& entry) const {
+  const auto status = parent.status_of(entry.name);
+  if (!status.has_value()) return kNew;
+  if (const auto target = parent.read_link(entry.name); target == entry.target) return kSame;
+  if (options_.leaves == Leaves::kAll) return {Action::kLeave, "it is there"};
+  if (status->type == FileType::kDirectory) return {Action::kRefuse, "a directory is there"};
+  if (!options_.overwrite) return {Action::kRefuse, "something else is there"};
+  return {Action::kReplace, "something else is there"};
+}
+
+}  // namespace wormhole::transfer

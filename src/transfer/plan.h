@@ -1,0 +1,58 @@
+// What a transfer would do: the host's entries, as they are listed, beside what stands at the
+// destination. Looks, and changes nothing.
+//
+// One thread. Holds the directories that the listing is in, one chain of them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "transfer/client.h"
+#include "transfer/destination.h"
+#include "transfer/directory_tree.h"
+#include "transfer/present.h"
+
+namespace wormhole::transfer {
+
+struct Planned {
+  std::string path;  // below the destination; "" for a directory that is the whole
+  wire::Entry entry;
+  Action action = Action::kFetch;
+  std::string reason;
+};
+
+class Plan {
+ public:
+  // `requested_name`: the last part of the path that is asked for.
+  Plan(const TakeOptions& options, std::string requested_name)
+      : options_(options), requested_name_(std::move(requested_name)) {}
+
+  // An error ends it, as it would a transfer.
+  [[nodiscard]] Result<Planned> on_listing(const Client::Listing& listing);
+  // Where it would all go; empty before the root came.
+  [[nodiscard]] const std::string& shown_root() const { return shown_root_; }
+
+ private:
+  struct Level {
+    std::string path;  // "" or "a/b"
+    NodePtr node;      // null: it is not there yet
+    bool is_refused = false;
+  };
+
+  Result<Planned> on_root(const wire::Entry& entry);
+  Result<Planned> on_entry(std::string path, const wire::Entry& entry, const Level& parent);
+  Judgement judge_directory(const platform::Directory& parent, const std::string& name) const;
+  Judgement judge_symlink(const platform::Directory& parent, const wire::Entry& entry) const;
+
+  const TakeOptions options_;
+  const std::string requested_name_;
+  std::optional<DirectoryTree> tree_;  // where the destination is there
+  std::string shown_root_;
+  std::vector<Level> levels_;
+};
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,63 @@
+// What stands where a file is to go, and what becomes of it: the same answer for a transfer and for
+// one that only says what it would do.
+//
+// Stateless; any thread.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+#include "platform/file_system.h"
+#include "wire/messages.h"
+
+namespace wormhole::transfer {
+
+enum class Present {
+  kMissing,
+  kEqual,  // by size and time
+  kDifferent,
+  // What a power cut leaves of a file that had arrived: its time is on the disk, and its size
+  // perhaps, but not all of its bytes (docs/formats/partial.md).
+  kEmptied,
+  kHollow,
+};
+
+// Which files of those that are there stay as they are, whatever else is said.
+enum class Leaves {
+  kNone,
+  kNewer,  // that were changed later than the host's
+  kAll,
+};
+
+struct PresentRules {
+  bool overwrite = false;
+  Leaves leaves = Leaves::kNone;
+  bool reuse = true;  // what is inside a file may be looked at
+  bool sync = false;  // an equal one is to be on disk
+};
+
+struct Standing {
+  Present present = Present::kMissing;
+  std::optional<platform::FileStatus> status;  // of what stands there
+};
+
+enum class Action {
+  kFetch,
+  kReplace,
+  kKeep,   // it is the same
+  kLeave,  // it is not, and stays
+  kRefuse,
+};
+struct Judgement {
+  Action action = Action::kFetch;
+  std::string_view reason;
+};
+
+// With `sync` an equal file is on disk when this returns: an earlier run may not have waited.
+[[nodiscard]] Result<Standing> look(const wire::Entry& entry, const platform::Directory& directory,
+                                    const PresentRules& rules);
+[[nodiscard]] Judgement judge(const wire::Entry& entry, const Standing& standing,
+                              const PresentRules& rules);
+
+}  // namespace wormhole::transfer
