@@ -27,7 +27,7 @@ _wormhole() {
       mapfile -t COMPREPLY < <(compgen -W 'off on' -- "$current")
       return
       ;;
-    --listen | --streams | --code)
+    --listen | --streams | --code | --exclude | --include | --max-size | --bwlimit)
       return
       ;;
   esac
@@ -37,7 +37,9 @@ _wormhole() {
   case $verb in
     '') options="--help --version" ;;
     share) options="--code --code-file --encryption --listen --once $common" ;;
-    get) options="--checksum --code --code-file --compression --encryption --fsync --no-reuse --overwrite --streams $common" ;;
+    get) options="--bwlimit --checksum --code --code-file --compression --dry-run --encryption \
+      --exclude --exclude-from --fsync --gitignore --ignore-existing --include --max-size \
+      --no-reuse --overwrite --stats --streams --update $common" ;;
     ls) options="--code --code-file -l -R $common" ;;
     cache) options="--clear --verify $common" ;;
   esac

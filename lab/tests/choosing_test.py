@@ -5,7 +5,8 @@ import time
 
 import pytest
 import trees
-from runner import INTERRUPTED, PARTIAL, SUCCESS, USAGE, Share, command, get, start_get
+from runner import (INTERRUPTED, LOCAL_IO, PARTIAL, SUCCESS, USAGE, Command, Share, command, get,
+                    start_get)
 
 
 def files_in(path):
@@ -268,3 +269,61 @@ def test_failures_stand_at_the_end(box, versions):
     assert [line.startswith("wormhole: failed:") or line.startswith("failed:")
             for line in said[-3:]] == [True] * 3, said
     assert not any("failed:" in line for line in said[:-3])
+
+
+# --- to standard output -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 5, 70_000, 200 << 20])
+def test_a_file_goes_to_standard_output(box, size):
+    source = os.path.join(box, "source")
+    trees.write(source, os.urandom(size))
+    with Share(box, source) as share:
+        done = command(box, "get", share.target, "-").expect(SUCCESS)
+    assert done.stdout == trees.read(source)
+    assert b"1 file (" in done.stderr and b"in 'standard output'" in done.stderr
+
+
+def test_holes_and_text_come_as_they_are(box):
+    source = os.path.join(box, "source")
+    with open(source, "wb") as file:
+        file.write(b"some words, again and again\n" * 100_000)
+        file.truncate(9 << 20)
+        file.seek(8 << 20)
+        file.write(b"behind a hole")
+    with Share(box, os.path.dirname(source)) as share:
+        done = command(box, "get", share.target + "/source", "-", "-q").expect(SUCCESS)
+    assert done.stdout == trees.read(source)
+    assert done.stderr == b""
+
+
+def test_only_one_file_can_go_there(box, project):
+    with Share(box, project) as share:
+        for targets, options in (((share.target,), ()),
+                                 ((share.target + "/main.c", share.target + "/long"), ()),
+                                 ((share.target + "/main.c",), ("--json",)),
+                                 ((share.target + "/main.c",), ("-n",))):
+            done = command(box, "get", *targets, "-", *options).expect(USAGE)
+            assert b"standard output" in done.stderr
+        command(box, "get", share.target + "/nothing", "-").expect(PARTIAL)
+    assert not os.path.exists(os.path.join(box, "-"))
+
+
+def test_a_reader_that_goes_away_ends_it(box):
+    source = os.path.join(box, "source")
+    trees.write(source, os.urandom(20 << 20))
+    with Share(box, source) as share:
+        running = Command(box, "get", share.target, "-")
+        assert len(running.process.stdout.read(10)) == 10
+        running.process.stdout.close()
+        assert running.process.wait(300) == LOCAL_IO
+
+
+def test_a_reader_that_reads_nothing_does_not_hold_ctrl_c(box):
+    source = os.path.join(box, "source")
+    trees.write(source, os.urandom(20 << 20))
+    with Share(box, source) as share:
+        running = Command(box, "get", share.target, "-")
+        assert len(running.process.stdout.read(10)) == 10
+        running.process.send_signal(2)
+        assert running.process.wait(300) == INTERRUPTED

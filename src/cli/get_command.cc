@@ -15,6 +15,7 @@
 #include "cli/human.h"
 #include "cli/index_file.h"
 #include "cli/joining.h"
+#include "cli/pipe_out.h"
 #include "cli/retries.h"
 #include "cli/size.h"
 #include "cli/user_secret.h"
@@ -243,6 +244,9 @@ ExitCode run_get(const GetArguments& arguments, Environment& environment) {
   if (!selection.has_value()) return give_up(selection.error());
   const auto rate = rate_of(arguments.rate_limit);
   if (!rate.has_value()) return give_up(rate.error());
+  if (errands->destination.path == kStandardOutputName) {
+    return run_pipe_out(arguments, *errands, *rate, environment);
+  }
   if (arguments.dry_run) return run_dry(arguments, *errands, *selection, environment);
   return Fetch(arguments, *errands, *selection, *rate, environment).run();
 }

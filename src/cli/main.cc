@@ -110,10 +110,11 @@ std::vector<RuleArgument> rules_of(const CLI::App& get, const CommandLine& line)
 
 CLI::App* add_get(CLI::App& app, CommandLine& line) {
   CLI::App* get = app.add_subcommand("get", "Fetch what a host shares");
-  get->add_option("TARGET [DEST]", line.get.operands,
-                  std::string(kTargetHelp) +
-                      ". DEST: where to; it receives a directory's contents (default: its name, "
-                      "here). Several TARGETs of one host: each by its name into DEST")
+  get->add_option(
+         "TARGET [DEST]", line.get.operands,
+         std::string(kTargetHelp) +
+             ". DEST: where to; it receives a directory's contents (default: its name, "
+             "here); '-': standard output. Several TARGETs of one host: each by its name into DEST")
       ->required();
   add_code(*get, line.get.code_file);
   get->add_flag("--overwrite", line.get.overwrite, "Replace files that differ");

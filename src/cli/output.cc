@@ -40,7 +40,7 @@ void Output::result(std::string_view line) {
   if (json_) return;
   std::scoped_lock lock(mutex_);
   clear_live();
-  write_line(stdout, line);
+  write_line(results_, line);
 }
 
 void Output::say(std::string_view line) {

@@ -29,6 +29,9 @@ class Output {
   // A live progress line makes sense: people read, on a terminal.
   [[nodiscard]] bool shows_progress() const;
 
+  // Standard output is for a file's bytes: results go to stderr. Before the first.
+  void leave_standard_output() { results_ = stderr; }
+
   // A line of result on stdout (people only).
   void result(std::string_view line);
   // A line said meanwhile on stderr (people only, not with -q).
@@ -52,6 +55,7 @@ class Output {
 
   const bool json_;
   const Verbosity verbosity_;
+  std::FILE* results_ = stdout;
   std::mutex mutex_;
   bool live_shown_ = false;
   std::atomic<bool> broken_ = false;

@@ -71,6 +71,10 @@ inline constexpr std::array<const char*, 2> kMachineIdFiles = {"/etc/machine-id"
 // Likewise what they keep from one run to the next: $XDG_STATE_HOME, else ~/.local/state.
 [[nodiscard]] std::optional<std::string> state_directory();
 
+// Writes all of it to standard output. Where that has no room the wait ends with kInterrupted once
+// `stop` can be read; kLocalIo when nobody reads it any more.
+[[nodiscard]] Result<void> write_standard_output(Bytes data, int stop);
+
 [[nodiscard]] bool is_terminal(int descriptor);
 [[nodiscard]] unsigned terminal_columns(int descriptor);  // 80 when unknown
 // Asks on the controlling terminal without echo, also when stdin and stdout are pipes; the

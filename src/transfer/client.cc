@@ -191,7 +191,7 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
     options.requested_name = last_part(path);
     taker = std::make_shared<Taker>(last_request_, options, events, counters, *control_, clock_);
     if (options_.compression) taker->allow_compressed(codecs_);
-    taker_ = taker;
+    receiver_ = taker;
     control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax, options.selection});
   }
   Result<void> result = taker->wait();
@@ -199,7 +199,7 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
   shown_root_ = taker->shown_root();
   {
     std::scoped_lock lock(mutex_);
-    taker_ = nullptr;
+    receiver_ = nullptr;
     ended_request_ = last_request_;
     control_->push(wire::Cancel{last_request_});
   }
@@ -208,6 +208,28 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
   close();
   taker->abandon();
   return about(path, result.error());
+}
+
+Result<void> Client::read(const std::string& path, const FileStream::Sink& sink) {
+  std::shared_ptr<FileStream> stream;
+  {
+    std::scoped_lock lock(mutex_);
+    if (failed_.has_value()) return fail(*failed_);
+    ++last_request_;
+    stream = std::make_shared<FileStream>(last_request_, last_part(path), sink,
+                                          options_.compression ? &codecs_ : nullptr, clock_);
+    receiver_ = stream;
+    control_->push(wire::Get{last_request_, path, /*may_have=*/false, kOpenEntriesMax});
+  }
+  const Result<void> result = stream->wait();
+  first_byte_ = stream->first_byte();
+  {
+    std::scoped_lock lock(mutex_);
+    receiver_ = nullptr;
+    ended_request_ = last_request_;
+    control_->push(wire::Cancel{last_request_});
+  }
+  return result.has_value() ? result : about(path, result.error());
 }
 
 Result<void> Client::list(const std::string& path, bool recursive, const wire::Selection& selection,
@@ -276,9 +298,10 @@ Result<void> Client::on_frame(const wire::FrameHeader& header, Block& block,
     WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
     request = request_of(message);
   }
-  WH_ASSIGN(const auto taker, taker_of(request));
+  WH_ASSIGN(const auto receiver, receiver_of(request));
   if (rate_.is_set()) wait_for_rate(header.payload_bytes);
-  return taker == nullptr ? Result<void>() : taker->on_frame(header, block, on_first_connection);
+  return receiver == nullptr ? Result<void>()
+                             : receiver->on_frame(header, block, on_first_connection);
 }
 
 void Client::wait_for_rate(std::uint64_t bytes) {
@@ -304,11 +327,11 @@ Result<void> Client::on_control(wire::Message message) {
       return {};
     }
   }
-  WH_ASSIGN(const auto taker, taker_of(request_of(message)));
-  if (taker != nullptr) {
-    const auto result = taker->on_message(message);
+  WH_ASSIGN(const auto receiver, receiver_of(request_of(message)));
+  if (receiver != nullptr) {
+    const auto result = receiver->on_message(message);
     if (!result.has_value() && std::holds_alternative<wire::Refused>(message)) {
-      taker->fail_with(result.error());
+      receiver->fail_with(result.error());
       return {};
     }
     WH_TRY(result);
@@ -392,7 +415,7 @@ void Client::run_controller(Duration round_trip) {
       round_trip, streams_granted_,
       host_is_loss_based_ ? Congestion::kLossBased : Congestion::kModelBased);
   while (!closing_ && !failed_.has_value()) {
-    if (taker_ != nullptr) {
+    if (receiver_ != nullptr) {
       set_streams(
           controller.on_sample(clock_.now(), count_arrived(), left_on_wire(), further_streams_));
     } else {
@@ -445,17 +468,17 @@ Result<void> Client::read_stream(session::Connection& connection) {
   }
 }
 
-Result<std::shared_ptr<Taker>> Client::taker_of(std::uint32_t request) {
+Result<std::shared_ptr<Receiver>> Client::receiver_of(std::uint32_t request) {
   std::scoped_lock lock(mutex_);
   if (request != 0 && request <= ended_request_) return nullptr;
-  if (taker_ == nullptr) return fail(broken("the host sent what was not asked for"));
-  return taker_->is_over() ? nullptr : taker_;
+  if (receiver_ == nullptr) return fail(broken("the host sent what was not asked for"));
+  return receiver_->is_over() ? nullptr : receiver_;
 }
 
 // --- endings -----------------------------------------------------------------------------------
 
 void Client::session_failed(const Error& error) {
-  std::shared_ptr<Taker> taker;
+  std::shared_ptr<Receiver> receiver;
   ControlWriter* control = nullptr;
   // What follows from it in other threads must not be told instead.
   Error first = error;
@@ -464,7 +487,7 @@ void Client::session_failed(const Error& error) {
     if (closing_) return;
     if (!failed_.has_value()) failed_ = error;
     first = *failed_;
-    taker = taker_;
+    receiver = receiver_;
     control = control_.get();  // stands as long as this client once it is there
     if (lister_ != nullptr) lister_->finish(fail(*failed_));
     if (dials_end_.has_value()) dials_end_->wake();
@@ -472,7 +495,7 @@ void Client::session_failed(const Error& error) {
     rate_wake_.notify_all();
     cut();
   }
-  if (taker != nullptr) taker->fail_with(first);
+  if (receiver != nullptr) receiver->fail_with(first);
   if (control != nullptr) control->close();
 }
 
@@ -557,9 +580,9 @@ std::uint64_t Client::count_arrived() {
 
 // Compressed as what came so far.
 std::uint64_t Client::left_on_wire() const {
-  const auto left = taker_->left_bytes();
+  const auto left = receiver_->left_bytes();
   if (!left.has_value()) return StreamController::kUnknown;
-  const std::uint64_t came = taker_->taken_bytes();
+  const std::uint64_t came = receiver_->taken_bytes();
   if (came <= arrived_bytes_) return *left;
   return static_cast<std::uint64_t>(
       static_cast<double>(*left) * static_cast<double>(arrived_bytes_) / static_cast<double>(came));

@@ -27,6 +27,7 @@
 #include "store/user_secret.h"
 #include "transfer/control_writer.h"
 #include "transfer/events.h"
+#include "transfer/file_stream.h"
 #include "transfer/rate_limit.h"
 #include "transfer/taker.h"
 #include "transfer/version_names.h"
@@ -62,6 +63,9 @@ class Client {
   // not was told to `events`. An error ends the session: what is half there is removed.
   [[nodiscard]] Result<void> get(const std::string& path, TakeOptions options, TakerEvents& events,
                                  TakenCounters& counters);
+
+  // One file's bytes, in their order. Only where further streams were not asked for.
+  [[nodiscard]] Result<void> read(const std::string& path, const FileStream::Sink& sink);
 
   struct Listing {
     std::string path;  // relative to what was asked for; "" for the root
@@ -125,7 +129,7 @@ class Client {
   void session_failed(const Error& how);
   void cut();  // every connection; with the mutex held
   // Whose answer that is. Null: late words about a request that ended. kProtocol: nobody's.
-  Result<std::shared_ptr<Taker>> taker_of(std::uint32_t request);
+  Result<std::shared_ptr<Receiver>> receiver_of(std::uint32_t request);
   // Until what was taken is paid for (ClientOptions::rate_max_bytes), or all ends.
   void wait_for_rate(std::uint64_t bytes);
   // A frame of data from any stream.
@@ -152,7 +156,7 @@ class Client {
   std::vector<std::unique_ptr<Stream>> streams_;  // ended ones too: a number is used once
   Arrivals first_arrivals_;
   std::uint64_t arrived_bytes_ = 0;
-  std::shared_ptr<Taker> taker_;
+  std::shared_ptr<Receiver> receiver_;
   Lister* lister_ = nullptr;
   std::uint32_t last_request_ = 0;
   std::uint32_t ended_request_ = 0;  // this one and all before it are over

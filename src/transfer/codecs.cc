@@ -167,4 +167,16 @@ Result<wire::CompressedHeader> Codecs::expand(Block& block, std::uint32_t length
   return header;
 }
 
+Result<wire::FrameHeader> expanded(Codecs* codecs, wire::FrameHeader header, Block& block) {
+  if (codecs == nullptr) {
+    return fail({.code = Code::kProtocol,
+                 .operation = "fetch",
+                 .detail = "the host sent compressed data that was not asked for"});
+  }
+  WH_ASSIGN(const auto inner, codecs->expand(block, header.payload_bytes));
+  header.type = inner.type;
+  header.payload_bytes = inner.plain_bytes;
+  return header;
+}
+
 }  // namespace wormhole::transfer

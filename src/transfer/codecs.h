@@ -15,6 +15,7 @@
 #include "base/block.h"
 #include "base/result.h"
 #include "wire/compressed.h"
+#include "wire/frame_header.h"
 
 namespace wormhole::transfer {
 
@@ -52,5 +53,10 @@ class Codecs {
   std::vector<std::unique_ptr<Context>> free_;
   std::size_t unmade_;
 };
+
+// The header of the frame that a compressed one stands for, its payload in the block. `codecs`:
+// null where none was asked for, and then kProtocol.
+[[nodiscard]] Result<wire::FrameHeader> expanded(Codecs* codecs, wire::FrameHeader header,
+                                                 Block& block);
 
 }  // namespace wormhole::transfer

@@ -78,16 +78,6 @@ Result<void> Taker::on_message(const wire::Message& message) {
   return {};
 }
 
-Result<wire::FrameHeader> Taker::expand(wire::FrameHeader header, Block& block) {
-  if (codecs_ == nullptr) {
-    return fail(broken("the host sent compressed data that was not asked for"));
-  }
-  WH_ASSIGN(const auto inner, codecs_->expand(block, header.payload_bytes));
-  header.type = inner.type;
-  header.payload_bytes = inner.plain_bytes;
-  return header;
-}
-
 Result<void> Taker::on_frame(const wire::FrameHeader& received, Block& block,
                              bool on_first_connection) {
   wire::FrameHeader header = received;
@@ -95,7 +85,7 @@ Result<void> Taker::on_frame(const wire::FrameHeader& received, Block& block,
     return fail(broken("data of no request"));
   }
   if (header.type == wire::FrameType::kCompressed) {
-    WH_ASSIGN(header, expand(header, block));
+    WH_ASSIGN(header, expanded(codecs_, header, block));
   }
   const Bytes payload = Bytes(block.payload()).first(header.payload_bytes);
   if (first_byte_ == 0 && header.type != wire::FrameType::kControl) {

@@ -18,31 +18,28 @@
 #include "base/result.h"
 #include "transfer/codecs.h"
 #include "transfer/control_writer.h"
+#include "transfer/receiver.h"
 #include "transfer/tree_builder.h"
 #include "wire/messages.h"
 
 namespace wormhole::transfer {
 
-class Taker {
+class Taker final : public Receiver {
  public:
   Taker(std::uint32_t request, const TakeOptions& options, TakerEvents& events,
         TakenCounters& counters, ControlWriter& control, const Clock& clock);
-  ~Taker();
+  ~Taker() override;
   Taker(const Taker&) = delete;
   Taker& operator=(const Taker&) = delete;
 
-  // A message of this request, from the first connection. True when it was the taker's.
-  [[nodiscard]] Result<void> on_message(const wire::Message& message);
-  // A frame of data from any stream; its payload stands in `block`. `on_first_connection` says
-  // whether waiting for an announcement is allowed.
+  [[nodiscard]] Result<void> on_message(const wire::Message& message) override;
   [[nodiscard]] Result<void> on_frame(const wire::FrameHeader& received, Block& block,
-                                      bool on_first_connection);
+                                      bool on_first_connection) override;
 
   // Waits until the request is complete or fail_with() was called; returns how it ended.
   [[nodiscard]] Result<void> wait();
-  // Ends the request from outside (a stream failed, the user stopped it). The first error wins.
-  void fail_with(Error error);
-  [[nodiscard]] bool is_over() const;
+  void fail_with(Error error) override;
+  [[nodiscard]] bool is_over() const override;
   // After all streams have stopped: removes what is half there, or keeps it for the next run.
   void abandon();
 
@@ -50,17 +47,13 @@ class Taker {
   void allow_compressed(Codecs& codecs);
 
   [[nodiscard]] std::optional<TimePoint> first_byte() const;
-  // File bytes that came.
-  [[nodiscard]] std::uint64_t taken_bytes() const { return counters_.bytes; }
-  // File bytes that are still to come, about: nullopt while more may be announced.
-  [[nodiscard]] std::optional<std::uint64_t> left_bytes() const;
+  [[nodiscard]] std::uint64_t taken_bytes() const override { return counters_.bytes; }
+  [[nodiscard]] std::optional<std::uint64_t> left_bytes() const override;
   [[nodiscard]] std::string shown_root() const { return tree_.shown_root(); }
 
  private:
   Result<void> on_pack(Bytes payload, bool on_first_connection);
   Result<void> on_damaged(const wire::FrameHeader& header, bool on_first_connection);
-  // The frame that a compressed one stands for, its payload in the block.
-  Result<wire::FrameHeader> expand(wire::FrameHeader header, Block& block);
   void after_progress();
   // Works on what is here already while the rest is under way.
   void run_local_work();
