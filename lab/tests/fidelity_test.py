@@ -262,3 +262,63 @@ def test_two_guests_at_once(box):
             each.finish().expect(SUCCESS)
     for number in range(3):
         trees.assert_same(source, os.path.join(box, f"dest{number}"))
+
+
+def names_of_one_file(root):
+    """The sets of relative names that are one file, of those with several."""
+    found = {}
+    for directory, _, files in os.walk(root):
+        for name in files:
+            path = os.path.join(directory, name)
+            status = os.lstat(path)
+            found.setdefault((status.st_dev, status.st_ino), set()).add(os.path.relpath(path, root))
+    return {frozenset(names) for names in found.values() if len(names) > 1}
+
+
+def make_linked(box):
+    source = at(box, "source")
+    for name, size in (("small", 10), ("d/middle", 100_000), ("large", 3 << 20), ("empty", 0)):
+        trees.write(os.path.join(source, os.fsencode(name)), trees.random_bytes(size, seed=size))
+    os.mkdir(os.path.join(source, b"e"))
+    for first, others in ((b"small", (b"a", b"e/b", b"zz")), (b"d/middle", (b"e/middle",)),
+                          (b"large", (b"large too", b"e/large")), (b"empty", (b"e/empty",))):
+        for other in others:
+            os.link(os.path.join(source, first), os.path.join(source, other))
+    # One of its names stands elsewhere.
+    trees.write(at(box, "outside"), b"outside")
+    os.link(at(box, "outside"), os.path.join(source, b"inside"))
+    return source
+
+
+def test_hard_links_stay_hard_links(box):
+    source = make_linked(box)
+    done = fetch(box, source)
+    trees.assert_same(source, at(box, "dest"))
+    assert names_of_one_file(at(box, "dest")) == names_of_one_file(source)
+    assert len(names_of_one_file(source)) == 4
+    assert done.summary["hard_links"] == 7 and done.summary["files"] == 12
+    assert done.summary["bytes"] == 10 + 100_000 + (3 << 20) + 7, "each file's bytes came once"
+    again = fetch(box, source)
+    assert again.summary["files"] == 0 and again.summary["skipped"] == 12
+    assert names_of_one_file(at(box, "dest")) == names_of_one_file(source)
+
+
+def test_a_missing_name_is_made_again_and_a_changed_file_is_replaced_under_all(box):
+    source = make_linked(box)
+    fetch(box, source)
+    os.unlink(at(box, "dest", "e", "b"))
+    fetch(box, source)
+    assert names_of_one_file(at(box, "dest")) == names_of_one_file(source)
+    with open(at(box, "source", "small"), "wb") as file:
+        file.write(b"another version")
+    fetch(box, source, "--overwrite")
+    trees.assert_same(source, at(box, "dest"))
+    assert names_of_one_file(at(box, "dest")) == names_of_one_file(source)
+
+
+def test_names_that_are_not_asked_for_are_no_links(box):
+    source = make_linked(box)
+    fetch(box, source, "--exclude", "/small", "--exclude", "/large")
+    trees.assert_same(source, at(box, "dest"), without=("small", "large"))
+    assert names_of_one_file(at(box, "dest")) == {
+        frozenset(names - {b"small", b"large"}) for names in names_of_one_file(source)}

@@ -31,8 +31,10 @@ void print_stats(Output& output, const GetOutcome& outcome, const platform::Usag
                             human_count(outcome.files), human_count(outcome.skipped_files),
                             human_count(outcome.left_files), human_count(outcome.failed)));
   line("besides",
-       fmt::format("{}, {}, {}", counted(outcome.directories, "directory", "directories"),
+       fmt::format("{}, {}, {}, {}", counted(outcome.directories, "directory", "directories"),
                    counted(outcome.links, "symlink", "symlinks"),
+                   counted(outcome.hard_links, "hard link", "hard links"),
+                   counted(outcome.hard_links, "hard link", "hard links"),
                    counted(outcome.specials, "special file", "special files")));
   line("bytes", fmt::format("{} came, {} were there in equal files", human_count(outcome.bytes),
                             human_count(outcome.skipped_bytes)));
@@ -127,6 +129,8 @@ void GetOutcome::add(const transfer::TakenCounters& counters, const transfer::Cl
   if (is_first) resumed_bytes = counters.resumed_bytes;
   directories = counters.directories;
   links = counters.links;
+  hard_links += counters.hard_links;
+  copied_links += counters.copied_links;
   // What earlier attempts put in place was not there before.
   skipped_files = less(counters.skipped_files, files);
   skipped_bytes = less(counters.skipped_bytes, file_bytes);
@@ -153,6 +157,8 @@ void GetOutcome::add(const GetOutcome& other) {
   reused_bytes += other.reused_bytes;
   directories += other.directories;
   links += other.links;
+  hard_links += other.hard_links;
+  copied_links += other.copied_links;
   skipped_files += other.skipped_files;
   skipped_bytes += other.skipped_bytes;
   left_files += other.left_files;
@@ -168,6 +174,8 @@ void print_summary_event(Output& output, const GetOutcome& outcome) {
                  {"files", outcome.files},
                  {"directories", outcome.directories},
                  {"links", outcome.links},
+                 {"hard_links", outcome.hard_links},
+                 {"copied_links", outcome.copied_links},
                  {"skipped", outcome.skipped_files},
                  {"skipped_bytes", outcome.skipped_bytes},
                  {"left", outcome.left_files},
@@ -213,6 +221,12 @@ void print_summary(Output& output, const GetOutcome& outcome, bool stats) {
   line += fmt::format("; in '{}'", escape(outcome.root));
   if (!outcome.encrypted) line += " (unencrypted)";
   output.result(line);
+  if (outcome.copied_links > 0) {
+    output.say(fmt::format("{} copied, as there are no hard links where they are",
+                           outcome.copied_links == 1
+                               ? "one hard link was"
+                               : human_count(outcome.copied_links) + " hard links were"));
+  }
   if (outcome.kept_bytes > 0) {
     output.say(fmt::format("{} of unfinished files are kept: run the same command again to go on",
                            human_bytes(outcome.kept_bytes)));

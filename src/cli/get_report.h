@@ -64,6 +64,8 @@ struct GetOutcome {
   // As the last attempt found them.
   std::uint64_t directories = 0;
   std::uint64_t links = 0;
+  std::uint64_t hard_links = 0;
+  std::uint64_t copied_links = 0;
   std::uint64_t skipped_files = 0;
   std::uint64_t skipped_bytes = 0;
   std::uint64_t left_files = 0;

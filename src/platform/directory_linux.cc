@@ -186,6 +186,18 @@ Result<void> Directory::make_symlink(std::string_view name, std::string_view tar
   return {};
 }
 
+Result<bool> Directory::make_hard_link(std::string_view name, const Directory& from,
+                                       std::string_view from_name) const {
+  WH_TRY(check_name(name));
+  WH_TRY(check_name(from_name));
+  const int made = ::linkat(from.fd_.get(), NameBuffer(from_name).get(), fd_.get(),
+                            NameBuffer(name).get(), /*flags=*/0);
+  if (made == 0) return true;
+  if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK) return false;
+  if (errno == EEXIST) return taken("make the hard link", name, EEXIST);
+  return last_error("make the hard link", name);
+}
+
 Result<void> Directory::set_symlink_modified(std::string_view name, Timestamp modified) const {
   WH_TRY(check_name(name));
   return set_times(fd_.get(), NameBuffer(name).get(), modified, AT_SYMLINK_NOFOLLOW, name);

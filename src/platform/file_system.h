@@ -143,6 +143,10 @@ class Directory {
   [[nodiscard]] Result<bool> make_directory(std::string_view name, std::uint32_t mode) const;
   // kExists when the name is taken.
   [[nodiscard]] Result<void> make_symlink(std::string_view name, std::string_view target) const;
+  // Another name of a file (or symlink) of `from`. kExists when the name is taken; false where the
+  // file system or this user makes none.
+  [[nodiscard]] Result<bool> make_hard_link(std::string_view name, const Directory& from,
+                                            std::string_view from_name) const;
   [[nodiscard]] Result<void> set_symlink_modified(std::string_view name, Timestamp modified) const;
 
   // A partial: a regular file for reading and writing, mode 0600, empty unless its contents are to

@@ -169,7 +169,7 @@ Result<void> Client::connect(const std::vector<platform::Address>& addresses,
     first_ = std::move(first);
   }
   const std::size_t streams = options_.finds_streams ? kStreamsMax - 1 : options_.streams;
-  std::uint64_t features = 0;
+  std::uint64_t features = wire::kFeatureHardLinks;
   if (options_.compression) features |= wire::kFeatureCompression;
   if (options_.finds_copies) features |= wire::kFeatureCopies;
   control_->push(wire::Hello{.features = features,
@@ -197,12 +197,8 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
   Result<void> result = taker->wait();
   first_byte_ = taker->first_byte();
   shown_root_ = taker->shown_root();
-  {
-    std::scoped_lock lock(mutex_);
-    receiver_ = nullptr;
-    ended_request_ = last_request_;
-    control_->push(wire::Cancel{last_request_});
-  }
+  drop_receiver();
+  taker->stop_local_work();
   if (result.has_value()) return result;
   // Nothing may be writing while what is half there is removed: the session ends here.
   close();
@@ -223,12 +219,7 @@ Result<void> Client::read(const std::string& path, const FileStream::Sink& sink)
   }
   const Result<void> result = stream->wait();
   first_byte_ = stream->first_byte();
-  {
-    std::scoped_lock lock(mutex_);
-    receiver_ = nullptr;
-    ended_request_ = last_request_;
-    control_->push(wire::Cancel{last_request_});
-  }
+  drop_receiver();
   return result.has_value() ? result : about(path, result.error());
 }
 
@@ -298,8 +289,8 @@ Result<void> Client::on_frame(const wire::FrameHeader& header, Block& block,
     WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
     request = request_of(message);
   }
-  WH_ASSIGN(const auto receiver, receiver_of(request));
   if (rate_.is_set()) wait_for_rate(header.payload_bytes);
+  WH_ASSIGN(const auto receiver, receiver_of(request));
   return receiver == nullptr ? Result<void>()
                              : receiver->on_frame(header, block, on_first_connection);
 }
@@ -468,11 +459,28 @@ Result<void> Client::read_stream(session::Connection& connection) {
   }
 }
 
-Result<std::shared_ptr<Receiver>> Client::receiver_of(std::uint32_t request) {
+Result<std::unique_ptr<Receiver, Client::Release>> Client::receiver_of(std::uint32_t request) {
+  using Held = std::unique_ptr<Receiver, Release>;
   std::scoped_lock lock(mutex_);
-  if (request != 0 && request <= ended_request_) return nullptr;
+  if (request != 0 && request <= ended_request_) return Held(nullptr, Release{this});
   if (receiver_ == nullptr) return fail(broken("the host sent what was not asked for"));
-  return receiver_->is_over() ? nullptr : receiver_;
+  if (receiver_->is_over()) return Held(nullptr, Release{this});
+  ++receiver_users_;
+  return Held(receiver_.get(), Release{this});
+}
+
+void Client::release_receiver() {
+  std::scoped_lock lock(mutex_);
+  --receiver_users_;
+  receiver_free_.notify_all();
+}
+
+void Client::drop_receiver() {
+  std::unique_lock lock(mutex_);
+  ended_request_ = last_request_;
+  control_->push(wire::Cancel{last_request_});
+  receiver_free_.wait(lock, [&] { return receiver_users_ == 0; });
+  receiver_ = nullptr;
 }
 
 // --- endings -----------------------------------------------------------------------------------

@@ -107,6 +107,14 @@ class Client {
     bool over = false;    // never came, was not let in, or ended
   };
 
+  struct Release {
+    Client* client = nullptr;
+    void operator()(Receiver* /*receiver*/) const { client->release_receiver(); }
+  };
+  void release_receiver();
+  // No thread is at it any more, nor comes to it: what it was given may go.
+  void drop_receiver();
+
   void run_reader();
   void run_writer();
   void run_stream(unsigned number);
@@ -128,8 +136,9 @@ class Client {
   [[nodiscard]] std::uint64_t left_on_wire() const;
   void session_failed(const Error& how);
   void cut();  // every connection; with the mutex held
-  // Whose answer that is. Null: late words about a request that ended. kProtocol: nobody's.
-  Result<std::shared_ptr<Receiver>> receiver_of(std::uint32_t request);
+  // Whose answer that is, held until it has been dealt with. Null: late words about a request that
+  // ended. kProtocol: nobody's.
+  Result<std::unique_ptr<Receiver, Release>> receiver_of(std::uint32_t request);
   // Until what was taken is paid for (ClientOptions::rate_max_bytes), or all ends.
   void wait_for_rate(std::uint64_t bytes);
   // A frame of data from any stream.
@@ -157,6 +166,8 @@ class Client {
   Arrivals first_arrivals_;
   std::uint64_t arrived_bytes_ = 0;
   std::shared_ptr<Receiver> receiver_;
+  unsigned receiver_users_ = 0;
+  std::condition_variable receiver_free_;
   Lister* lister_ = nullptr;
   std::uint32_t last_request_ = 0;
   std::uint32_t ended_request_ = 0;  // this one and all before it are over

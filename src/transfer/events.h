@@ -21,6 +21,8 @@ struct TakenCounters {
   std::atomic<std::uint64_t> file_bytes = 0;  // the sizes of those
   std::atomic<std::uint64_t> directories = 0;
   std::atomic<std::uint64_t> links = 0;
+  std::atomic<std::uint64_t> hard_links = 0;     // of files: other names of those
+  std::atomic<std::uint64_t> copied_links = 0;   // of files: that could only be copies of those
   std::atomic<std::uint64_t> skipped_files = 0;  // there already, equal
   std::atomic<std::uint64_t> skipped_bytes = 0;
   std::atomic<std::uint64_t> left_files = 0;  // there already, different, and to stay (TakeOptions)

@@ -1,5 +1,7 @@
 #include "transfer/giver.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -53,6 +55,10 @@ class Giver::Walk final : public WalkSink {
     // The end of a directory is no entry that anyone finishes: it costs no credit.
     if (entry.type != wire::EntryType::kDirectoryEnd) --request->credit;
     const std::uint64_t id = request->next_entry++;
+    if (found.has_value() && giver_.tells_hard_links_ && found->status.links > 1) {
+      tell_names(*request, id, found->status, entry);
+      if (entry.link_of != 0) found.reset();
+    }
     if (found.has_value()) {
       entry.version = giver_.versions_.of(found->status);
       if (giver_.finds_copies_ && request->wants_data && !entry.sparse) {
@@ -103,8 +109,18 @@ class Giver::Walk final : public WalkSink {
       return;
     }
     const std::uint64_t entries = request->next_entry;
+    const std::uint64_t left_out = request->names.left_out();
     if (!flush(lock, *request)) return;
     lock.unlock();
+    if (left_out > 0) {
+      static_cast<void>(giver_.control_.push_waiting(wire::Failed{
+          .request = request_,
+          .name = ".",
+          .code = wire::FailureCode::kSpecial,
+          .reason = fmt::format("{} names of files with several come as files of their "
+                                "own, as those of {} others are outstanding",
+                                left_out, kLinkedFilesMax)}));
+    }
     static_cast<void>(giver_.control_.push_waiting(wire::Listed{request_, entries}));
   }
 
@@ -125,6 +141,16 @@ class Giver::Walk final : public WalkSink {
     if (!is_comparable_length(size)) return false;
     if (!request.first_reusable.has_value()) request.first_reusable = id;
     return *request.first_reusable != id;
+  }
+
+  static void tell_names(Request& request, std::uint64_t id, const platform::FileStatus& status,
+                         wire::Entry& entry) {
+    const auto first = request.names.first_of(status, id);
+    if (first.has_value()) {
+      entry.link_of = *first;
+    } else if (!request.names.is_full()) {
+      entry.names = static_cast<std::uint32_t>(std::min<std::uint64_t>(status.links, UINT32_MAX));
+    }
   }
 
   // Null when the walk is over.

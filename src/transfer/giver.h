@@ -24,6 +24,7 @@
 #include "transfer/control_writer.h"
 #include "transfer/copy_guesses.h"
 #include "transfer/data_sender.h"
+#include "transfer/hard_links.h"
 #include "transfer/shares.h"
 #include "transfer/source_versions.h"
 #include "transfer/stream_paces.h"
@@ -50,6 +51,9 @@ class Giver {
     finds_copies_ = true;
     holds_back_ = is_long_path;
   }
+
+  // The taker makes hard links: other names of a file come as such. Before its first request.
+  void tell_hard_links() { tells_hard_links_ = true; }
 
   // kProtocol for a request id in use, a file that was not announced or not to be asked for.
   [[nodiscard]] Result<void> on_get(const wire::Get& get);
@@ -92,6 +96,7 @@ class Giver {
     std::uint32_t credit = 0;   // entries that may still be announced
     std::uint64_t next_entry = 0;
     CopyGuesses copies;
+    LinkedNames names;
     std::optional<std::uint64_t> first_reusable;  // leaves at once, where the others are held back
     std::uint64_t decided = 0;                    // entries below this are wanted or not, for good
     wire::Entries batch;                          // not yet pushed
@@ -113,6 +118,7 @@ class Giver {
   const SourceVersions versions_;
   std::atomic<bool> finds_copies_ = false;
   std::atomic<bool> holds_back_ = false;
+  std::atomic<bool> tells_hard_links_ = false;
   GivenCounters counters_;
   ChunkTeller teller_;
 

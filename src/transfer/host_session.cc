@@ -137,6 +137,7 @@ Result<void> HostSession::on_message(const wire::Message& message) {
     greeted_ = true;
     plain_ = hello->unencrypted && allow_plain_;
     compression_ = (hello->features & wire::kFeatureCompression) != 0;
+    if ((hello->features & wire::kFeatureHardLinks) != 0) giver_.tell_hard_links();
     if ((hello->features & wire::kFeatureCopies) != 0) {
       const auto round_trip = first_->socket.least_round_trip();
       giver_.find_copies(round_trip.has_value() && *round_trip >= long_path_);

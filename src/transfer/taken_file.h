@@ -60,6 +60,8 @@ class TakenFile {
   [[nodiscard]] platform::Timestamp modified() const;
   [[nodiscard]] bool is_uncached() const { return uncached_; }
   [[nodiscard]] bool is_sparse() const { return entry_.sparse; }
+  // More than one name of it may be announced.
+  [[nodiscard]] bool has_other_names() const { return entry_.names > 1; }
   [[nodiscard]] std::string path() const { return DirectoryTree::path_of(directory_, entry_.name); }
 
   // Goes on with what an earlier run left of the same version, if anything: true, and missing()

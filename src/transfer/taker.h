@@ -40,6 +40,8 @@ class Taker final : public Receiver {
   [[nodiscard]] Result<void> wait();
   void fail_with(Error error) override;
   [[nodiscard]] bool is_over() const override;
+  // Its own thread is gone when this returns.
+  void stop_local_work();
   // After all streams have stopped: removes what is half there, or keeps it for the next run.
   void abandon();
 
@@ -59,7 +61,6 @@ class Taker final : public Receiver {
   void run_local_work();
   Result<void> work_on(const LocalWork& work);
   Result<void> rebuild(const LocalWork& work);
-  void stop_local_work();
 
   const std::uint32_t request_;
   TreeBuilder tree_;

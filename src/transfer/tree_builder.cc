@@ -103,6 +103,9 @@ Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   counters_.file_bytes += file->size();
   if (file->size() <= kPackedFileMaxBytes) events_.on_file(file->path());
   finished_in(file->parent());
+  if (file->has_other_names()) {
+    WH_TRY(settle_links(file->id(), link_source(file->name(), file->directory())));
+  }
   close_directories();
   return {};
 }
@@ -259,6 +262,9 @@ Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
   ++counters_.skipped_files;
   counters_.skipped_bytes += file->size();
   finished_in(file->parent());
+  if (file->has_other_names()) {
+    WH_TRY(settle_links(file->id(), link_source(file->name(), file->directory())));
+  }
   close_directories();
   return {};
 }
@@ -304,6 +310,8 @@ void TreeBuilder::give_up(const TakenFilePtr& file, const Error& error) {
   named.object = file->path();
   report(named.object, named);
   finished_in(file->parent());
+  // Nothing is made of what did not come, so that nothing can go wrong.
+  static_cast<void>(settle_links(file->id(), std::nullopt));
   close_directories();
 }
 

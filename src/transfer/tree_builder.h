@@ -28,6 +28,7 @@
 #include "transfer/destination.h"
 #include "transfer/directory_tree.h"
 #include "transfer/events.h"
+#include "transfer/hard_links.h"
 #include "transfer/local_work.h"
 #include "transfer/present.h"
 #include "transfer/reconstruction.h"
@@ -193,8 +194,21 @@ class TreeBuilder {
                              ReconstructionPtr reconstruction, std::uint64_t copy_of,
                              Wanted& wanted);
   Result<bool> resume(const TakenFilePtr& file);
+  // A file that is not taken, and so none of its other names.
+  Result<void> not_taken(std::uint64_t id, const wire::Entry& entry, const std::string& path,
+                         const Error& why);
   // Others may have something of it, and it of them.
   void share(std::uint64_t id, const wire::Entry& entry, bool comes_by_itself, Wanted& wanted);
+  // Another name of a file: made when that is in place (tree_builder_links.cc).
+  Result<void> on_hard_link(const wire::Entry& entry, const OpenDirectory& parent);
+  // The file is in place, or (nullopt) will not be: its other names that wait.
+  Result<void> settle_links(std::uint64_t id, std::optional<HardLinks::Source> source);
+  Result<void> finish_link(const HardLinks::Ready& ready);
+  Result<void> make_link(const HardLinks::Ready& ready);
+  Result<void> copy_instead(const HardLinks::Link& link, const HardLinks::Source& source,
+                            bool replaces);
+  [[nodiscard]] std::optional<HardLinks::Source> link_source(const std::string& name,
+                                                             const NodePtr& parent) const;
   // An entry that is there already, or that stays as it is.
   void skip(const wire::Entry& entry);
   void leave(const wire::Entry& entry);
@@ -274,6 +288,7 @@ class TreeBuilder {
   std::uint64_t open_entries_ = 0;  // announced, not finished; directory ends not counted
   std::unordered_map<std::uint64_t, OpenDirectory> directories_;
   std::unordered_map<std::uint64_t, TakenFilePtr> files_;
+  HardLinks hard_links_;
   std::unordered_set<std::uint64_t> given_up_;
   std::vector<std::uint64_t> newly_given_up_;
   std::deque<OpenDirectory> complete_directories_;  // whose metadata waits to be set

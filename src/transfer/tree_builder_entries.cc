@@ -198,7 +198,13 @@ Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
       given_up_.insert(id);
       newly_given_up_.push_back(id);
     }
-    return entry_failed(entry.parent, named.object, named);
+    WH_TRY(entry_failed(entry.parent, named.object, named));
+    if (entry.names == 0) return {};
+    {
+      std::scoped_lock lock(mutex_);
+      static_cast<void>(hard_links_.begin(id, entry.names));
+    }
+    return settle_links(id, std::nullopt);
   }
   report(named.object, named);
   OpenDirectory refused;
@@ -300,21 +306,32 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& 
 
 Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
                                      OpenDirectory& parent, Wanted& wanted) {
+  if (entry.link_of != 0) return on_hard_link(entry, parent);
   ++counters_.announced_files;
   counters_.announced_bytes += entry.size;
+  if (entry.names > 1) {
+    std::scoped_lock lock(mutex_);
+    if (!hard_links_.begin(id, entry.names)) {
+      return fail(broken("the host named too many files of several names"));
+    }
+  }
   const std::string path = DirectoryTree::path_of(parent.node, entry.name);
   Present present = Present::kMissing;
   if (options_.may_have) {
     const auto compared = compare(entry, parent.node);
     if (!compared.has_value()) {
       if (ends_session(compared.error())) return fail(compared.error());
-      return entry_failed(entry.parent, path, compared.error());
+      return not_taken(id, entry, path, compared.error());
     }
     present = compared->present;
+    if (entry.names > 1 && compared->status.has_value()) {
+      std::scoped_lock lock(mutex_);
+      hard_links_.set_former(id, *compared->status);
+    }
     const Judgement judged = judge(entry, *compared, options_.present_rules());
     if (judged.action == Action::kLeave) {
       leave(entry);
-      return {};
+      return settle_links(id, std::nullopt);
     }
     if (present == Present::kEqual && (!options_.checksum || entry.size == 0)) {
       if (entry.size >= kReusableMinBytes && !entry.sparse) {
@@ -323,24 +340,27 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
         share(id, entry, /*comes_by_itself=*/true, wanted);
         told_chunks_.end(id, place);
       }
+      // Of a single file, the directory is over with it.
+      std::optional<HardLinks::Source> source;
+      if (entry.names > 1) source = link_source(entry.name, parent.node);
       skip(entry);
-      return {};
+      return settle_links(id, std::move(source));
     }
     if (present == Present::kEqual && entry.size > kReconstructedMaxBytes) {
-      return entry_failed(entry.parent, path,
-                          {.code = Code::kLimit,
-                           .operation = "compare",
-                           .object = path,
-                           .detail = "it is too long to be compared by its content",
-                           .advice = "compare it by its size and time: without --checksum"});
+      return not_taken(id, entry, path,
+                       {.code = Code::kLimit,
+                        .operation = "compare",
+                        .object = path,
+                        .detail = "it is too long to be compared by its content",
+                        .advice = "compare it by its size and time: without --checksum"});
     }
     if (judged.action == Action::kRefuse) {
-      return entry_failed(entry.parent, path,
-                          {.code = Code::kExists,
-                           .operation = "fetch",
-                           .object = path,
-                           .detail = std::string(judged.reason),
-                           .advice = options_.overwrite ? "" : "use --overwrite to replace it"});
+      return not_taken(id, entry, path,
+                       {.code = Code::kExists,
+                        .operation = "fetch",
+                        .object = path,
+                        .detail = std::string(judged.reason),
+                        .advice = options_.overwrite ? "" : "use --overwrite to replace it"});
     }
   }
   auto file =
@@ -387,6 +407,12 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   if (!begun.has_value()) return absorb(file, fail(begun.error()));
   if (!*begun) wanted.whole.push_back(id);
   return {};
+}
+
+Result<void> TreeBuilder::not_taken(std::uint64_t id, const wire::Entry& entry,
+                                    const std::string& path, const Error& why) {
+  WH_TRY(entry_failed(entry.parent, path, why));
+  return settle_links(id, std::nullopt);
 }
 
 void TreeBuilder::share(std::uint64_t id, const wire::Entry& entry, bool comes_by_itself,

@@ -96,7 +96,7 @@ auto put(FlatBufferBuilder& b, const Entries& m) {
     const auto target = put_bytes(b, e.target);
     entries.push_back(fb::CreateEntry(b, static_cast<fb::EntryType>(e.type), e.parent, name, e.size,
                                       e.mode, e.mtime_seconds, e.mtime_nanoseconds, target,
-                                      e.sparse, e.version, e.copy_of, e.held));
+                                      e.sparse, e.version, e.copy_of, e.held, e.names, e.link_of));
   }
   const auto vector = b.CreateVector(entries);
   return Body{fb::Body::Entries, fb::CreateEntries(b, m.request, m.first_id, vector)};
@@ -266,6 +266,8 @@ Result<Entry> take_entry(const fb::Entry& e) {
   entry.version = e.version();
   entry.copy_of = e.copy_of();
   entry.held = e.held();
+  entry.names = e.names();
+  entry.link_of = e.link_of();
   return entry;
 }
 
@@ -284,6 +286,12 @@ Result<Message> take(const fb::Entries& m) {
     if (entry.copy_of != 0 && !may_be_a_copy) return fail(broken("Entries", "a copy of nothing"));
     if (entry.held && entry.type != EntryType::kRegular) {
       return fail(broken("Entries", "held back, and no file"));
+    }
+    const bool may_be_a_link = entry.type == EntryType::kRegular && entry.link_of < id &&
+                               entry.copy_of == 0 && !entry.held && entry.names == 0;
+    if (entry.link_of != 0 && !may_be_a_link) return fail(broken("Entries", "a link of nothing"));
+    if (entry.names == 1 || (entry.names != 0 && entry.type != EntryType::kRegular)) {
+      return fail(broken("Entries", "a count of names that says nothing"));
     }
     out.entries.push_back(std::move(entry));
   }

@@ -44,6 +44,8 @@ inline constexpr std::uint64_t kFeatureCompression = 1;
 inline constexpr std::uint64_t kFeatureLossBased = 2;
 // The taker finds out itself what several files have in common (Entry.copy_of, Entry.held).
 inline constexpr std::uint64_t kFeatureCopies = 4;
+// The taker makes hard links (Entry.names, Entry.link_of).
+inline constexpr std::uint64_t kFeatureHardLinks = 8;
 
 // Who the host is, and that it is: an Ed25519 public key (RFC 8032), and its signature over the
 // session's id (session/host_identity.h).
@@ -121,9 +123,13 @@ struct Entry {
   // Of a regular file: nothing of it is sent unasked. On this path its chunks are told sooner than
   // its data would come, and what the taker has of them by then need not.
   bool held = false;
+  // Of a regular file: how many names it has, if those that come later are told as such.
+  std::uint32_t names = 0;
+  // The earlier entry of which this one is another name: it has no data of its own. 0: none.
+  std::uint64_t link_of = 0;
 
   // What it takes in a message, roughly.
-  [[nodiscard]] std::size_t encoded_bytes() const { return 104 + name.size() + target.size(); }
+  [[nodiscard]] std::size_t encoded_bytes() const { return 120 + name.size() + target.size(); }
 };
 // The parent of a request's root entry.
 inline constexpr std::uint64_t kNoEntry = UINT64_MAX;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <random>
 #include <string>
 #include <tuple>
@@ -28,7 +29,7 @@ auto fields(const List& m) {
 }
 auto fields(const Entry& e) {
   return std::tie(e.type, e.parent, e.name, e.size, e.mode, e.mtime_seconds, e.mtime_nanoseconds,
-                  e.target, e.sparse, e.version, e.copy_of, e.held);
+                  e.target, e.sparse, e.version, e.copy_of, e.held, e.names, e.link_of);
 }
 auto fields(const Listed& m) { return std::tie(m.request, m.entries); }
 auto fields(const Want& m) { return std::tie(m.request, m.files, m.decided); }
@@ -113,9 +114,16 @@ std::vector<Message> samples() {
   file.version = 0x8877665544332211;
   file.copy_of = 0x0fffffffff;
   file.held = true;
+  file.names = 0xfedcba98;
+  Entry name = file;
+  name.copy_of = 0;
+  name.held = false;
+  name.names = 0;
+  name.link_of = 0x0ffffffffe;
   Entry link = file;
   link.copy_of = 0;
   link.held = false;
+  link.names = 0;
   link.type = EntryType::kSymlink;
   link.target = "../" + kBytes;
   Entry directory = link;
@@ -129,7 +137,7 @@ std::vector<Message> samples() {
           EndStream{1},
           Get{0x01020304, kBytes, true, 77, {{{true, kBytes}, {false, "b"}}, 0x1234567890, true}},
           List{0xffffffff, kBytes, true, 78, {{{false, kBytes}, {true, "c"}}, 0, true}},
-          Entries{5, 0x1000000000, {file, link, directory, end}},
+          Entries{5, 0x1000000000, {file, name, link, directory, end}},
           Listed{6, 0xffffffffffffffff},
           Want{7, {1, 0, 0xffffffffffffffff}, 12},
           Credit{8, 79},
@@ -336,6 +344,34 @@ TEST(Messages, ACopyIsOfAnEarlierFile) {
   copy.copy_of = 1;
   copy.type = EntryType::kDirectory;
   EXPECT_FALSE(decode(Encoded(Entries{1, 9, {copy}}).bytes()).has_value());
+}
+
+TEST(Messages, AHardLinkIsOfAnEarlierEntryAndHasNothingOfItsOwn) {
+  const auto is_taken = [](const Entry& entry) {
+    return decode(Encoded(Entries{1, 9, {Entry{}, entry}}).bytes()).has_value();
+  };
+  Entry link;
+  for (const std::uint64_t of : {0U, 1U, 8U, 9U, 10U, 11U}) {
+    link.link_of = of;
+    EXPECT_EQ(is_taken(link), of < 10) << of;
+  }
+  link.link_of = 1;
+  for (const auto& change : std::vector<std::function<void(Entry&)>>{
+           [](Entry& entry) { entry.type = EntryType::kDirectory; },
+           [](Entry& entry) { entry.type = EntryType::kSymlink; },
+           [](Entry& entry) { entry.copy_of = 1; }, [](Entry& entry) { entry.held = true; },
+           [](Entry& entry) { entry.names = 2; }}) {
+    Entry changed = link;
+    change(changed);
+    EXPECT_FALSE(is_taken(changed));
+  }
+  Entry first;
+  for (const std::uint32_t names : {0U, 1U, 2U, UINT32_MAX}) {
+    first.names = names;
+    EXPECT_EQ(is_taken(first), names != 1) << names;
+  }
+  first.type = EntryType::kDirectory;
+  EXPECT_FALSE(is_taken(first));
 }
 
 TEST(Messages, OnlyFilesAreHeldBack) {

@@ -1,0 +1,60 @@
+#include "transfer/hard_links.h"
+
+namespace wormhole::transfer {
+
+std::optional<std::uint64_t> LinkedNames::first_of(const platform::FileStatus& status,
+                                                   std::uint64_t id) {
+  const std::pair inode(status.device, status.inode);
+  if (const auto found = files_.find(inode); found != files_.end()) {
+    const std::uint64_t first = found->second.id;
+    if (--found->second.left == 0) files_.erase(found);
+    return first;
+  }
+  is_full_ = files_.size() >= kLinkedFilesMax;
+  if (is_full_) {
+    ++left_out_;
+  } else {
+    files_.emplace(inode, First{id, status.links - 1});
+  }
+  return std::nullopt;
+}
+
+bool HardLinks::begin(std::uint64_t id, std::uint32_t names) {
+  if (files_.size() >= kLinkedFilesTakenMax) return false;
+  files_.emplace(id, File{.left = names - 1, .source = {}, .former = {}, .waiting = {}});
+  return true;
+}
+
+void HardLinks::set_former(std::uint64_t id, const platform::FileStatus& status) {
+  if (const auto found = files_.find(id); found != files_.end()) found->second.former = status;
+}
+
+std::optional<HardLinks::Ready> HardLinks::add(std::uint64_t first, Link link, bool& is_known) {
+  const auto found = files_.find(first);
+  is_known = found != files_.end() && found->second.left > 0;
+  if (!is_known) return std::nullopt;
+  File& file = found->second;
+  --file.left;
+  if (!file.is_settled) {
+    file.waiting.push_back(std::move(link));
+    return std::nullopt;
+  }
+  Ready ready{std::move(link), file.source, file.former};
+  if (file.left == 0) files_.erase(found);
+  return ready;
+}
+
+std::vector<HardLinks::Ready> HardLinks::settle(std::uint64_t id, std::optional<Source> source) {
+  std::vector<Ready> ready;
+  const auto found = files_.find(id);
+  if (found == files_.end() || found->second.is_settled) return ready;
+  File& file = found->second;
+  file.is_settled = true;
+  file.source = std::move(source);
+  for (Link& link : file.waiting) ready.push_back({std::move(link), file.source, file.former});
+  file.waiting.clear();
+  if (file.left == 0) files_.erase(found);
+  return ready;
+}
+
+}  // namespace wormhole::transfer

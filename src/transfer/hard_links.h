@@ -1,0 +1,99 @@
+// The names of a file that has several: which one is in place, and which wait for that.
+//
+// The host announces the first name with how many there are, and each other one as a link to it.
+// Of a tree whose names all come, each file is forgotten with its last one.
+// Sans-I/O, no threads of its own: guarded by whoever has it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "platform/file_system.h"
+#include "transfer/directory_tree.h"
+#include "wire/messages.h"
+
+namespace wormhole::transfer {
+
+// Files of several names that a walk has met and of which not all have come: 64 bytes each. Those
+// of another file are then files of their own, and that is told.
+inline constexpr std::size_t kLinkedFilesMax = 100'000;
+// The same at the taker, which also holds those that are on their way: 150 bytes each. A host that
+// tells more is not trusted.
+inline constexpr std::size_t kLinkedFilesTakenMax = kLinkedFilesMax + kOpenEntriesMax;
+
+// A host's side: which name is the first of its file.
+class LinkedNames {
+ public:
+  // The first name's id; nullopt for a first name, which `id` then is, and where there is no room
+  // for more.
+  [[nodiscard]] std::optional<std::uint64_t> first_of(const platform::FileStatus& status,
+                                                      std::uint64_t id);
+  // There was no room for the last one: each of its names is a file of its own.
+  [[nodiscard]] bool is_full() const { return is_full_; }
+  [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
+
+ private:
+  struct First {
+    std::uint64_t id;
+    std::uint64_t left;
+  };
+  struct Hash {
+    std::size_t operator()(const std::pair<std::uint64_t, std::uint64_t>& inode) const {
+      return inode.second * 0x9e3779b97f4a7c15 ^ inode.first;
+    }
+  };
+  std::unordered_map<std::pair<std::uint64_t, std::uint64_t>, First, Hash> files_;
+  bool is_full_ = false;
+  std::uint64_t left_out_ = 0;
+};
+
+// A taker's.
+class HardLinks {
+ public:
+  // Where a first name is in place, and what it is.
+  struct Source {
+    NodePtr directory;
+    std::string name;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+  };
+  // Another name, to be made.
+  struct Link {
+    NodePtr directory;
+    wire::Entry entry;
+  };
+
+  // A first name. False: there are too many.
+  [[nodiscard]] bool begin(std::uint64_t id, std::uint32_t names);
+  // What stood in its place, and may be replaced under its other names too.
+  void set_former(std::uint64_t id, const platform::FileStatus& status);
+  // Another name of `first`. What is to be done with it now: nothing yet, where its file is still
+  // on its way; nullptr in the pair: its file did not come.
+  struct Ready {
+    Link link;
+    std::optional<Source> source;  // nullopt: it did not come
+    std::optional<platform::FileStatus> former = std::nullopt;
+  };
+  // nullopt: it waits. False in `is_known`: the host never named that file.
+  [[nodiscard]] std::optional<Ready> add(std::uint64_t first, Link link, bool& is_known);
+  // The first name is in place, or will not be: those that waited. Unknown ids: none.
+  [[nodiscard]] std::vector<Ready> settle(std::uint64_t id, std::optional<Source> source);
+  [[nodiscard]] bool has(std::uint64_t id) const { return files_.contains(id); }
+
+ private:
+  struct File {
+    std::uint32_t left = 0;  // names that may still come
+    bool is_settled = false;
+    std::optional<Source> source;
+    std::optional<platform::FileStatus> former;
+    std::vector<Link> waiting;
+  };
+  std::unordered_map<std::uint64_t, File> files_;
+};
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,222 @@
+#include "transfer/hard_links.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
+#include <filesystem>
+
+#include "transfer/tree_builder_testing.h"
+
+namespace wormhole::transfer {
+namespace {
+
+namespace fs = std::filesystem;
+using wire::Entry;
+
+platform::FileStatus status_of(std::uint64_t device, std::uint64_t inode, std::uint64_t links) {
+  platform::FileStatus status;
+  status.device = device;
+  status.inode = inode;
+  status.links = links;
+  return status;
+}
+
+TEST(LinkedNamesTest, OtherNamesAreOfTheFirst) {
+  LinkedNames names;
+  EXPECT_EQ(names.first_of(status_of(1, 5, 3), 10), std::nullopt);
+  EXPECT_EQ(names.first_of(status_of(2, 5, 2), 11), std::nullopt) << "another disk";
+  EXPECT_EQ(names.first_of(status_of(1, 6, 2), 12), std::nullopt) << "another file";
+  EXPECT_EQ(names.first_of(status_of(1, 5, 3), 13), 10U);
+  EXPECT_EQ(names.first_of(status_of(1, 5, 3), 14), 10U);
+  EXPECT_EQ(names.first_of(status_of(1, 5, 3), 15), std::nullopt) << "all came: it is forgotten";
+  EXPECT_EQ(names.first_of(status_of(2, 5, 2), 16), 11U);
+}
+
+TEST(LinkedNamesTest, WhereThereIsNoRoomNamesAreCounted) {
+  LinkedNames names;
+  for (std::uint64_t inode = 0; inode < kLinkedFilesMax; ++inode) {
+    EXPECT_EQ(names.first_of(status_of(1, inode, 2), inode), std::nullopt);
+    EXPECT_FALSE(names.is_full());
+  }
+  const auto one_more = status_of(1, kLinkedFilesMax, 2);
+  EXPECT_EQ(names.first_of(one_more, 1'000'000), std::nullopt);
+  EXPECT_TRUE(names.is_full());
+  EXPECT_EQ(names.first_of(one_more, 1'000'001), std::nullopt);
+  EXPECT_EQ(names.left_out(), 2U);
+  EXPECT_EQ(names.first_of(status_of(1, 7, 2), 1'000'002), 7U);
+  EXPECT_EQ(names.first_of(one_more, 1'000'003), std::nullopt);
+  EXPECT_FALSE(names.is_full()) << "there is room again";
+}
+
+class HardLinkTest : public TreeBuilderTest {
+ protected:
+  static Entry first(std::string name, std::uint64_t parent, std::uint32_t names) {
+    Entry entry = file(std::move(name), parent);
+    entry.names = names;
+    return entry;
+  }
+  static Entry another(std::string name, std::uint64_t parent, std::uint64_t of) {
+    Entry entry = file(std::move(name), parent);
+    entry.link_of = of;
+    return entry;
+  }
+  void expect_one_file(std::string_view a, std::string_view b) {
+    EXPECT_EQ(status(at(a)).inode, status(at(b)).inode) << a << " and " << b;
+  }
+};
+
+TEST_F(HardLinkTest, NamesBeforeAndBehindTheDataAreOneFile) {
+  begin();
+  announce({root(), first("a", 0, 4), another("b", 0, 1), directory("d", 0), another("c", 3, 1)});
+  data(1, "abc");
+  expect_one_file("a", "b");
+  announce({end(3), another("late", 0, 1), end(0)});
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  expect_one_file("a", "d/c");
+  expect_one_file("a", "late");
+  EXPECT_EQ(read("d/c"), "abc");
+  EXPECT_EQ(status(at("a")).links, 4U);
+  EXPECT_EQ(status(at("d")).modified, time_of(directory("d", 0))) << "made before it is closed";
+  EXPECT_EQ(counters_.files, 4U);
+  EXPECT_EQ(counters_.hard_links, 3U);
+  EXPECT_EQ(counters_.bytes, 3U);
+}
+
+TEST_F(HardLinkTest, AgainNothingIsMade) {
+  begin();
+  announce({root(), first("a", 0, 2), another("b", 0, 1), end(0)});
+  data(1, "abc");
+  listed();
+  begin(/*may_have=*/true);
+  next_ = 0;
+  announce({root(), first("a", 0, 2), another("b", 0, 1), end(0)});
+  listed();
+  EXPECT_TRUE(wanted_.whole.empty());
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_EQ(counters_.skipped_files, 2U);
+  EXPECT_EQ(counters_.hard_links, 1U);
+}
+
+TEST_F(HardLinkTest, WhatStandsInItsPlaceStays) {
+  fs::create_directories(at("."));
+  there_.write("dest/b", "mine");
+  begin(/*may_have=*/true);
+  announce({root(), first("a", 0, 3), another("b", 0, 1), another("c", 0, 1), end(0)});
+  data(1, "abc");
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_EQ(events_.failed, (std::map<std::string, Code>{{"b", Code::kExists}}));
+  EXPECT_EQ(read("b"), "mine");
+  expect_one_file("a", "c");
+}
+
+TEST_F(HardLinkTest, WhatStandsInItsPlaceIsReplacedOnRequest) {
+  fs::create_directories(at("."));
+  there_.write("dest/b", "mine");
+  begin_with({.overwrite = true, .started = {INT64_MAX, 0}, .may_have = true});
+  announce({root(), first("a", 0, 2), another("b", 0, 1), end(0)});
+  data(1, "abc");
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  expect_one_file("a", "b");
+  EXPECT_EQ(std::distance(fs::directory_iterator(at(".")), {}), 2) << "nothing else is left";
+}
+
+// Another program's work since this run began is not replaced, as with any file.
+TEST_F(HardLinkTest, WhatIsNewThereIsNotReplacedEvenOnRequest) {
+  fs::create_directories(at("."));
+  begin(/*may_have=*/true, /*overwrite=*/true);
+  announce({root(), first("a", 0, 2), another("b", 0, 1), end(0)});
+  there_.write("dest/b", "of now");
+  data(1, "abc");
+  listed();
+  EXPECT_EQ(events_.failed, (std::map<std::string, Code>{{"b", Code::kExists}}));
+  EXPECT_EQ(read("b"), "of now");
+}
+
+TEST_F(HardLinkTest, OfAFileThatDoesNotComeNoneIsMade) {
+  begin();
+  announce({root(), first("a", 0, 3), another("b", 0, 1)});
+  EXPECT_TRUE(
+      tree_->on_failed({.has_file = true, .file = 1, .code = wire::FailureCode::kChanged}, false)
+          .has_value());
+  announce({another("c", 0, 1), end(0)});
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_EQ(events_.failed,
+            (std::map<std::string, Code>{
+                {"a", Code::kChanged}, {"b", Code::kNotFound}, {"c", Code::kNotFound}}));
+  EXPECT_TRUE(fs::is_empty(at(".")));
+}
+
+// The first name is swapped for a symlink before the others are made: they are not made of that.
+TEST_F(HardLinkTest, AFirstNameThatWasSwappedIsNotLinked) {
+  const platform::TestDirectory secret;
+  secret.write("password", "x");
+  begin();
+  announce({root(), first("a", 0, 2)});
+  data(1, "abc");
+  fs::remove(at("a"));
+  fs::create_symlink(secret / "password", at("a"));
+  announce({another("b", 0, 1), end(0)});
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_EQ(events_.failed, (std::map<std::string, Code>{{"b", Code::kChanged}}));
+  EXPECT_FALSE(fs::exists(fs::symlink_status(at("b"))));
+}
+
+// Where no link can be made the bytes come all the same: here of a file that nobody may link.
+TEST_F(HardLinkTest, WhereNoneCanBeMadeItIsCopied) {
+  begin();
+  announce({root(), first("a", 0, 2)});
+  data(1, "abc");
+  const platform::Fd fd(::open(at("a").c_str(), O_RDONLY | O_CLOEXEC));
+  const auto set_flags = [&](int flags) { return ::ioctl(fd.get(), FS_IOC_SETFLAGS, &flags); };
+  if (set_flags(FS_IMMUTABLE_FL) != 0) GTEST_SKIP() << "needs root, and a file system with flags";
+  announce({another("b", 0, 1), end(0)});
+  listed();
+  set_flags(0);
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_TRUE(events_.failed.empty());
+  EXPECT_EQ(read("b"), "abc");
+  EXPECT_NE(status(at("a")).inode, status(at("b")).inode);
+  EXPECT_EQ(status(at("b")).modified, time_of(file("a", 0)));
+  EXPECT_EQ(counters_.copied_links, 1U);
+}
+
+TEST_F(HardLinkTest, AHostThatNamesLinksOfNothingIsNotTrusted) {
+  const std::vector<std::vector<Entry>> attacks = {
+      {root(), file("a", 0), another("b", 0, 1)},                          // has one name
+      {root(), directory("a", 0), another("b", 1, 1)},                     // no file
+      {root(), first("a", 0, 2), another("b", 0, 1), another("c", 0, 1)},  // one too many
+      {root(), first("a", 0, 3), another("b", 0, 1), another("c", 0, 2)},  // of a link
+  };
+  for (const auto& attack : attacks) {
+    begin();
+    next_ = 0;
+    expect_protocol(try_announce(attack));
+  }
+}
+
+TEST_F(HardLinkTest, DataOfALinkIsRefused) {
+  begin();
+  announce({root(), first("a", 0, 2), another("b", 0, 1)});
+  expect_protocol(try_data(2, "abc"));
+}
+
+TEST(HardLinksTest, MoreThanAnHonestHostTellsAreRefused) {
+  HardLinks links;
+  for (std::size_t id = 0; id < kLinkedFilesTakenMax; ++id) ASSERT_TRUE(links.begin(id, 2));
+  EXPECT_FALSE(links.begin(kLinkedFilesTakenMax, 2));
+  bool is_known = false;
+  static_cast<void>(links.settle(7, std::nullopt));
+  static_cast<void>(links.add(7, {}, is_known));
+  EXPECT_TRUE(is_known);
+  EXPECT_TRUE(links.begin(kLinkedFilesTakenMax, 2)) << "one was dealt with";
+}
+
+}  // namespace
+}  // namespace wormhole::transfer

@@ -1,0 +1,176 @@
+// Other names of files that are in place.
+#include <algorithm>
+#include <utility>
+
+#include "base/block.h"
+#include "base/check.h"
+#include "store/hash.h"
+#include "transfer/failure.h"
+#include "transfer/tree_builder.h"
+
+namespace wormhole::transfer {
+namespace {
+
+using platform::FileType;
+
+Error broken(std::string_view why) {
+  return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
+}
+
+// Whether it was made or changed since then. That the file lost its first name is our doing, and
+// changes no byte of it.
+bool is_since(const platform::FileStatus& status, const std::optional<platform::FileStatus>& former,
+              platform::Timestamp started) {
+  const bool is_former =
+      former.has_value() && former->device == status.device && former->inode == status.inode;
+  return (is_former ? std::max(status.modified, former->changed) : status.changed) >= started;
+}
+
+// All of it, where the file system cannot share blocks.
+Result<void> copy(const platform::File& from, const platform::File& to) {
+  WH_ASSIGN(const bool is_cloned, to.clone(from));
+  if (is_cloned) return {};
+  ByteVector buffer(kBlockBytes);
+  for (std::uint64_t offset = 0;;) {
+    WH_ASSIGN(const std::size_t length, from.read_at(buffer, offset));
+    if (length == 0) return {};
+    WH_TRY(to.write_at(Bytes(buffer).first(length), offset));
+    offset += length;
+  }
+}
+
+}  // namespace
+
+Result<void> TreeBuilder::on_hard_link(const wire::Entry& entry, const OpenDirectory& parent) {
+  ++counters_.announced_files;
+  std::optional<HardLinks::Ready> ready;
+  {
+    std::scoped_lock lock(mutex_);
+    bool is_known = false;
+    ready = hard_links_.add(entry.link_of, {parent.node, entry}, is_known);
+    if (!is_known) return fail(broken("the host named a hard link of no file"));
+  }
+  return ready.has_value() ? finish_link(*ready) : Result<void>();
+}
+
+Result<void> TreeBuilder::settle_links(std::uint64_t id, std::optional<HardLinks::Source> source) {
+  std::vector<HardLinks::Ready> ready;
+  {
+    std::scoped_lock lock(mutex_);
+    if (!hard_links_.has(id)) return {};
+    ready = hard_links_.settle(id, std::move(source));
+  }
+  for (const HardLinks::Ready& one : ready) WH_TRY(finish_link(one));
+  if (!ready.empty()) close_directories();
+  return {};
+}
+
+Result<void> TreeBuilder::finish_link(const HardLinks::Ready& ready) {
+  const wire::Entry& entry = ready.link.entry;
+  const std::string path = DirectoryTree::path_of(ready.link.directory, entry.name);
+  Result<void> made;
+  if (ready.source.has_value()) {
+    made = make_link(ready);
+  } else {
+    made = fail({.code = Code::kNotFound,
+                 .operation = "fetch",
+                 .object = path,
+                 .detail = "it is a hard link of a file that did not come"});
+  }
+  if (!made.has_value()) {
+    if (ends_session(made.error())) return made;
+    return entry_failed(entry.parent, path, made.error());
+  }
+  finished_in(entry.parent);
+  return {};
+}
+
+Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
+  const HardLinks::Link& link = ready.link;
+  const HardLinks::Source& source = *ready.source;
+  const wire::Entry& entry = link.entry;
+  WH_ASSIGN(const auto directory, tree_->open(link.directory));
+  WH_ASSIGN(const auto standing, look(entry, *directory, options_.present_rules()));
+  const auto is_source = [&](const platform::FileStatus& status) {
+    return status.type == FileType::kRegular && status.device == source.device &&
+           status.inode == source.inode;
+  };
+  if (standing.status.has_value() && is_source(*standing.status)) {
+    ++counters_.skipped_files;
+    return {};
+  }
+  const Judgement judged = judge(entry, standing, options_.present_rules());
+  // Another file of the same contents is not replaced by a name unless that was asked for.
+  const bool stays = judged.action == Action::kKeep && !options_.overwrite;
+  if (stays) ++counters_.skipped_files;
+  if (judged.action == Action::kLeave) ++counters_.left_files;
+  if (stays || judged.action == Action::kLeave) return {};
+  const bool replaces = standing.present != Present::kMissing;
+  const bool is_of_this_run = replaces && is_since(*standing.status, ready.former, rules_.started);
+  if (judged.action == Action::kRefuse || is_of_this_run) {
+    return fail({.code = Code::kExists,
+                 .operation = "make hard link",
+                 .object = DirectoryTree::path_of(link.directory, entry.name),
+                 .detail = std::string(is_of_this_run ? "a file of that name was made since this "
+                                                        "transfer began"
+                                                      : judged.reason),
+                 .advice = options_.overwrite ? "" : "use --overwrite to replace it"});
+  }
+  const std::string name = replaces ? store::partial_name(entry.name) : entry.name;
+  if (replaces) static_cast<void>(directory->remove_file(name));
+  WH_ASSIGN(const auto from, tree_->open(source.directory));
+  WH_ASSIGN(const bool linked, directory->make_hard_link(name, *from, source.name));
+  if (!linked) return copy_instead(link, source, replaces);
+  // By its name: another file may have taken it meanwhile.
+  const auto made = directory->status_of(name);
+  if (!made.has_value() || !is_source(*made)) {
+    static_cast<void>(directory->remove_file(name));
+    return fail({.code = Code::kChanged,
+                 .operation = "make hard link",
+                 .object = DirectoryTree::path_of(link.directory, entry.name),
+                 .detail = "the file that it is another name of was changed meanwhile",
+                 .advice = "run the same command again"});
+  }
+  if (replaces) WH_TRY(directory->publish(name, entry.name, platform::Replace::kYes));
+  ++counters_.files;
+  ++counters_.hard_links;
+  return {};
+}
+
+// Where the file system has no hard links: the bytes are what counts, and it is told.
+Result<void> TreeBuilder::copy_instead(const HardLinks::Link& link, const HardLinks::Source& source,
+                                       bool replaces) {
+  const wire::Entry& entry = link.entry;
+  WH_ASSIGN(const auto from, tree_->open(source.directory));
+  WH_ASSIGN(const auto original, from->open_file(source.name));
+  WH_ASSIGN(const auto status, original.status());
+  WH_ASSIGN(const auto directory, tree_->open(link.directory));
+  const std::string partial = store::partial_name(entry.name);
+  WH_ASSIGN(const auto file, directory->open_partial(partial));
+  const auto copied = [&]() -> Result<void> {
+    WH_TRY(copy(original, file));
+    WH_TRY(file.set_mode(received_mode(status.mode)));
+    WH_TRY(file.set_modified(status.modified));
+    if (rules_.sync) WH_TRY(file.sync());
+    return directory->publish(partial, entry.name,
+                              replaces ? platform::Replace::kYes : platform::Replace::kNo);
+  }();
+  if (!copied.has_value()) {
+    static_cast<void>(directory->remove_file(partial));
+    return copied;
+  }
+  ++counters_.files;
+  ++counters_.copied_links;
+  return {};
+}
+
+std::optional<HardLinks::Source> TreeBuilder::link_source(const std::string& name,
+                                                          const NodePtr& parent) const {
+  const auto directory = tree_->open(parent);
+  if (!directory.has_value()) return std::nullopt;
+  const auto status = (*directory)->status_of(name);
+  if (!status.has_value() || status->type != FileType::kRegular) return std::nullopt;
+  return HardLinks::Source{parent, name, status->device, status->inode};
+}
+
+}  // namespace wormhole::transfer
