@@ -4,6 +4,7 @@ import os
 import socket
 import stat
 
+import pytest
 import trees
 from runner import PARTIAL, SUCCESS, Share, get, start_get
 
@@ -199,13 +200,6 @@ def test_more_directories_than_credit(box):
     assert done.summary["directories"] >= 20_100
 
 
-def test_hard_links_arrive_as_two_files(box):
-    trees.write(at(box, "source", "a"), b"same")
-    os.link(at(box, "source", "a"), at(box, "source", "b"))
-    fetch(box, at(box, "source"))
-    trees.assert_same(at(box, "source"), at(box, "dest"))
-
-
 def test_specials_are_skipped_and_reported(box):
     trees.write(at(box, "source", "file"), b"file")
     os.mkfifo(at(box, "source", "pipe"))
@@ -322,3 +316,29 @@ def test_names_that_are_not_asked_for_are_no_links(box):
     trees.assert_same(source, at(box, "dest"), without=("small", "large"))
     assert names_of_one_file(at(box, "dest")) == {
         frozenset(names - {b"small", b"large"}) for names in names_of_one_file(source)}
+
+
+def test_modes_of_equal_files_are_the_hosts_on_request(box):
+    source = at(box, "source")
+    for name in (b"small", b"large"):
+        trees.write(os.path.join(source, name), trees.random_bytes(3 << 20, seed=1), 0o640)
+    fetch(box, source)
+    for mode in (0o600, 0o4755):
+        os.chmod(at(box, "dest", "small"), mode)
+        os.chmod(at(box, "dest", "large"), mode)
+        fetch(box, source)
+        assert stat.S_IMODE(os.stat(at(box, "dest", "small")).st_mode) == mode, "it is the user's"
+        done = fetch(box, source, "--overwrite", *(("--checksum",) if mode == 0o600 else ()))
+        assert done.summary["bytes"] == 0
+        trees.assert_same(source, at(box, "dest"))
+        assert stat.S_IMODE(os.stat(at(box, "dest", "small")).st_mode) == 0o640
+
+
+@pytest.mark.parametrize("path", ["/etc", "/usr/lib/python3", "/usr/bin", "/usr/share/perl5"])
+def test_a_copy_of_this_machines_own_files(box, root, path):
+    """As they are: links of all kinds, modes, names, times of files that people have."""
+    if not os.path.isdir(path):
+        pytest.skip(f"there is no {path}")
+    fetch(box, path)
+    trees.assert_same(path, at(box, "dest"))
+    assert names_of_one_file(at(box, "dest")) == names_of_one_file(os.fsencode(path))

@@ -38,7 +38,7 @@ def describe(path):
     """What must be the same on both sides. setuid and setgid bits never cross."""
     status = os.lstat(path)
     if stat.S_ISLNK(status.st_mode):
-        return ("link", os.readlink(path))
+        return ("link", os.readlink(path), status.st_mtime_ns)
     if stat.S_ISDIR(status.st_mode):
         return ("directory", status.st_mode & 0o1777, status.st_mtime_ns)
     if stat.S_ISREG(status.st_mode):

@@ -193,7 +193,11 @@ Result<bool> Directory::make_hard_link(std::string_view name, const Directory& f
   const int made = ::linkat(from.fd_.get(), NameBuffer(from_name).get(), fd_.get(),
                             NameBuffer(name).get(), /*flags=*/0);
   if (made == 0) return true;
-  if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK) return false;
+  // EXDEV: landlock(7) before Linux 5.19, between directories.
+  if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK ||
+      errno == EXDEV) {
+    return false;
+  }
   if (errno == EEXIST) return taken("make the hard link", name, EEXIST);
   return last_error("make the hard link", name);
 }

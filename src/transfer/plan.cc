@@ -72,6 +72,9 @@ Result<Planned> Plan::on_entry(std::string path, const wire::Entry& entry, const
       judged = judge(entry, standing, rules);
       if (judged.action == Action::kKeep && options_.checksum && entry.size > 0) {
         judged.reason = "the same size and time; its content would be compared";
+      } else if (judged.action == Action::kKeep && options_.overwrite &&
+                 standing.status->mode != received_mode(entry.mode)) {
+        judged.reason = "the same size and time; its mode would be set";
       }
     }
     is_refused = judged.action == Action::kRefuse;

@@ -40,6 +40,10 @@ struct PublishRules {
   platform::Timestamp started;
 };
 
+// The mode a received file or directory gets: set-user-ID and set-group-ID are dropped
+// (threat 16), the rest is kept.
+[[nodiscard]] std::uint32_t received_mode(std::uint32_t mode);
+
 class TakenFile {
  public:
   // `cache`: of all files of a transfer; outlives this.
@@ -60,6 +64,8 @@ class TakenFile {
   [[nodiscard]] platform::Timestamp modified() const;
   [[nodiscard]] bool is_uncached() const { return uncached_; }
   [[nodiscard]] bool is_sparse() const { return entry_.sparse; }
+  // As it is to be here.
+  [[nodiscard]] std::uint32_t mode() const { return received_mode(entry_.mode); }
   // More than one name of it may be announced.
   [[nodiscard]] bool has_other_names() const { return entry_.names > 1; }
   [[nodiscard]] std::string path() const { return DirectoryTree::path_of(directory_, entry_.name); }
@@ -187,9 +193,6 @@ class TakenFile {
 };
 using TakenFilePtr = std::shared_ptr<TakenFile>;
 
-// The mode a received file or directory gets: set-user-ID and set-group-ID are dropped
-// (threat 16), the rest is kept.
-[[nodiscard]] std::uint32_t received_mode(std::uint32_t mode);
 [[nodiscard]] platform::Timestamp modified_of(const wire::Entry& entry);
 // Same size and modification time: the quick check.
 [[nodiscard]] bool looks_equal(const wire::Entry& entry, const platform::FileStatus& status);

@@ -254,6 +254,7 @@ Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
   const platform::File& here = reconstruction.basis()->file();
   // Else it would not be as the index has it any more.
   if (named->modified != file->modified()) WH_TRY(here.set_modified(file->modified()));
+  if (options_.overwrite && named->mode != file->mode()) WH_TRY(here.set_mode(file->mode()));
   if (options_.sync) WH_TRY(here.sync());
   const auto place = place_in(file->name(), file->directory());
   if (!file->is_sparse()) remember(file->id(), place);

@@ -211,6 +211,8 @@ class TreeBuilder {
                                                              const NodePtr& parent) const;
   // An entry that is there already, or that stays as it is.
   void skip(const wire::Entry& entry);
+  Result<void> match_mode(const wire::Entry& entry, const NodePtr& parent,
+                          const platform::FileStatus& status) const;
   void leave(const wire::Entry& entry);
   // What stands there is the file already: its time is set.
   Result<void> keep(const Reconstruction& reconstruction);

@@ -340,6 +340,8 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
         share(id, entry, /*comes_by_itself=*/true, wanted);
         told_chunks_.end(id, place);
       }
+      const auto matched = match_mode(entry, parent.node, *compared->status);
+      if (!matched.has_value()) return not_taken(id, entry, path, matched.error());
       // Of a single file, the directory is over with it.
       std::optional<HardLinks::Source> source;
       if (entry.names > 1) source = link_source(entry.name, parent.node);
@@ -431,6 +433,16 @@ void TreeBuilder::share(std::uint64_t id, const wire::Entry& entry, bool comes_b
   told_chunks_.begin(id);
   // Else its chunks are asked for anyway.
   if (comes_by_itself) first_to_share_ = {.id = id, .size_bytes = entry.size};
+}
+
+// What is asked to be as at the host is so in its mode too, although its bytes need not come.
+Result<void> TreeBuilder::match_mode(const wire::Entry& entry, const NodePtr& parent,
+                                     const platform::FileStatus& status) const {
+  if (!options_.overwrite || status.mode == received_mode(entry.mode)) return {};
+  WH_ASSIGN(const auto directory, tree_->open(parent));
+  // Its owner may change what nobody may read: but not by a handle, and so it is told.
+  WH_ASSIGN(const auto file, directory->open_file(entry.name));
+  return file.set_mode(received_mode(entry.mode));
 }
 
 void TreeBuilder::skip(const wire::Entry& entry) {
