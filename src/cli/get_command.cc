@@ -44,6 +44,7 @@ unsigned further_streams(const GetArguments& arguments) {
 ProgressSnapshot snapshot(const transfer::TakenCounters& counters, std::string current) {
   return {.bytes_done = counters.bytes + counters.skipped_bytes + counters.left_bytes +
                         counters.resumed_bytes + counters.reused_bytes,
+          .bytes_moved = counters.bytes + counters.reused_bytes,
           .bytes_known = counters.announced_bytes,
           .all_known = counters.all_announced,
           .files_done = counters.files + counters.skipped_files + counters.left_files,

@@ -30,21 +30,16 @@ std::string ProgressLine::render(const ProgressSnapshot& now, Seconds elapsed, u
   const double step = (elapsed - last_at_).count();
   if (step > 0) {
     const double present =
-        static_cast<double>(now.bytes_done - std::min(last_bytes_, now.bytes_done)) / step;
-    const double weight = last_bytes_ == 0 ? 1 : 1 - std::exp(-step / kSmoothingSeconds);
+        static_cast<double>(now.bytes_moved - std::min(last_moved_, now.bytes_moved)) / step;
+    const double weight = last_moved_ == 0 ? 1 : 1 - std::exp(-step / kSmoothingSeconds);
     rate_ += (present - rate_) * weight;
     last_at_ = elapsed;
-    last_bytes_ = now.bytes_done;
+    last_moved_ = now.bytes_moved;
   }
   // The counters are read one by one while they move: more may be done than was known.
   const auto done = static_cast<double>(std::min(now.bytes_done, now.bytes_known));
   const double share = now.bytes_known == 0 ? 0 : done / static_cast<double>(now.bytes_known);
   std::string line;
-  if (now.all_known) {
-    const auto cells = static_cast<std::size_t>(share * kBarCells);
-    line = fmt::format("{:3.0f}% [{}{}] ", std::floor(share * 100), std::string(cells, '='),
-                       std::string(kBarCells - cells, ' '));
-  }
   line += human_bytes(now.bytes_done);
   // Until everything is announced the total is only what is known of it.
   line += fmt::format(" of {}{}", human_bytes(now.bytes_known), now.all_known ? "" : "+");
@@ -59,6 +54,14 @@ std::string ProgressLine::render(const ProgressSnapshot& now, Seconds elapsed, u
   if (now.all_known && rate_ > 1 && now.bytes_done < now.bytes_known) {
     const double left = static_cast<double>(now.bytes_known - now.bytes_done) / rate_;
     line += fmt::format("  {} left", human_time(Seconds(left)));
+  }
+  if (now.all_known) {
+    const auto percent = fmt::format("{:3.0f}% ", std::floor(share * 100));
+    const auto cells = static_cast<std::size_t>(share * kBarCells);
+    const auto bar =
+        fmt::format("[{}{}] ", std::string(cells, '='), std::string(kBarCells - cells, ' '));
+    const bool has_room = percent.size() + bar.size() + line.size() < columns;
+    line = percent + (has_room ? bar : "") + line;
   }
   const std::size_t room = columns > line.size() + 3 ? columns - line.size() - 3 : 0;
   const std::string file = tail(escape(now.current), room);

@@ -12,6 +12,7 @@ namespace wormhole::cli {
 // What one refresh of the line is made from.
 struct ProgressSnapshot {
   std::uint64_t bytes_done = 0;   // arrived or skipped
+  std::uint64_t bytes_moved = 0;  // of these: that came, or were copied here
   std::uint64_t bytes_known = 0;  // announced so far
   bool all_known = false;
   std::uint64_t files_done = 0;
@@ -22,8 +23,9 @@ struct ProgressSnapshot {
   std::string current;  // raw bytes
 };
 
-// Renders the line to at most `columns` characters: share done, bytes, rate, time left, file.
-// The rate is that of the last seconds, so that it says what is happening now.
+// Renders the line to at most `columns` characters: share done, bytes, files, rate, time left,
+// file; the bar where there is room for it. The rate is that of the last seconds, so that it says
+// what is happening now.
 class ProgressLine {
  public:
   using Seconds = std::chrono::duration<double>;
@@ -31,7 +33,7 @@ class ProgressLine {
 
  private:
   Seconds last_at_{0};
-  std::uint64_t last_bytes_ = 0;
+  std::uint64_t last_moved_ = 0;
   double rate_ = 0;  // bytes a second, smoothed
 };
 

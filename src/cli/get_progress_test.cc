@@ -13,6 +13,7 @@ using Seconds = ProgressLine::Seconds;
 
 ProgressSnapshot half() {
   return {.bytes_done = 500'000'000,
+          .bytes_moved = 500'000'000,
           .bytes_known = 1'000'000'000,
           .all_known = true,
           .files_done = 1'234,
@@ -80,14 +81,36 @@ TEST(ProgressLine, TheRateFollowsWhatHappensNow) {
   ProgressLine line;
   ProgressSnapshot now = half();
   now.bytes_known = 1'000'000'000'000;
-  now.bytes_done = 1'000'000'000;
+  now.bytes_done = now.bytes_moved = 1'000'000'000;
   EXPECT_NE(line.render(now, Seconds(1), 200).find("1.00 GB/s"), std::string::npos);
   std::string text;
   for (int second = 2; second < 40; ++second) text = line.render(now, Seconds(second), 200);
   EXPECT_EQ(text.find("MB/s"), std::string::npos) << "stalled: " << text;
-  now.bytes_done += 500'000'000;
+  now.bytes_moved += 500'000'000;
+  now.bytes_done = now.bytes_moved;
   text = line.render(now, Seconds(40), 200);
   EXPECT_NE(text.find("MB/s"), std::string::npos) << text;
+}
+
+TEST(ProgressLine, WhatIsThereIsNoRate) {
+  ProgressLine line;
+  ProgressSnapshot now = half();
+  now.bytes_moved = 0;
+  EXPECT_NE(line.render(now, Seconds(5), 200).find("  0 B/s"), std::string::npos);
+}
+
+TEST(ProgressLine, WhatCountsComesBeforeTheBar) {
+  ProgressLine line;
+  ProgressSnapshot now = half();
+  now.files_there = 1'000;
+  now.bytes_reused = 200'000'000;
+  now.failed = 7;
+  const std::string narrow = line.render(now, Seconds(5), 100);
+  EXPECT_TRUE(
+      narrow.starts_with(" 50% 500 MB of 1.00 GB  1,234 of 5,678 files, 1,000 there, "
+                         "200 MB reused, 7 failed  100 MB/s"))
+      << narrow;
+  EXPECT_TRUE(line.render(now, Seconds(6), 200).starts_with(" 50% [==========          ] 500 MB"));
 }
 
 TEST(ProgressLine, NamesAreEscaped) {
