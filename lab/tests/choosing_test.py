@@ -172,7 +172,7 @@ def test_a_dry_run_makes_nothing(box, project):
             done.expect(SUCCESS)
             planned = {event["path"] + ("/" if event["type"] == "directory" else "")
                        for event in done.events if event["event"] == "planned"}
-            assert planned == ALL | {"/"}
+            assert planned == ALL
         one = get(box, share.target + "/src/a.c", os.path.join(box, "other"), "-n").expect(SUCCESS)
         assert [event["path"] for event in one.events if event["event"] == "planned"] == ["other"]
         missing = get(box, share.target + "/nothing", "-n")
@@ -212,6 +212,30 @@ def test_several_go_into_the_destination_by_their_names(box, project):
     assert done.summary["files"] == 5 and again.summary["skipped"] == 5
     assert done.summary["destination"] == dest
     assert done.summary["wire_bytes"] < 40_000
+
+
+def test_of_several_all_come_from_a_share_that_serves_once(box, project):
+    dest = os.path.join(box, "dest")
+    with Share(box, project, args=["--once"]) as share:
+        done = get(box, share.target + "/nothing", share.target + "/src/.", share.target + "/long",
+                   dest).expect(PARTIAL)
+        share.wait()
+    assert done.failed() == {"nothing": "not_found"}
+    assert {"src/a.c", "long"} <= files_in(dest)
+
+
+def test_max_size_of_several_shares(box, project):
+    with Share(box, os.path.join(project, "long"), os.path.join(project, "main.c")) as share:
+        get(box, share.target, os.path.join(box, "dest"), "--max-size", "1K").expect(SUCCESS)
+    assert files_in(os.path.join(box, "dest")) == {"main.c"}
+
+
+def test_a_dry_run_of_several_goes_on_where_one_is_missing(box, project):
+    with Share(box, project) as share:
+        done = get(box, share.target + "/nothing", share.target + "/src/.", os.path.join(box, "d"),
+                   "-n").expect(PARTIAL)
+    assert done.failed() == {"nothing": "not_found"}
+    assert "a.c" in {event["path"] for event in done.events if event["event"] == "planned"}
 
 
 def test_of_several_one_that_is_missing_is_named_and_the_others_come(box, project):

@@ -342,3 +342,20 @@ def test_a_copy_of_this_machines_own_files(box, root, path):
     fetch(box, path)
     trees.assert_same(path, at(box, "dest"))
     assert names_of_one_file(at(box, "dest")) == names_of_one_file(os.fsencode(path))
+
+
+def test_a_large_file_of_several_names_is_found_again(box):
+    source = at(box, "source")
+    trees.write(os.path.join(source, b"a"), trees.random_bytes(5 << 20))
+    os.link(os.path.join(source, b"a"), os.path.join(source, b"b"))
+    with Share(box, source) as share:
+        get(box, share.target, os.path.join(box, "first")).expect(SUCCESS)
+        again = get(box, share.target, os.path.join(box, "second")).expect(SUCCESS)
+        os.link(os.path.join(source, b"a"), os.path.join(source, b"c"))
+        get(box, share.target, os.path.join(box, "first")).expect(SUCCESS)
+        third = get(box, share.target, os.path.join(box, "third")).expect(SUCCESS)
+    for done in (again, third):
+        assert done.summary["bytes"] == 0 and done.summary["reused_bytes"] == 5 << 20
+    for name in ("first", "second", "third"):
+        expected = {b"a", b"b", b"c"} if name != "second" else {b"a", b"b"}
+        assert names_of_one_file(at(box, name)) == {frozenset(expected)}

@@ -45,7 +45,7 @@ struct Tally {
   std::uint64_t bytes = 0;
   void add(const wire::Entry& entry) {
     ++files;
-    bytes += entry.size;
+    if (entry.link_of == 0) bytes += entry.size;
   }
 };
 
@@ -140,15 +140,18 @@ ExitCode run_dry(const GetArguments& arguments, const Errands& errands,
           errand.path, /*recursive=*/true, selection,
           [&](const transfer::Client::Listing& listing) -> Result<void> {
             WH_ASSIGN(const auto planned, plan.on_listing(listing));
-            // What is put here is this directory's matter, not an entry of it.
-            if (planned.path.empty() && planned.action == Action::kKeep) return {};
+            if (planned.path.empty()) return {};  // the destination is no entry of itself
             tallies.add(planned);
             print(output, planned);
             return {};
           },
           on_failed);
       outcome.root = errands.all.size() > 1 ? *errands.destination.path : plan.shown_root();
-      if (!result.has_value()) break;
+      if (result.has_value()) continue;
+      const bool is_only_this = errands.all.size() > 1 && is_of_one_path(result.error().code);
+      if (!is_only_this) break;
+      on_failed(result.error());
+      result = {};
     }
   }
   report.list_failures();

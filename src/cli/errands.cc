@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <set>
 #include <span>
 
 #include "base/limits.h"
@@ -40,6 +41,7 @@ Result<Errands> errands_of(const std::vector<std::string>& operands) {
     errands.destination.path = last;
     targets = targets.first(operands.size() - 1);
   }
+  std::set<std::string> names;
   for (const std::string& text : targets) {
     WH_ASSIGN(Target target, parse_target(text));
     if (errands.all.empty()) errands.host = target;
@@ -54,11 +56,20 @@ Result<Errands> errands_of(const std::vector<std::string>& operands) {
         return fail(unusable(text, "of several, each needs a name to be put under",
                              "name what you want of that host, or fetch all of it alone"));
       }
+      if (!names.insert(name).second) {
+        return fail(unusable(text, "two of them have one last name",
+                             "fetch one of them into another directory"));
+      }
       destination.path = fmt::format("{}/{}", *destination.path, name);
     }
     errands.all.push_back({.path = target.path, .destination = std::move(destination)});
   }
   return errands;
+}
+
+bool is_of_one_path(Code code) {
+  return code == Code::kNotFound || code == Code::kRemoteIo || code == Code::kSkippedSpecial ||
+         code == Code::kExists || code == Code::kUnsafeName;
 }
 
 transfer::TakeOptions take_options(const GetArguments& arguments, const Errand& errand,

@@ -16,7 +16,7 @@ struct Errand {
   std::string path;  // at the host
   transfer::Destination destination;
 
-  [[nodiscard]] std::string last_part() const { return cli::last_part(path); }
+  [[nodiscard]] std::string last_part() const { return transfer::last_part(path); }
 };
 
 struct Errands {
@@ -28,6 +28,9 @@ struct Errands {
 // One operand: fetched here. Two: fetched to the second. More: all but the last one, which must be
 // of one host and have names, each by its name into the last, a directory. kUsage otherwise.
 [[nodiscard]] Result<Errands> errands_of(const std::vector<std::string>& operands);
+
+// What is wrong with one of several paths, and not with the rest.
+[[nodiscard]] bool is_of_one_path(Code code);
 
 // How one of them is to be taken, but for the index.
 [[nodiscard]] transfer::TakeOptions take_options(const GetArguments& arguments,

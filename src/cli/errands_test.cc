@@ -40,6 +40,7 @@ TEST(ErrandsTest, WhatCannotBeMeantIsTold) {
       {"host:1/a", "host:2/b", "d"},  // or ports
       {"host/a", "host", "dest"},     // everything has no name
       {"host/a", "host/../b", "d"},   //
+      {"host/a/x", "host/b/x", "d"},  // one would take the other's place
   };
   for (const auto& operands : wrong) {
     const auto errands = errands_of(operands);

@@ -55,12 +55,6 @@ ProgressSnapshot snapshot(const transfer::TakenCounters& counters, std::string c
           .current = std::move(current)};
 }
 
-// What is wrong with one of several paths, and not with the rest.
-bool is_of_one_path(Code code) {
-  return code == Code::kNotFound || code == Code::kRemoteIo || code == Code::kSkippedSpecial ||
-         code == Code::kExists || code == Code::kUnsafeName;
-}
-
 // One command from its first attempt to its last.
 class Fetch {
  public:
@@ -96,6 +90,7 @@ class Fetch {
     WH_ASSIGN(joined_, join(arguments_.code_file, errands_.host, environment_, maker()));
     index_ = opening_index_->take();
     begun_ = joined_->client->timeline().started;
+    started_ = transfer::take_start();
     for (const Errand& errand : errands_.all) {
       const auto fetched = fetch(errand);
       total_.add(outcome_);
@@ -104,7 +99,8 @@ class Fetch {
       if (errands_.all.size() == 1 || !is_of_one_path(fetched.error().code)) return fetched;
       report_.on_failed(errand.path, fetched.error());
       ++total_.failed;
-      if (&errand != &errands_.all.back()) WH_TRY(join_once_more());
+      const bool is_last = &errand == &errands_.all.back();
+      if (!is_last && !joined_->client->is_open()) WH_TRY(join_once_more());
     }
     joined_->client->close();
     return {};
@@ -128,7 +124,11 @@ class Fetch {
 
   Result<void> fetch(const Errand& errand) {
     outcome_ = {};
+    left_behind_ = 0;
+    progressed_ = false;
     transfer::TakeOptions take = take_options(arguments_, errand, selection_);
+    take.started = started_;
+    take.former = former_;
     take.index = index_.get();
     if (take.reuse && index_ != nullptr && !index_->was_empty()) take.may_have = true;
     const std::size_t failures_before = report_.failures();
@@ -215,6 +215,9 @@ class Fetch {
   std::optional<OpeningIndex> opening_index_;
   std::unique_ptr<store::Index> index_;
   std::optional<Joined> joined_;
+  // Of all paths: what one put in place is not replaced by the next.
+  platform::Timestamp started_;
+  const std::shared_ptr<transfer::FormerNames> former_ = std::make_shared<transfer::FormerNames>();
   TimePoint begun_{};
   GetOutcome total_;
   GetOutcome outcome_;                   // of the path that is fetched

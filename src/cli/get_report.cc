@@ -34,7 +34,6 @@ void print_stats(Output& output, const GetOutcome& outcome, const platform::Usag
        fmt::format("{}, {}, {}, {}", counted(outcome.directories, "directory", "directories"),
                    counted(outcome.links, "symlink", "symlinks"),
                    counted(outcome.hard_links, "hard link", "hard links"),
-                   counted(outcome.hard_links, "hard link", "hard links"),
                    counted(outcome.specials, "special file", "special files")));
   line("bytes", fmt::format("{} came, {} were there in equal files", human_count(outcome.bytes),
                             human_count(outcome.skipped_bytes)));
@@ -222,7 +221,7 @@ void print_summary(Output& output, const GetOutcome& outcome, bool stats) {
   if (!outcome.encrypted) line += " (unencrypted)";
   output.result(line);
   if (outcome.copied_links > 0) {
-    output.say(fmt::format("{} copied, as there are no hard links where they are",
+    output.say(fmt::format("{} copied, as none can be made where they are",
                            outcome.copied_links == 1
                                ? "one hard link was"
                                : human_count(outcome.copied_links) + " hard links were"));

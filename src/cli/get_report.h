@@ -61,11 +61,11 @@ struct GetOutcome {
   std::uint64_t file_bytes = 0;
   std::uint64_t resumed_bytes = 0;  // of the first attempt: later ones found what this run left
   std::uint64_t reused_bytes = 0;
+  std::uint64_t hard_links = 0;
+  std::uint64_t copied_links = 0;
   // As the last attempt found them.
   std::uint64_t directories = 0;
   std::uint64_t links = 0;
-  std::uint64_t hard_links = 0;
-  std::uint64_t copied_links = 0;
   std::uint64_t skipped_files = 0;
   std::uint64_t skipped_bytes = 0;
   std::uint64_t left_files = 0;

@@ -57,13 +57,6 @@ std::optional<HostPort> split(std::string_view text) {
 
 }  // namespace
 
-std::string last_part(std::string_view path) {
-  std::string_view rest = path;
-  while (rest.ends_with('/')) rest.remove_suffix(1);
-  const std::size_t slash = rest.rfind('/');
-  return std::string(slash == std::string_view::npos ? rest : rest.substr(slash + 1));
-}
-
 Result<Target> parse_target(std::string_view text) {
   const std::size_t slash = text.find('/');
   const auto parts = split(text.substr(0, slash));

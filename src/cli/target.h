@@ -6,20 +6,18 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "transfer/shares.h"
 
 namespace wormhole::cli {
 
 inline constexpr std::uint16_t kDefaultPort = 7117;
-
-// The last part of a path at a host, empty when there is none.
-[[nodiscard]] std::string last_part(std::string_view path);
 
 struct Target {
   std::string host;
   std::uint16_t port = kDefaultPort;
   std::string path;  // raw bytes after the first '/', empty for everything
 
-  [[nodiscard]] std::string last_part() const { return cli::last_part(path); }
+  [[nodiscard]] std::string last_part() const { return transfer::last_part(path); }
 };
 
 // IPv6 addresses stand in brackets: [2001:db8::1]:7117/a/b. kUsage, with what to write instead,

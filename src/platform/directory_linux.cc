@@ -194,8 +194,7 @@ Result<bool> Directory::make_hard_link(std::string_view name, const Directory& f
                             NameBuffer(name).get(), /*flags=*/0);
   if (made == 0) return true;
   // EXDEV: landlock(7) before Linux 5.19, between directories.
-  if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK ||
-      errno == EXDEV) {
+  if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EXDEV) {
     return false;
   }
   if (errno == EEXIST) return taken("make the hard link", name, EEXIST);

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "session/host_identity.h"
 #include "transfer/failure.h"
+#include "transfer/shares.h"
 #include "transfer/stream_controller.h"
 
 namespace wormhole::transfer {
@@ -33,17 +34,6 @@ std::uint32_t request_of(const wire::Message& message) {
         }
       },
       message);
-}
-
-// "a/b/", "a/./b" -> "b"; as the host reads a path (transfer/shares.h).
-std::string last_part(std::string_view path) {
-  while (true) {
-    const std::size_t slash = path.rfind('/');
-    const std::string_view part = slash == std::string_view::npos ? path : path.substr(slash + 1);
-    if (!part.empty() && part != ".") return std::string(part);
-    if (slash == std::string_view::npos) return {};
-    path = path.substr(0, slash);
-  }
 }
 
 // An error that names nothing itself is about what was asked for.
@@ -200,6 +190,8 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
   drop_receiver();
   taker->stop_local_work();
   if (result.has_value()) return result;
+  // Of what was refused nothing was begun: another path may be asked for.
+  if (taker->was_refused()) return about(path, result.error());
   // Nothing may be writing while what is half there is removed: the session ends here.
   close();
   taker->abandon();
@@ -218,8 +210,8 @@ Result<void> Client::read(const std::string& path, const FileStream::Sink& sink)
     control_->push(wire::Get{last_request_, path, /*may_have=*/false, kOpenEntriesMax});
   }
   const Result<void> result = stream->wait();
-  first_byte_ = stream->first_byte();
   drop_receiver();
+  first_byte_ = stream->first_byte();
   return result.has_value() ? result : about(path, result.error());
 }
 
@@ -512,6 +504,11 @@ void Client::cut() {
   for (const auto& stream : streams_) {
     if (stream->connection != nullptr) stream->connection->socket.shut_down();
   }
+}
+
+bool Client::is_open() const {
+  std::scoped_lock lock(mutex_);
+  return !closing_ && !failed_.has_value();
 }
 
 void Client::cancel() {

@@ -78,6 +78,8 @@ class Client {
                                   const std::function<Result<void>(const Listing&)>& sink,
                                   const std::function<void(const Error&)>& on_failed);
 
+  // Another request can be made.
+  [[nodiscard]] bool is_open() const;
   // Ends the session in order. Safe to call twice.
   void close();
   // Any thread, at any time: everything under way ends with kInterrupted.

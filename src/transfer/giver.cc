@@ -81,6 +81,11 @@ class Giver::Walk final : public WalkSink {
     return id;
   }
 
+  [[nodiscard]] bool is_over() const override {
+    std::scoped_lock lock(giver_.mutex_);
+    return giver_.stopped_ || giver_.find(request_) == nullptr;
+  }
+
   void on_unreadable(std::uint64_t parent, std::string name, const Error& error) override {
     std::unique_lock lock(giver_.mutex_);
     Request* request = giver_.find(request_);
@@ -110,6 +115,7 @@ class Giver::Walk final : public WalkSink {
     }
     const std::uint64_t entries = request->next_entry;
     const std::uint64_t left_out = request->names.left_out();
+    request->names = {};
     if (!flush(lock, *request)) return;
     lock.unlock();
     if (left_out > 0) {

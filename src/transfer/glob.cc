@@ -12,9 +12,6 @@
 namespace wormhole::transfer {
 namespace {
 
-// What a list of patterns may take, its automata included.
-constexpr std::int64_t kRegexMaxBytes = static_cast<std::int64_t>(8 * kMiB);
-
 using ByteSet = std::bitset<256>;
 
 Error unclosed(std::string_view pattern) {
@@ -197,13 +194,24 @@ PatternList::PatternList(PatternList&&) noexcept = default;
 PatternList& PatternList::operator=(PatternList&&) noexcept = default;
 PatternList::~PatternList() = default;
 
-Result<PatternList> PatternList::compile(const std::vector<Pattern>& patterns) {
+Result<PatternList> PatternList::compile(const std::vector<Pattern>& patterns,
+                                         std::size_t bytes_max) {
   RE2::Options options;
   options.set_encoding(RE2::Options::EncodingLatin1);
   options.set_dot_nl(true);
   options.set_never_capture(true);
   options.set_log_errors(false);
-  options.set_max_mem(kRegexMaxBytes);
+  std::size_t groups = 1;
+  for (std::size_t i = 1; i < patterns.size(); ++i) {
+    if (patterns[i - 1].excludes != patterns[i].excludes) ++groups;
+  }
+  if (groups > kPatternGroupsMax) {
+    return fail({.code = Code::kLimit,
+                 .operation = "use the patterns",
+                 .detail = "they change too often between what is excluded and what is not",
+                 .advice = "put those together that say the same"});
+  }
+  options.set_max_mem(static_cast<std::int64_t>(bytes_max / groups));
   PatternList list;
   for (std::size_t i = 0; i < patterns.size();) {
     const bool excludes = patterns[i].excludes;

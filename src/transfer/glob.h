@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/units.h"
 
 namespace re2 {
 class RE2;
@@ -37,6 +38,12 @@ enum class Dialect : int {
 // In RE2's syntax. kUsage where a bracket is not closed.
 [[nodiscard]] Result<std::string> regex_of(std::string_view pattern, Dialect dialect);
 
+// Runs of patterns that say the same: each is matched by itself.
+inline constexpr std::size_t kPatternGroupsMax = 64;
+// What a list may take, its automata included: of a request, and of each .gitignore.
+inline constexpr std::size_t kRulesMaxMemoryBytes = 8 * kMiB;
+inline constexpr std::size_t kIgnoreFileMaxMemoryBytes = 2 * kMiB;
+
 class PatternList {
  public:
   struct Pattern {
@@ -44,7 +51,8 @@ class PatternList {
     bool excludes = true;
   };
   // The first that fits decides. kLimit where they are too many to be compiled.
-  [[nodiscard]] static Result<PatternList> compile(const std::vector<Pattern>& patterns);
+  [[nodiscard]] static Result<PatternList> compile(const std::vector<Pattern>& patterns,
+                                                   std::size_t bytes_max = kRulesMaxMemoryBytes);
   PatternList();
   PatternList(PatternList&&) noexcept;
   PatternList& operator=(PatternList&&) noexcept;

@@ -137,13 +137,25 @@ TEST(Glob, AsManyAsAMessageHoldsCanBeCompiled) {
   for (std::size_t i = 0; i < wire::kRulesMax; ++i) {
     std::string pattern = std::to_string(i);
     pattern.resize(wire::kRulesMaxBytes / wire::kRulesMax, '*');
-    patterns.push_back({regex_of(pattern, Dialect::kFilter).value(), i % 3 != 0});
+    patterns.push_back({regex_of(pattern, Dialect::kFilter).value(), i / 20 % 2 == 0});
   }
   const auto list = PatternList::compile(patterns);
   ASSERT_TRUE(list.has_value());
-  EXPECT_EQ(list->excludes("999"), false);
+  EXPECT_EQ(list->excludes("20"), false);
   EXPECT_EQ(list->excludes("1000"), true);
   EXPECT_EQ(list->excludes("nothing of it"), std::nullopt);
+}
+
+// Each change of mind is an automaton of its own: a peer may not have a thousand of them.
+TEST(Glob, RulesThatChangeTooOftenAreRefused) {
+  std::vector<PatternList::Pattern> patterns;
+  for (std::size_t i = 0; i <= kPatternGroupsMax; ++i) {
+    EXPECT_TRUE(PatternList::compile(patterns).has_value()) << i;
+    patterns.push_back({"a", i % 2 == 0});
+  }
+  const auto list = PatternList::compile(patterns);
+  ASSERT_FALSE(list.has_value());
+  EXPECT_EQ(list.error().code, Code::kLimit);
 }
 
 TEST(IgnoreFilesTest, TheLastLineDecides) {

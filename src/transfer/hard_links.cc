@@ -21,12 +21,14 @@ std::optional<std::uint64_t> LinkedNames::first_of(const platform::FileStatus& s
 
 bool HardLinks::begin(std::uint64_t id, std::uint32_t names) {
   if (files_.size() >= kLinkedFilesTakenMax) return false;
-  files_.emplace(id, File{.left = names - 1, .source = {}, .former = {}, .waiting = {}});
+  files_.emplace(id, File{.left = names - 1, .source = {}, .waiting = {}});
   return true;
 }
 
-void HardLinks::set_former(std::uint64_t id, const platform::FileStatus& status) {
-  if (const auto found = files_.find(id); found != files_.end()) found->second.former = status;
+void HardLinks::drop(std::uint64_t first) {
+  const auto found = files_.find(first);
+  if (found == files_.end() || found->second.left == 0) return;
+  if (--found->second.left == 0 && found->second.is_settled) files_.erase(found);
 }
 
 std::optional<HardLinks::Ready> HardLinks::add(std::uint64_t first, Link link, bool& is_known) {
@@ -39,7 +41,7 @@ std::optional<HardLinks::Ready> HardLinks::add(std::uint64_t first, Link link, b
     file.waiting.push_back(std::move(link));
     return std::nullopt;
   }
-  Ready ready{std::move(link), file.source, file.former};
+  Ready ready{std::move(link), file.source};
   if (file.left == 0) files_.erase(found);
   return ready;
 }
@@ -51,7 +53,7 @@ std::vector<HardLinks::Ready> HardLinks::settle(std::uint64_t id, std::optional<
   File& file = found->second;
   file.is_settled = true;
   file.source = std::move(source);
-  for (Link& link : file.waiting) ready.push_back({std::move(link), file.source, file.former});
+  for (Link& link : file.waiting) ready.push_back({std::move(link), file.source});
   file.waiting.clear();
   if (file.left == 0) files_.erase(found);
   return ready;

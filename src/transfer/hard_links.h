@@ -70,14 +70,13 @@ class HardLinks {
 
   // A first name. False: there are too many.
   [[nodiscard]] bool begin(std::uint64_t id, std::uint32_t names);
-  // What stood in its place, and may be replaced under its other names too.
-  void set_former(std::uint64_t id, const platform::FileStatus& status);
+  // One of its other names is not to be made.
+  void drop(std::uint64_t first);
   // Another name of `first`. What is to be done with it now: nothing yet, where its file is still
   // on its way; nullptr in the pair: its file did not come.
   struct Ready {
     Link link;
     std::optional<Source> source;  // nullopt: it did not come
-    std::optional<platform::FileStatus> former = std::nullopt;
   };
   // nullopt: it waits. False in `is_known`: the host never named that file.
   [[nodiscard]] std::optional<Ready> add(std::uint64_t first, Link link, bool& is_known);
@@ -90,7 +89,6 @@ class HardLinks {
     std::uint32_t left = 0;  // names that may still come
     bool is_settled = false;
     std::optional<Source> source;
-    std::optional<platform::FileStatus> former;
     std::vector<Link> waiting;
   };
   std::unordered_map<std::uint64_t, File> files_;

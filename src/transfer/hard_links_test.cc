@@ -5,7 +5,9 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "transfer/tree_builder_testing.h"
 
@@ -123,6 +125,42 @@ TEST_F(HardLinkTest, WhatStandsInItsPlaceIsReplacedOnRequest) {
   EXPECT_TRUE(tree_->is_complete());
   expect_one_file("a", "b");
   EXPECT_EQ(std::distance(fs::directory_iterator(at(".")), {}), 2) << "nothing else is left";
+}
+
+// The old file lost a name by that, which is a change of it, and none that anybody else made.
+TEST_F(HardLinkTest, AllNamesOfAnOldFileAreReplaced) {
+  fs::create_directories(at("."));
+  there_.write("dest/a", "mine");
+  for (const auto* name : {"b", "c"}) fs::create_hard_link(at("a"), at(name));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  begin_with({.overwrite = true, .may_have = true});
+  // Two of them are one file at the host too, the third is another.
+  announce({root(), first("a", 0, 2), another("b", 0, 1), file("c", 0), end(0)});
+  data(1, "abc");
+  data(3, "xyz");
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_TRUE(events_.failed.empty());
+  expect_one_file("a", "b");
+  EXPECT_EQ(read("c"), "xyz");
+}
+
+TEST_F(HardLinkTest, WhereTheFirstNameStaysTheOthersAreJudgedByThemselves) {
+  fs::create_directories(at("."));
+  there_.write("dest/a", "mine");
+  there_.write("dest/equal", "abc");
+  const Entry equal = file("equal", 0);
+  const platform::Directory dest = platform::Directory::open_path(at(".").string()).value();
+  EXPECT_TRUE(dest.open_file("equal")->set_modified(time_of(equal)).has_value());
+  begin_with({.leaves = Leaves::kAll, .may_have = true});
+  there_.write("dest/b", "mine too");
+  announce({root(), first("a", 0, 4), another("b", 0, 1), another("equal", 0, 1),
+            another("new", 0, 1), end(0)});
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_EQ(events_.failed, (std::map<std::string, Code>{{"new", Code::kNotFound}}));
+  EXPECT_EQ(counters_.left_files, 2U);
+  EXPECT_EQ(counters_.skipped_files, 1U);
 }
 
 // Another program's work since this run began is not replaced, as with any file.

@@ -28,6 +28,13 @@ Result<Planned> Plan::on_listing(const Client::Listing& listing) {
   const std::string_view above = parent_of(listing.path);
   while (!levels_.empty() && levels_.back().path != above) levels_.pop_back();
   if (levels_.empty()) return fail(broken("the host listed an entry of a directory that is over"));
+  const bool is_chosen_by_host = is_virtual_ && !options_.destination.path.has_value();
+  if (above.empty() && is_chosen_by_host && listing.entry.name.starts_with('.')) {
+    if (listing.entry.type == EntryType::kDirectory) {
+      levels_.push_back({.path = listing.path, .node = nullptr, .is_refused = true});
+    }
+    return Planned{listing.path, listing.entry, Action::kRefuse, "the host chose a hidden name"};
+  }
   return on_entry(listing.path, listing.entry, levels_.back());
 }
 
@@ -42,6 +49,7 @@ Result<Planned> Plan::on_root(const wire::Entry& entry) {
                                           /*name_was_typed=*/!requested_name_.empty()));
   WH_ASSIGN(auto directory, find_root(place));
   shown_root_ = place.shown;
+  is_virtual_ = entry.name.empty();
   const bool is_there = directory.has_value();
   if (is_there) tree_.emplace(std::move(*directory));
   levels_.push_back({.path = "", .node = is_there ? tree_->root() : nullptr});
@@ -60,29 +68,35 @@ Result<Planned> Plan::on_entry(std::string path, const wire::Entry& entry, const
   bool is_refused = parent.is_refused;
   if (is_refused) judged = {Action::kRefuse, "its directory cannot be made"};
   if (!is_refused && parent.node != nullptr) {
-    WH_ASSIGN(const auto handle, tree_->open(parent.node));
-    if (entry.type == EntryType::kDirectory) {
-      judged = judge_directory(*handle, entry.name);
-      if (judged.action == Action::kKeep) node = DirectoryTree::child(parent.node, entry.name);
-    } else if (entry.type == EntryType::kSymlink) {
-      judged = judge_symlink(*handle, entry);
-    } else {
-      const PresentRules rules = options_.present_rules();
-      WH_ASSIGN(const auto standing, look(entry, *handle, rules));
-      judged = judge(entry, standing, rules);
-      if (judged.action == Action::kKeep && options_.checksum && entry.size > 0) {
-        judged.reason = "the same size and time; its content would be compared";
-      } else if (judged.action == Action::kKeep && options_.overwrite &&
-                 standing.status->mode != received_mode(entry.mode)) {
-        judged.reason = "the same size and time; its mode would be set";
-      }
+    const auto looked = judge_there(entry, parent.node);
+    judged = looked.value_or(Judgement{Action::kRefuse, "what is there cannot be looked at"});
+    if (entry.type == EntryType::kDirectory && judged.action == Action::kKeep) {
+      node = DirectoryTree::child(parent.node, entry.name);
     }
     is_refused = judged.action == Action::kRefuse;
   }
+  if (entry.link_of != 0 && judged.action == Action::kFetch) judged.reason = "new, a hard link";
   if (entry.type == EntryType::kDirectory) {
     levels_.push_back({.path = path, .node = std::move(node), .is_refused = is_refused});
   }
   return Planned{std::move(path), entry, judged.action, std::string(judged.reason)};
+}
+
+Result<Judgement> Plan::judge_there(const wire::Entry& entry, const NodePtr& parent) {
+  WH_ASSIGN(const auto handle, tree_->open(parent));
+  if (entry.type == EntryType::kDirectory) return judge_directory(*handle, entry.name);
+  if (entry.type == EntryType::kSymlink) return judge_symlink(*handle, entry);
+  PresentRules rules = options_.present_rules();
+  rules.sync = false;  // nothing is done
+  WH_ASSIGN(const auto standing, look(entry, *handle, rules));
+  Judgement judged = judge(entry, standing, rules);
+  if (judged.action != Action::kKeep) return judged;
+  if (options_.checksum && entry.size > 0) {
+    judged.reason = "the same size and time; its content would be compared";
+  } else if (options_.overwrite && standing.status->mode != received_mode(entry.mode)) {
+    judged.reason = "the same size and time; its mode would be set";
+  }
+  return judged;
 }
 
 Judgement Plan::judge_directory(const platform::Directory& parent, const std::string& name) const {
@@ -96,7 +110,7 @@ Judgement Plan::judge_symlink(const platform::Directory& parent, const wire::Ent
   const auto status = parent.status_of(entry.name);
   if (!status.has_value()) return kNew;
   if (const auto target = parent.read_link(entry.name); target == entry.target) return kSame;
-  if (options_.leaves == Leaves::kAll) return {Action::kLeave, "it is there"};
+  if (leaves_to_symlink(entry, *status, options_.leaves)) return {Action::kLeave, "it is there"};
   if (status->type == FileType::kDirectory) return {Action::kRefuse, "a directory is there"};
   if (!options_.overwrite) return {Action::kRefuse, "something else is there"};
   return {Action::kReplace, "something else is there"};

@@ -45,6 +45,7 @@ class Plan {
 
   Result<Planned> on_root(const wire::Entry& entry);
   Result<Planned> on_entry(std::string path, const wire::Entry& entry, const Level& parent);
+  Result<Judgement> judge_there(const wire::Entry& entry, const NodePtr& parent);
   Judgement judge_directory(const platform::Directory& parent, const std::string& name) const;
   Judgement judge_symlink(const platform::Directory& parent, const wire::Entry& entry) const;
 
@@ -52,6 +53,7 @@ class Plan {
   const std::string requested_name_;
   std::optional<DirectoryTree> tree_;  // where the destination is there
   std::string shown_root_;
+  bool is_virtual_ = false;  // several shares: the host names what is in it
   std::vector<Level> levels_;
 };
 

@@ -77,4 +77,11 @@ Judgement judge(const wire::Entry& entry, const Standing& standing, const Presen
   return {Action::kReplace, difference(entry, *standing.status)};
 }
 
+bool leaves_to_symlink(const wire::Entry& symlink, const platform::FileStatus& there,
+                       Leaves leaves) {
+  if (leaves == Leaves::kAll) return true;
+  return leaves == Leaves::kNewer && there.type == FileType::kRegular &&
+         modified_of(symlink) < there.modified;
+}
+
 }  // namespace wormhole::transfer

@@ -60,4 +60,8 @@ struct Judgement {
 [[nodiscard]] Judgement judge(const wire::Entry& entry, const Standing& standing,
                               const PresentRules& rules);
 
+// What stands where a symlink is to go stays, whatever else is said.
+[[nodiscard]] bool leaves_to_symlink(const wire::Entry& symlink, const platform::FileStatus& there,
+                                     Leaves leaves);
+
 }  // namespace wormhole::transfer

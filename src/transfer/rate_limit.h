@@ -2,7 +2,7 @@
 //
 // Sans-I/O: whoever took something hears how long to wait before taking more. Thread-safe.
 // A token bucket that holds nothing (RFC 2475, section 2.3.3.2): what was not used is lost, so that
-// no pause is followed by a burst.
+// no pause is followed by more than what the kernel's buffers hold.
 #pragma once
 
 #include <cstdint>

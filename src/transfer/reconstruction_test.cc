@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using Next = Reconstruction::Next;
 using IfDifferent = Reconstruction::IfDifferent;
 
-constexpr PublishRules kReplace{.overwrite = true, .started = {INT64_MAX, 0}};
+const PublishRules kReplace{.overwrite = true, .started = {INT64_MAX, 0}};
 
 ByteVector random_bytes(std::size_t size, std::uint64_t seed) {
   std::mt19937_64 generator(seed);

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kSize = kResumableMinBytes + 12'345;
 constexpr std::uint64_t kVersion = 77;
-constexpr PublishRules kNow{.started = {INT64_MAX, 0}};
+const PublishRules kNow{.started = {INT64_MAX, 0}};
 
 class ResumedPartialTest : public ::testing::Test {
  protected:

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::string_view kIgnoreFileName = ".gitignore";
 // Real ones have some hundred lines.
-constexpr std::size_t kIgnoreFileMaxBytes = 256 * kKiB;
+constexpr std::size_t kIgnoreFileMaxBytes = 64 * kKiB;
+// Of directories above each other: some 32 MiB at the most.
+constexpr std::size_t kIgnoreFilesMax = 16;
 
 // A line of a .gitignore without what is not its pattern; empty where it has none.
 std::string_view pattern_of(std::string_view line) {
@@ -45,13 +47,20 @@ Result<void> IgnoreFiles::enter(const platform::Directory& directory, std::strin
   if (!file.has_value()) {
     return file.error().code == Code::kNotFound ? Result<void>() : fail(file.error());
   }
+  const auto is_used = [](const Level& level) { return !level.patterns.empty(); };
+  if (static_cast<std::size_t>(std::ranges::count_if(levels_, is_used)) >= kIgnoreFilesMax) {
+    return fail({.code = Code::kLimit,
+                 .operation = "read",
+                 .object = std::string(kIgnoreFileName),
+                 .detail = "16 directories above it have one already"});
+  }
   std::string text(kIgnoreFileMaxBytes + 1, '\0');
   WH_ASSIGN(const std::size_t size, file->read_at(std::as_writable_bytes(std::span(text)), 0));
   if (size > kIgnoreFileMaxBytes) {
     return fail({.code = Code::kLimit,
                  .operation = "read",
                  .object = std::string(kIgnoreFileName),
-                 .detail = "it is longer than 256 KiB"});
+                 .detail = "it is longer than 64 KiB"});
   }
   text.resize(size);
   WH_ASSIGN(levels_.back().patterns, parse(text));
@@ -83,7 +92,7 @@ Result<PatternList> IgnoreFiles::parse(std::string_view text) {
     if (regex.has_value()) patterns.push_back({std::move(*regex), excludes});
   }
   std::ranges::reverse(patterns);
-  return PatternList::compile(patterns);
+  return PatternList::compile(patterns, kIgnoreFileMaxMemoryBytes);
 }
 
 }  // namespace wormhole::transfer

@@ -67,6 +67,16 @@ Error not_found(std::string_view path) {
 
 }  // namespace
 
+std::string last_part(std::string_view path) {
+  while (true) {
+    const std::size_t slash = path.rfind('/');
+    const std::string_view part = slash == std::string_view::npos ? path : path.substr(slash + 1);
+    if (!part.empty() && part != ".") return std::string(part);
+    if (slash == std::string_view::npos) return {};
+    path = path.substr(0, slash);
+  }
+}
+
 Result<Shares> Shares::open(const std::vector<std::string>& paths) {
   std::vector<Share> shares;
   std::set<std::string> names;

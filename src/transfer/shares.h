@@ -16,6 +16,9 @@
 
 namespace wormhole::transfer {
 
+// Of a path as it is asked for (Shares::find): "a/b/", "a/./b" -> "b"; empty when everything is.
+[[nodiscard]] std::string last_part(std::string_view path);
+
 // One shared path.
 struct Share {
   std::string name;  // its basename: how it is asked for and what it becomes

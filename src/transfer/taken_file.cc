@@ -316,7 +316,13 @@ std::optional<store::Place> TakenFile::place(DirectoryTree& tree, const PublishR
   if (!published_.has_value()) return std::nullopt;
   const auto directory = tree.open(directory_);
   if (!directory.has_value()) return std::nullopt;
-  auto place = store::place_of(**directory, entry_.name, *published_);
+  platform::FileStatus status = *published_;
+  if (has_other_names()) {
+    // Those that were made since then are a change of the file.
+    const auto now = (*directory)->status_of(entry_.name);
+    if (now.has_value() && now->inode == status.inode) status.changed = now->changed;
+  }
+  auto place = store::place_of(**directory, entry_.name, status);
   if (!place.has_value()) return std::nullopt;
   if (!rules.sync) place->mount = (*directory)->mount_id();
   // Where it could not be told when it is not safe any more, nothing rests on a word alone.
@@ -331,7 +337,7 @@ Result<void> TakenFile::put_in_place(const platform::Directory& directory,
   if (published.has_value() || published.error().code != Code::kExists) return published;
 
   const auto there = directory.status_of(entry_.name);
-  if (there.has_value() && there->changed >= rules.started) {
+  if (there.has_value() && rules.former->is_since(*there, rules.started)) {
     return fail({.code = Code::kExists,
                  .operation = "put in place",
                  .object = path(),
@@ -346,6 +352,7 @@ Result<void> TakenFile::put_in_place(const platform::Directory& directory,
                  .detail = "a different file is there",
                  .advice = "use --overwrite to replace it"});
   }
+  if (there.has_value()) rules.former->on_replace(*there);
   return directory.publish(partial, entry_.name, platform::Replace::kYes);
 }
 

@@ -17,6 +17,7 @@
 #include "store/place.h"
 #include "transfer/cache_speed.h"
 #include "transfer/directory_tree.h"
+#include "transfer/former_names.h"
 #include "transfer/resumed_partial.h"
 #include "wire/messages.h"
 
@@ -38,6 +39,8 @@ struct PublishRules {
   // Files changed since then by anyone, this run included, are not replaced even so: two
   // entries whose names collide here, or another program's work.
   platform::Timestamp started;
+  // But for those whose change was that this run took one of their names.
+  std::shared_ptr<FormerNames> former = std::make_shared<FormerNames>();
 };
 
 // The mode a received file or directory gets: set-user-ID and set-group-ID are dropped

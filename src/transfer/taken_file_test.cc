@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using platform::TestDirectory;
 
-constexpr PublishRules kNow{.started = {INT64_MAX, 0}};  // whatever is there was there before
+const PublishRules kNow{.started = {INT64_MAX, 0}};  // whatever is there was there before
 
 class TakenFileTest : public ::testing::Test {
  protected:

@@ -70,6 +70,7 @@ Result<void> Taker::on_message(const wire::Message& message) {
     WH_TRY(tree_.on_failed(*failed, /*may_wait=*/false));
   } else if (const auto* refused = std::get_if<wire::Refused>(&message)) {
     if (refused->request != request_) return fail(broken("a refusal of no request"));
+    was_refused_ = tree_.shown_root().empty();
     return fail(remote_failure(refused->code, "", refused->reason));
   } else {
     return fail(broken("unexpected message " + std::string(wire::message_name(message))));

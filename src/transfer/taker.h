@@ -1,8 +1,7 @@
 // The taking side of a session: reads streams, and puts what arrives into a tree.
 //
-// One request at a time. The first connection's thread calls read_control(), each further
-// stream's thread read_data(); both return when the request is complete, the stream ended in
-// order, or something failed. Control to the giver goes through the control writer.
+// One request at a time, with the threads of Receiver. Control to the giver goes through the
+// control writer.
 #pragma once
 
 #include <atomic>
@@ -40,6 +39,8 @@ class Taker final : public Receiver {
   [[nodiscard]] Result<void> wait();
   void fail_with(Error error) override;
   [[nodiscard]] bool is_over() const override;
+  // The host refused the request as a whole.
+  [[nodiscard]] bool was_refused() const { return was_refused_; }
   // Its own thread is gone when this returns.
   void stop_local_work();
   // After all streams have stopped: removes what is half there, or keeps it for the next run.
@@ -68,6 +69,7 @@ class Taker final : public Receiver {
   ControlWriter& control_;
   const Clock& clock_;
   const bool may_have_;
+  std::atomic<bool> was_refused_ = false;
   Codecs* codecs_ = nullptr;
 
   std::atomic<std::uint32_t> unreturned_credit_ = 0;

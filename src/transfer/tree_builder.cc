@@ -22,6 +22,7 @@ TreeBuilder::TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters
   rules_.overwrite = options_.overwrite;
   rules_.sync = options_.sync;
   rules_.started = options_.started;
+  rules_.former = options_.former;
   rules_.is_recorded = options_.index != nullptr || options_.reuse;
 }
 
@@ -94,6 +95,10 @@ Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset
 
 Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   WH_TRY(file->publish(*tree_, rules_));
+  // First, so that what is remembered of the file holds with these.
+  if (file->has_other_names()) {
+    WH_TRY(settle_links(file->id(), link_source(file->name(), file->directory())));
+  }
   auto place = file->place(*tree_, rules_);
   if (!file->is_sparse()) remember(file->id(), place);
   told_chunks_.end(file->id(), place);
@@ -103,9 +108,6 @@ Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   counters_.file_bytes += file->size();
   if (file->size() <= kPackedFileMaxBytes) events_.on_file(file->path());
   finished_in(file->parent());
-  if (file->has_other_names()) {
-    WH_TRY(settle_links(file->id(), link_source(file->name(), file->directory())));
-  }
   close_directories();
   return {};
 }

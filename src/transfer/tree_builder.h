@@ -28,6 +28,7 @@
 #include "transfer/destination.h"
 #include "transfer/directory_tree.h"
 #include "transfer/events.h"
+#include "transfer/former_names.h"
 #include "transfer/hard_links.h"
 #include "transfer/local_work.h"
 #include "transfer/present.h"
@@ -48,6 +49,7 @@ struct TakeOptions {
   Leaves leaves = Leaves::kNone;
   // What was changed since then, by whomever, is never replaced. One for all attempts of a run.
   platform::Timestamp started = take_start();
+  std::shared_ptr<FormerNames> former = std::make_shared<FormerNames>();
   bool sync = false;
   // An earlier attempt of this run made the root: its mode and time are ours to set.
   bool owns_root = false;
@@ -205,6 +207,8 @@ class TreeBuilder {
   Result<void> settle_links(std::uint64_t id, std::optional<HardLinks::Source> source);
   Result<void> finish_link(const HardLinks::Ready& ready);
   Result<void> make_link(const HardLinks::Ready& ready);
+  void renew_place(const HardLinks::Source& source, const platform::FileStatus& status);
+  Result<void> copy_data(const platform::File& from, const platform::File& to, std::uint64_t size);
   Result<void> copy_instead(const HardLinks::Link& link, const HardLinks::Source& source,
                             bool replaces);
   [[nodiscard]] std::optional<HardLinks::Source> link_source(const std::string& name,

@@ -199,6 +199,10 @@ Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
       newly_given_up_.push_back(id);
     }
     WH_TRY(entry_failed(entry.parent, named.object, named));
+    if (entry.link_of != 0) {
+      std::scoped_lock lock(mutex_);
+      hard_links_.drop(entry.link_of);
+    }
     if (entry.names == 0) return {};
     {
       std::scoped_lock lock(mutex_);
@@ -276,14 +280,11 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& 
       ++counters_.links;
       return {};
     }
-    if (options_.leaves == Leaves::kAll) {
-      ++counters_.left_files;
-      return {};
-    }
     const auto status = directory->status_of(entry.name);
+    if (status.has_value() && leaves_to_symlink(entry, *status, options_.leaves)) return {};
     const bool replaceable = options_.overwrite && status.has_value() &&
                              status->type != FileType::kDirectory &&
-                             status->changed < rules_.started;
+                             !options_.former->is_since(*status, rules_.started);
     if (!replaceable) {
       return fail({.code = Code::kExists,
                    .operation = "make symlink",
@@ -324,10 +325,6 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
       return not_taken(id, entry, path, compared.error());
     }
     present = compared->present;
-    if (entry.names > 1 && compared->status.has_value()) {
-      std::scoped_lock lock(mutex_);
-      hard_links_.set_former(id, *compared->status);
-    }
     const Judgement judged = judge(entry, *compared, options_.present_rules());
     if (judged.action == Action::kLeave) {
       leave(entry);

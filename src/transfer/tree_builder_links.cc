@@ -17,28 +17,6 @@ Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
 }
 
-// Whether it was made or changed since then. That the file lost its first name is our doing, and
-// changes no byte of it.
-bool is_since(const platform::FileStatus& status, const std::optional<platform::FileStatus>& former,
-              platform::Timestamp started) {
-  const bool is_former =
-      former.has_value() && former->device == status.device && former->inode == status.inode;
-  return (is_former ? std::max(status.modified, former->changed) : status.changed) >= started;
-}
-
-// All of it, where the file system cannot share blocks.
-Result<void> copy(const platform::File& from, const platform::File& to) {
-  WH_ASSIGN(const bool is_cloned, to.clone(from));
-  if (is_cloned) return {};
-  ByteVector buffer(kBlockBytes);
-  for (std::uint64_t offset = 0;;) {
-    WH_ASSIGN(const std::size_t length, from.read_at(buffer, offset));
-    if (length == 0) return {};
-    WH_TRY(to.write_at(Bytes(buffer).first(length), offset));
-    offset += length;
-  }
-}
-
 }  // namespace
 
 Result<void> TreeBuilder::on_hard_link(const wire::Entry& entry, const OpenDirectory& parent) {
@@ -68,15 +46,7 @@ Result<void> TreeBuilder::settle_links(std::uint64_t id, std::optional<HardLinks
 Result<void> TreeBuilder::finish_link(const HardLinks::Ready& ready) {
   const wire::Entry& entry = ready.link.entry;
   const std::string path = DirectoryTree::path_of(ready.link.directory, entry.name);
-  Result<void> made;
-  if (ready.source.has_value()) {
-    made = make_link(ready);
-  } else {
-    made = fail({.code = Code::kNotFound,
-                 .operation = "fetch",
-                 .object = path,
-                 .detail = "it is a hard link of a file that did not come"});
-  }
+  const auto made = make_link(ready);
   if (!made.has_value()) {
     if (ends_session(made.error())) return made;
     return entry_failed(entry.parent, path, made.error());
@@ -87,13 +57,13 @@ Result<void> TreeBuilder::finish_link(const HardLinks::Ready& ready) {
 
 Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
   const HardLinks::Link& link = ready.link;
-  const HardLinks::Source& source = *ready.source;
   const wire::Entry& entry = link.entry;
   WH_ASSIGN(const auto directory, tree_->open(link.directory));
   WH_ASSIGN(const auto standing, look(entry, *directory, options_.present_rules()));
   const auto is_source = [&](const platform::FileStatus& status) {
-    return status.type == FileType::kRegular && status.device == source.device &&
-           status.inode == source.inode;
+    const auto& first = ready.source;
+    return first.has_value() && status.type == FileType::kRegular &&
+           status.device == first->device && status.inode == first->inode;
   };
   if (standing.status.has_value() && is_source(*standing.status)) {
     ++counters_.skipped_files;
@@ -105,21 +75,35 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
   if (stays) ++counters_.skipped_files;
   if (judged.action == Action::kLeave) ++counters_.left_files;
   if (stays || judged.action == Action::kLeave) return {};
+  const std::string path = DirectoryTree::path_of(link.directory, entry.name);
   const bool replaces = standing.present != Present::kMissing;
-  const bool is_of_this_run = replaces && is_since(*standing.status, ready.former, rules_.started);
+  const bool is_of_this_run =
+      replaces && options_.former->is_since(*standing.status, rules_.started);
   if (judged.action == Action::kRefuse || is_of_this_run) {
     return fail({.code = Code::kExists,
                  .operation = "make hard link",
-                 .object = DirectoryTree::path_of(link.directory, entry.name),
+                 .object = path,
                  .detail = std::string(is_of_this_run ? "a file of that name was made since this "
                                                         "transfer began"
                                                       : judged.reason),
                  .advice = options_.overwrite ? "" : "use --overwrite to replace it"});
   }
+  if (!ready.source.has_value()) {
+    return fail({.code = Code::kNotFound,
+                 .operation = "fetch",
+                 .object = path,
+                 .detail = "it is another name of a file that did not come by its first one",
+                 .advice = "see what became of that, or fetch this one by its name"});
+  }
+  const HardLinks::Source& source = *ready.source;
   const std::string name = replaces ? store::partial_name(entry.name) : entry.name;
   if (replaces) static_cast<void>(directory->remove_file(name));
   WH_ASSIGN(const auto from, tree_->open(source.directory));
   WH_ASSIGN(const bool linked, directory->make_hard_link(name, *from, source.name));
+  if (!linked && judged.action == Action::kKeep) {
+    ++counters_.skipped_files;
+    return {};
+  }
   if (!linked) return copy_instead(link, source, replaces);
   // By its name: another file may have taken it meanwhile.
   const auto made = directory->status_of(name);
@@ -127,14 +111,66 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
     static_cast<void>(directory->remove_file(name));
     return fail({.code = Code::kChanged,
                  .operation = "make hard link",
-                 .object = DirectoryTree::path_of(link.directory, entry.name),
+                 .object = path,
                  .detail = "the file that it is another name of was changed meanwhile",
                  .advice = "run the same command again"});
   }
-  if (replaces) WH_TRY(directory->publish(name, entry.name, platform::Replace::kYes));
+  if (replaces) {
+    options_.former->on_replace(*standing.status);
+    const auto published = directory->publish(name, entry.name, platform::Replace::kYes);
+    if (!published.has_value()) {
+      static_cast<void>(directory->remove_file(name));
+      return published;
+    }
+  }
   ++counters_.files;
   ++counters_.hard_links;
+  events_.on_file(path);
+  renew_place(source, *made);
   return {};
+}
+
+// Another name is a change of the file, as the index would see it; not one of its bytes.
+void TreeBuilder::renew_place(const HardLinks::Source& source, const platform::FileStatus& status) {
+  if (status.size_bytes < kReusableMinBytes) return;
+  const auto here = place_in(source.name, source.directory);
+  if (!here.has_value()) return;
+  {
+    std::scoped_lock lock(mutex_);
+    const auto found = originals_.find(status.size_bytes);
+    if (found != originals_.end() && found->second.place.inode == status.inode) {
+      found->second.place.changed = status.changed;
+    }
+  }
+  if (options_.index == nullptr) return;
+  auto known = options_.index->at(here->path);
+  if (!known.has_value() || known->inode != status.inode) return;
+  known->changed = status.changed;
+  options_.index->add(std::move(*known));
+}
+
+// The data of the file, and not its holes.
+Result<void> TreeBuilder::copy_data(const platform::File& from, const platform::File& to,
+                                    std::uint64_t size) {
+  WH_ASSIGN(const bool is_cloned, to.clone(from));
+  if (is_cloned) return {};
+  ByteVector buffer(kBlockBytes);
+  for (std::uint64_t offset = 0; offset < size;) {
+    WH_ASSIGN(const auto data, from.next_data(offset));
+    if (!data.has_value()) break;
+    for (offset = data->start; offset < data->end;) {
+      {
+        std::scoped_lock lock(mutex_);
+        if (woken_) return fail({.code = Code::kInterrupted, .operation = "copy"});
+      }
+      const auto part = std::min<std::uint64_t>(buffer.size(), data->end - offset);
+      WH_ASSIGN(const std::size_t length, from.read_at(MutableBytes(buffer).first(part), offset));
+      if (length == 0) return to.truncate(offset);
+      WH_TRY(to.write_at(Bytes(buffer).first(length), offset));
+      offset += length;
+    }
+  }
+  return to.truncate(size);
 }
 
 // Where the file system has no hard links: the bytes are what counts, and it is told.
@@ -144,11 +180,18 @@ Result<void> TreeBuilder::copy_instead(const HardLinks::Link& link, const HardLi
   WH_ASSIGN(const auto from, tree_->open(source.directory));
   WH_ASSIGN(const auto original, from->open_file(source.name));
   WH_ASSIGN(const auto status, original.status());
+  if (status.device != source.device || status.inode != source.inode) {
+    return fail({.code = Code::kChanged,
+                 .operation = "copy",
+                 .object = DirectoryTree::path_of(link.directory, entry.name),
+                 .detail = "the file that it is another name of was changed meanwhile",
+                 .advice = "run the same command again"});
+  }
   WH_ASSIGN(const auto directory, tree_->open(link.directory));
   const std::string partial = store::partial_name(entry.name);
   WH_ASSIGN(const auto file, directory->open_partial(partial));
   const auto copied = [&]() -> Result<void> {
-    WH_TRY(copy(original, file));
+    WH_TRY(copy_data(original, file, status.size_bytes));
     WH_TRY(file.set_mode(received_mode(status.mode)));
     WH_TRY(file.set_modified(status.modified));
     if (rules_.sync) WH_TRY(file.sync());
@@ -161,6 +204,7 @@ Result<void> TreeBuilder::copy_instead(const HardLinks::Link& link, const HardLi
   }
   ++counters_.files;
   ++counters_.copied_links;
+  events_.on_file(DirectoryTree::path_of(link.directory, entry.name));
   return {};
 }
 

@@ -74,6 +74,9 @@ class Walker {
     if (!handle.has_value()) return report(parent, std::move(as_name), handle.error());
     const auto status = (*handle)->status_of(name);
     if (!status.has_value()) return report(parent, std::move(as_name), status.error());
+    // Asked for by its own name it comes, however long it is.
+    const bool is_one_of_all = parent != wire::kNoEntry;
+    if (is_one_of_all && !takes_size(*status)) return true;
     return leaf(parent, directory, **handle, name, *status, std::move(as_name));
   }
 
@@ -129,13 +132,12 @@ class Walker {
     std::string name(entry.name);
     const bool descend = recursive_ && entry.type == FileType::kDirectory;
     if (descend) {
-      if (takes(level, name, /*is_directory=*/true)) {
-        level.subdirectories.push_back(std::move(name));
-      }
+      if (!takes(level, name, /*is_directory=*/true)) return !sink_.is_over();
+      level.subdirectories.push_back(std::move(name));
       return true;
     }
     const bool may_be_directory = !entry.type.has_value() || *entry.type == FileType::kDirectory;
-    if (!may_be_directory && !takes(level, name, /*is_directory=*/false)) return true;
+    if (!may_be_directory && !takes(level, name, /*is_directory=*/false)) return !sink_.is_over();
     const auto status = handle.status_of(name);
     if (!status.has_value()) {
       // Gone between listing and looking: not part of the share any more.
@@ -143,7 +145,7 @@ class Walker {
       return report(level.id, std::move(name), status.error());
     }
     const bool is_directory = status->type == FileType::kDirectory;
-    if (may_be_directory && !takes(level, name, is_directory)) return true;
+    if (may_be_directory && !takes(level, name, is_directory)) return !sink_.is_over();
     if (is_directory) {
       if (recursive_) {
         level.subdirectories.push_back(std::move(name));
@@ -151,9 +153,12 @@ class Walker {
       }
       return closed_directory(level.id, std::move(name), *status);
     }
-    if (status->type == FileType::kRegular && !selector_.takes_size(status->size_bytes))
-      return true;
+    if (!takes_size(*status)) return true;
     return leaf(level.id, level.node, handle, name, *status, name);
+  }
+
+  [[nodiscard]] bool takes_size(const platform::FileStatus& status) const {
+    return status.type != FileType::kRegular || selector_.takes_size(status.size_bytes);
   }
 
   [[nodiscard]] bool takes(const Level& level, const std::string& name, bool is_directory) const {

@@ -35,6 +35,8 @@ class WalkSink {
   // regular file comes where its data is: a taker may want it the moment it hears of it.
   virtual std::optional<std::uint64_t> on_entry(wire::Entry entry,
                                                 std::optional<FoundFile> file = {}) = 0;
+  // Nobody wants any more of it: asked for what is passed over, which may be all there is.
+  [[nodiscard]] virtual bool is_over() const = 0;
   // Something that is not announced, and why.
   virtual void on_unreadable(std::uint64_t parent, std::string name, const Error& error) = 0;
 };

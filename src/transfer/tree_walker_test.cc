@@ -51,6 +51,7 @@ class Recorder final : public WalkSink {
     entries.push_back(std::move(entry));
     return entries.size() - 1;
   }
+  [[nodiscard]] bool is_over() const override { return over; }
   void on_unreadable(std::uint64_t parent, std::string name, const Error& error) override {
     unreadable[path_of(parent, name)] = error.code;
   }
@@ -74,6 +75,7 @@ class Recorder final : public WalkSink {
   }
 
   std::function<void(const Entry&)> on_each;
+  bool over = false;
   std::size_t stop_at = SIZE_MAX;
   std::vector<Entry> entries;
   std::vector<std::uint64_t> files;
@@ -258,6 +260,9 @@ TEST_F(TreeWalkerTest, LongerFilesThanAskedForArePassedOver) {
             (Paths{"top/", "top/b", "top/empty/", "top/link@", "top/sub/", "top/sub/c",
                    "top/sub/deep/", "top/sub/deep/d"}));
   EXPECT_EQ(walked(open({"single"}), "", true, {.size_max_bytes = 2}).paths(), Paths{"single"});
+  EXPECT_EQ(
+      walked(open({"single", "top"}), "", true, {.size_max_bytes = 2}).paths().count("/single"),
+      0U);
 }
 
 TEST_F(TreeWalkerTest, IgnoreFilesAreHonouredOnRequest) {
@@ -346,6 +351,15 @@ TEST_F(TreeWalkerTest, ADirectoryReplacedMeanwhileIsNotFollowed) {
     }
     fs::remove(there_ / "top/sub");
   }
+}
+
+// Where all is passed over the sink hears of nothing, and could not stop it.
+TEST_F(TreeWalkerTest, StopsWhereNothingIsTakenAndNobodyWantsMore) {
+  const Shares shares = open({"top"});
+  const Selector selector = Selector::compile(excluding({"*"})).value();
+  Recorder recorder;
+  recorder.over = true;
+  EXPECT_FALSE(walk(shares, shares.find("").value(), true, selector, recorder));
 }
 
 TEST_F(TreeWalkerTest, StopsWhereTheSinkSaysSo) {
