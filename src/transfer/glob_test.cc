@@ -35,7 +35,7 @@ void check(const std::vector<Case>& cases, Dialect dialect) {
   }
 }
 
-// Each line as rsync 3.2.7 has it.
+// Each line as rsync has it (compared with 3.5.0), where no directory above is excluded.
 TEST(Glob, FilterRules) {
   check(
       {
@@ -80,7 +80,7 @@ TEST(Glob, FilterRules) {
       Dialect::kFilter);
 }
 
-// Each line as Git 2.39 has it.
+// Each line as Git has it (compared with 2.39.5), likewise.
 TEST(Glob, IgnoreFileLines) {
   check(
       {
