@@ -90,7 +90,7 @@ class Fetch {
     WH_ASSIGN(joined_, join(arguments_.code_file, errands_.host, environment_, maker()));
     index_ = opening_index_->take();
     begun_ = joined_->client->timeline().started;
-    started_ = transfer::take_start();
+    started_ = platform::stamp_now();
     for (const Errand& errand : errands_.all) {
       const auto fetched = fetch(errand);
       total_.add(outcome_);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <ctime>
 #include <limits>
 
 #include "base/limits.h"
@@ -114,6 +115,13 @@ FileStatus to_file_status(const struct stat& from) {
           .changed = to_timestamp(from.st_ctim),
           .device = from.st_dev,
           .inode = from.st_ino};
+}
+
+Timestamp stamp_now() {
+  timespec now{};
+  // Cannot fail: the clock is there.
+  static_cast<void>(::clock_gettime(CLOCK_REALTIME_COARSE, &now));
+  return {now.tv_sec, static_cast<std::uint32_t>(now.tv_nsec)};
 }
 
 Result<FileStatus> File::status() const {

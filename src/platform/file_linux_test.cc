@@ -40,6 +40,18 @@ TEST_F(FileTest, ReadsWhatWasWrittenAtOffsets) {
 
 // The same bytes, whatever the file system can do: here and in memory (where pages are all
 // there is), at odd offsets, by several threads.
+// What decides whether a file was there before a run began.
+TEST_F(FileTest, WhatIsChangedFromNowOnIsNotStampedBefore) {
+  for (int round = 0; round < 2000; ++round) {
+    const Timestamp now = stamp_now();
+    ASSERT_TRUE(file_.write_at(as_bytes(std::string_view("x")), 0).has_value());
+    // Looked at each time: from then on the kernel may stamp more finely.
+    ASSERT_GE(file_.status()->changed, now) << round;
+  }
+  const Timestamp changed = file_.status()->changed;
+  while (stamp_now() <= changed) std::this_thread::yield();  // and before long it is past
+}
+
 TEST_F(FileTest, UncachedWritesAreWrites) {
   constexpr std::size_t kPiece = 256 * kKiB + 1;
   constexpr std::size_t kPieces = 70;  // several windows of write-back

@@ -32,6 +32,10 @@ struct Timestamp {
   friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
 };
 
+// Now, by the clock that local file systems stamp changes with, which moves by ticks of up to 10
+// ms: what is changed from here on has this time or a later one.
+[[nodiscard]] Timestamp stamp_now();
+
 struct FileStatus {
   FileType type = FileType::kSpecial;
   std::uint64_t size_bytes = 0;

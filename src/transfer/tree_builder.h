@@ -40,15 +40,12 @@
 
 namespace wormhole::transfer {
 
-// Now, as file systems tell it: what a run that starts now changes is not before it.
-[[nodiscard]] platform::Timestamp take_start();
-
 struct TakeOptions {
   Destination destination = {};
   bool overwrite = false;
   Leaves leaves = Leaves::kNone;
   // What was changed since then, by whomever, is never replaced. One for all attempts of a run.
-  platform::Timestamp started = take_start();
+  platform::Timestamp started = platform::stamp_now();
   std::shared_ptr<FormerNames> former = std::make_shared<FormerNames>();
   bool sync = false;
   // An earlier attempt of this run made the root: its mode and time are ours to set.

@@ -1,6 +1,5 @@
 // What was announced becomes a tree: the thread of the first connection.
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "base/check.h"
@@ -14,9 +13,6 @@ namespace {
 using platform::FileType;
 using wire::EntryType;
 
-// The kernel stamps files with a clock of up to 10 ms ticks, ours is finer.
-constexpr std::chrono::milliseconds kClockSlack{10};
-
 constexpr std::uint32_t kOwnerAll = 0700;
 constexpr std::uint32_t kOthersWrite = 0022;
 
@@ -28,14 +24,6 @@ Error broken(std::string_view why) {
 }
 
 }  // namespace
-
-platform::Timestamp take_start() {
-  const auto since_epoch = (std::chrono::system_clock::now() - kClockSlack).time_since_epoch();
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
-  return {seconds.count(),
-          static_cast<std::uint32_t>(
-              std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds).count())};
-}
 
 Result<void> TreeBuilder::on_entries(const wire::Entries& entries, Wanted& wanted) {
   {

@@ -52,7 +52,7 @@ TEST_F(TreeBuilderTest, AnEmptiedFileIsReplacedUnasked) {
     ASSERT_TRUE(handle->open_file("a")->set_modified({there.seconds, there.nanoseconds}));
     // As old as what an earlier run left.
     const platform::Timestamp changed = status(at("a")).changed;
-    while (take_start() <= changed) std::this_thread::yield();
+    while (platform::stamp_now() <= changed) std::this_thread::yield();
     begin(/*may_have=*/true);
     next_ = 0;
     Entry announced = file("a", 0);
@@ -290,11 +290,11 @@ TEST_F(TreeBuilderTest, OverwritingWantsWhatDiffersToo) {
 }
 
 TEST_F(TreeBuilderTest, WhatChangedSinceTheFirstAttemptIsNeverReplaced) {
-  const platform::Timestamp started = take_start();
+  const platform::Timestamp started = platform::stamp_now();
   fs::create_directories(at(""));
   there_.write("dest/edited", "by the user");
   const auto changed = status(at("edited")).changed;
-  while (take_start() < changed) std::this_thread::yield();
+  while (platform::stamp_now() < changed) std::this_thread::yield();
   TakeOptions options{.destination = {(there_ / "dest").string()},
                       .overwrite = true,
                       .started = started,
