@@ -92,7 +92,7 @@ class Fetch {
     begun_ = joined_->client->timeline().started;
     started_ = platform::stamp_now();
     for (const Errand& errand : errands_.all) {
-      const auto fetched = fetch(errand);
+      auto fetched = fetch(errand);
       total_.add(outcome_);
       total_.root = errands_.all.size() > 1 ? *errands_.destination.path : outcome_.root;
       if (fetched.has_value()) continue;

@@ -30,9 +30,10 @@ std::optional<double> factor_of(std::string_view suffix, std::uint64_t unit_byte
 Result<std::uint64_t> parse_size(std::string_view option, std::string_view text,
                                  std::uint64_t unit_bytes) {
   double value = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, value, std::chars_format::fixed);
-  const auto factor = factor_of({end, static_cast<std::size_t>(last - end)}, unit_bytes);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  const std::string_view suffix = text.substr(static_cast<std::size_t>(end - text.data()));
+  const auto factor = factor_of(suffix, unit_bytes);
   const bool is_number = error == std::errc() && std::isfinite(value) && value >= 0;
   if (is_number && factor.has_value() && value * *factor < 0x1p63) {
     return static_cast<std::uint64_t>(value * *factor);

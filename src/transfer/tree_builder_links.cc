@@ -46,7 +46,7 @@ Result<void> TreeBuilder::settle_links(std::uint64_t id, std::optional<HardLinks
 Result<void> TreeBuilder::finish_link(const HardLinks::Ready& ready) {
   const wire::Entry& entry = ready.link.entry;
   const std::string path = DirectoryTree::path_of(ready.link.directory, entry.name);
-  const auto made = make_link(ready);
+  auto made = make_link(ready);
   if (!made.has_value()) {
     if (ends_session(made.error())) return made;
     return entry_failed(entry.parent, path, made.error());
@@ -190,7 +190,7 @@ Result<void> TreeBuilder::copy_instead(const HardLinks::Link& link, const HardLi
   WH_ASSIGN(const auto directory, tree_->open(link.directory));
   const std::string partial = store::partial_name(entry.name);
   WH_ASSIGN(const auto file, directory->open_partial(partial));
-  const auto copied = [&]() -> Result<void> {
+  auto copied = [&]() -> Result<void> {
     WH_TRY(copy_data(original, file, status.size_bytes));
     WH_TRY(file.set_mode(received_mode(status.mode)));
     WH_TRY(file.set_modified(status.modified));
