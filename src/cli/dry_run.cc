@@ -6,6 +6,7 @@
 
 #include "base/escape.h"
 #include "cli/confined.h"
+#include "cli/entry_type.h"
 #include "cli/get_report.h"
 #include "cli/human.h"
 #include "cli/joining.h"
@@ -33,11 +34,6 @@ std::string_view name_of(Action action) {
       break;
   }
   return "conflict";
-}
-
-std::string_view name_of(EntryType type) {
-  if (type == EntryType::kDirectory) return "directory";
-  return type == EntryType::kSymlink ? "link" : "file";
 }
 
 struct Tally {
@@ -68,7 +64,7 @@ void print(Output& output, const Planned& planned) {
   if (output.is_json()) {
     json object = {{"event", "planned"},
                    {"action", name_of(planned.action)},
-                   {"type", name_of(planned.entry.type)},
+                   {"type", type_name(planned.entry.type)},
                    {"size", planned.entry.size},
                    {"reason", planned.reason}};
     set_bytes(object, "path", planned.path);
@@ -77,7 +73,7 @@ void print(Output& output, const Planned& planned) {
   }
   if (planned.action == Action::kKeep && !output.is_verbose()) return;
   const std::string size = is_directory || planned.entry.type == EntryType::kSymlink
-                               ? std::string(name_of(planned.entry.type))
+                               ? std::string(type_name(planned.entry.type))
                                : human_bytes(planned.entry.size);
   output.result(fmt::format("{:<8} {:>9}  {}{}  ({})", name_of(planned.action), size,
                             escape(planned.path), is_directory ? "/" : "", planned.reason));

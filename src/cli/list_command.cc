@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "cli/commands.h"
 #include "cli/confined.h"
+#include "cli/entry_type.h"
 #include "cli/joining.h"
 #include "transfer/client.h"
 
@@ -17,19 +18,6 @@ namespace {
 using nlohmann::json;
 using transfer::Client;
 using wire::EntryType;
-
-std::string_view type_name(EntryType type) {
-  switch (type) {
-    case EntryType::kDirectory:
-      return "directory";
-    case EntryType::kSymlink:
-      return "link";
-    case EntryType::kRegular:
-    case EntryType::kDirectoryEnd:
-      break;
-  }
-  return "file";
-}
 
 // "drwxr-xr-x", as ls -l writes it.
 std::string mode_text(const wire::Entry& entry) {

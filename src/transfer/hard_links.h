@@ -72,13 +72,13 @@ class HardLinks {
   [[nodiscard]] bool begin(std::uint64_t id, std::uint32_t names);
   // One of its other names is not to be made.
   void drop(std::uint64_t first);
-  // Another name of `first`. What is to be done with it now: nothing yet, where its file is still
-  // on its way; nullptr in the pair: its file did not come.
+  // A name whose file is dealt with.
   struct Ready {
     Link link;
     std::optional<Source> source;  // nullopt: it did not come
   };
-  // nullopt: it waits. False in `is_known`: the host never named that file.
+  // Another name of `first`. nullopt: it waits for that to be dealt with. False in `is_known`: the
+  // host never named such a file, or not so many names of it.
   [[nodiscard]] std::optional<Ready> add(std::uint64_t first, Link link, bool& is_known);
   // The first name is in place, or will not be: those that waited. Unknown ids: none.
   [[nodiscard]] std::vector<Ready> settle(std::uint64_t id, std::optional<Source> source);

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/block.h"
-#include "base/check.h"
 #include "store/hash.h"
 #include "transfer/failure.h"
 #include "transfer/tree_builder.h"
