@@ -12,22 +12,25 @@ class Gate:
     """Relays every connection to 127.0.0.1:port.
 
     `hold_after`: once that many bytes have gone from host to guest (over all connections), nothing
-    more goes that way until release(). `source`: the address the host sees. `record`: keeps what
+    more goes that way until release(); with `of_guest`, from guest to host. `source`: the address the host sees. `record`: keeps what
     crosses, both ways, in `seen`.
     """
 
-    def __init__(self, port, hold_after=None, source=None, record=False):
+    def __init__(self, port, hold_after=None, source=None, record=False, of_guest=False):
         self._port = port
         self._source = source
         self._hold_after = hold_after
         self._record = record
+        self._of_guest = of_guest
         self._lock = threading.Lock()
         self._released = threading.Event()
         self.held = threading.Event()
         self.seen = bytearray()
         self.to_guest = 0
+        self.to_host = 0
         self.connections = 0
         self._pairs = []
+        self._deaf = set()
         self._threads = []
         self._closing = False
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -65,7 +68,7 @@ class Gate:
     def _relay(self, source, target, from_host):
         try:
             while True:
-                if from_host and self._must_hold():
+                if from_host != self._of_guest and self._must_hold():
                     self.held.set()
                     self._released.wait()
                 data = source.recv(CHUNK_BYTES)
@@ -76,13 +79,17 @@ class Gate:
                         self.seen += data
                     if from_host:
                         self.to_guest += len(data)
+                    else:
+                        self.to_host += len(data)
                 target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
+            if target not in self._deaf:
+                target.shutdown(socket.SHUT_WR)
         except OSError:
-            self._end(source, target)
+            self._end(*({source, target} - self._deaf))
 
     def _must_hold(self):
-        return (self._hold_after is not None and self.to_guest >= self._hold_after
+        gone = self.to_host if self._of_guest else self.to_guest
+        return (self._hold_after is not None and gone >= self._hold_after
                 and not self._released.is_set())
 
     @staticmethod
@@ -94,7 +101,7 @@ class Gate:
                 pass
 
     def wait_held(self, seconds):
-        assert self.held.wait(seconds), f"only {self.to_guest} bytes came by"
+        assert self.held.wait(seconds), f"only {self.to_guest} and {self.to_host} bytes came by"
 
     def release(self):
         self._released.set()
@@ -109,6 +116,12 @@ class Gate:
         """Every connection breaks now; new ones are relayed as before."""
         with self._lock:
             self._end(*self._pairs)
+
+    def cut_unnoticed(self):
+        """Every connection breaks now, and the host hears nothing of it."""
+        with self._lock:
+            self._deaf.update(self._pairs[1::2])
+            self._end(*self._pairs[0::2])
 
     def __enter__(self):
         return self

@@ -244,7 +244,7 @@ class Done:
     @property
     def events(self):
         events = [json.loads(line) for line in self.stdout.splitlines()]
-        verb = next(word for word in self.argv if word in ("get", "ls", "share", "cache"))
+        verb = next(word for word in self.argv if word in ("get", "put", "ls", "share", "cache"))
         for event in events:
             check_documented(verb, event)
         return events
@@ -313,3 +313,12 @@ def start_get(box, target, *args, **options):
 def get(box, target, *args, **options):
     """`wormhole get TARGET ... --json`, to its end."""
     return start_get(box, target, *args, **options).finish()
+
+
+def start_put(box, *args, **options):
+    return Command(box, "put", *args, "--json", **options)
+
+
+def put(box, *args, **options):
+    """`wormhole put PATH... TARGET ... --json`, to its end."""
+    return start_put(box, *args, **options).finish()

@@ -147,7 +147,7 @@ Error os_error(int os_errno, std::string_view operation, std::string_view object
 std::string to_sentence(const Error& error) {
   std::string sentence = "cannot " + escape(error.operation);
   if (!error.object.empty()) sentence += " '" + escape(error.object) + "'";
-  sentence += ": ";
+  sentence += error.is_peers ? ": the host says: " : ": ";
   if (!error.detail.empty()) {
     sentence += escape(error.detail);
   } else if (error.os_errno != 0) {

@@ -47,6 +47,8 @@ struct Error {
   int os_errno = 0;
   // True where the same call may succeed later without anyone changing anything.
   bool retryable = false;
+  // `detail` is what the other side said of something that went wrong there.
+  bool is_peers = false;
 };
 
 // An Error from errno, with code kNoSpace, kNotFound or `otherwise` as fits.

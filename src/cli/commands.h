@@ -20,10 +20,13 @@ struct ShareArguments {
   std::optional<std::string> code_file;
   bool once = false;
   bool allow_unencrypted = false;
+  bool writable = false;
+  bool incoming = false;  // may be added to, and is not shown
 };
 
-struct GetArguments {
-  std::vector<std::string> operands;  // TARGET [DEST], or TARGET... DEST
+// Of get: TARGET [DEST], or TARGET... DEST; of put: PATH... TARGET.
+struct TransferArguments {
+  std::vector<std::string> operands;
   std::optional<std::string> code_file;
   SelectionArguments selection;
   transfer::Leaves leaves = transfer::Leaves::kNone;
@@ -37,6 +40,8 @@ struct GetArguments {
   bool sync = false;
   bool checksum = false;
   bool reuse = true;
+  bool may_delete = false;
+  bool sure = false;  // of that, without being asked
 };
 
 struct ListArguments {
@@ -59,7 +64,8 @@ struct Environment {
 };
 
 [[nodiscard]] ExitCode run_share(const ShareArguments& arguments, Environment& environment);
-[[nodiscard]] ExitCode run_get(const GetArguments& arguments, Environment& environment);
+[[nodiscard]] ExitCode run_get(const TransferArguments& arguments, Environment& environment);
+[[nodiscard]] ExitCode run_put(const TransferArguments& arguments, Environment& environment);
 [[nodiscard]] ExitCode run_cache(const CacheArguments& arguments, Environment& environment);
 [[nodiscard]] ExitCode run_list(const ListArguments& arguments, Environment& environment);
 

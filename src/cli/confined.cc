@@ -28,24 +28,44 @@ void tell(const Result<bool>& confined, Output& output) {
   }
 }
 
-}  // namespace
+void add_index(std::vector<std::string>& written) {
+  const auto file = index_file();
+  if (!file.has_value()) return;
+  const auto directory = std::filesystem::path(*file).parent_path();
+  store::make_private_directory(directory);
+  written.push_back(directory.string());
+}
 
-void confine_to(const transfer::Shares& shares, Output& output) {
+void confine_to_reading(const transfer::Shares& shares, std::vector<std::string> written,
+                        Output& output) {
   auto read = shares.directories();
   if (!read.has_value()) return tell(fail(read.error()), output);
   read->emplace_back(kOwnStatus);
   // The versions of shared files are made of it.
   read->insert(read->end(), platform::kMachineIdFiles.begin(), platform::kMachineIdFiles.end());
-  tell(platform::confine({.written = {}, .read = std::move(*read)}), output);
+  tell(platform::confine({.written = std::move(written), .read = std::move(*read)}), output);
+}
+
+}  // namespace
+
+void confine_to(const transfer::Shares& shares, Output& output) {
+  confine_to_reading(shares, {}, output);
+}
+
+void confine_to_giving(const transfer::Shares& shares, Output& output) {
+  confine_to_reading(shares, {kTerminal}, output);
+}
+
+void confine_to_writable(const transfer::Shares& shares, Output& output) {
+  auto written = shares.directories();
+  if (!written.has_value()) return tell(fail(written.error()), output);
+  add_index(*written);
+  confine_to_reading(shares, std::move(*written), output);
 }
 
 void confine_to(const transfer::Destination& destination, Output& output) {
   std::vector<std::string> written = {transfer::written_below(destination), kTerminal};
-  if (const auto file = index_file()) {
-    const auto directory = std::filesystem::path(*file).parent_path();
-    store::make_private_directory(directory);
-    written.push_back(directory.string());
-  }
+  add_index(written);
   tell(platform::confine({.written = std::move(written), .read = std::nullopt}), output);
 }
 

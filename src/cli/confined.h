@@ -11,6 +11,10 @@ namespace wormhole::cli {
 
 // It reads what is shared, and writes nothing.
 void confine_to(const transfer::Shares& shares, Output& output);
+// It writes there, too, and into the index.
+void confine_to_writable(const transfer::Shares& shares, Output& output);
+// It reads what is put, and asks.
+void confine_to_giving(const transfer::Shares& shares, Output& output);
 // It writes below the destination, and into the index.
 void confine_to(const transfer::Destination& destination, Output& output);
 // It writes nothing.

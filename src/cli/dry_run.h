@@ -6,7 +6,7 @@
 
 namespace wormhole::cli {
 
-[[nodiscard]] ExitCode run_dry(const GetArguments& arguments, const Errands& errands,
+[[nodiscard]] ExitCode run_dry(const TransferArguments& arguments, const Errands& errands,
                                const wire::Selection& selection, Environment& environment);
 
 }  // namespace wormhole::cli

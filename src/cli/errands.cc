@@ -72,7 +72,7 @@ bool is_of_one_path(Code code) {
          code == Code::kExists || code == Code::kUnsafeName;
 }
 
-transfer::TakeOptions take_options(const GetArguments& arguments, const Errand& errand,
+transfer::TakeOptions take_options(const TransferArguments& arguments, const Errand& errand,
                                    const wire::Selection& selection) {
   return {.destination = errand.destination,
           .overwrite = arguments.overwrite,

@@ -33,7 +33,7 @@ struct Errands {
 [[nodiscard]] bool is_of_one_path(Code code);
 
 // How one of them is to be taken, but for the index.
-[[nodiscard]] transfer::TakeOptions take_options(const GetArguments& arguments,
+[[nodiscard]] transfer::TakeOptions take_options(const TransferArguments& arguments,
                                                  const Errand& errand,
                                                  const wire::Selection& selection);
 

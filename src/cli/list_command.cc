@@ -33,7 +33,7 @@ std::string mode_text(const wire::Entry& entry) {
   return text;
 }
 
-void print_entry(Output& output, const Client::Listing& listing, const std::string& path,
+void print_entry(Output& output, const transfer::Listing& listing, const std::string& path,
                  bool long_form) {
   const wire::Entry& entry = listing.entry;
   if (output.is_json()) {
@@ -112,7 +112,7 @@ ExitCode run_list(const ListArguments& arguments, Environment& environment) {
     StopWatch watch(environment.stop, [&] { client.cancel(); }, [] {});
     result = client.list(
         target->path, arguments.recursive, /*selection=*/{},
-        [&](const Client::Listing& listing) {
+        [&](const transfer::Listing& listing) {
           // The root directory is what was asked for; its entries are the answer.
           const bool is_root = listing.path.empty();
           if (is_root && listing.entry.type == EntryType::kDirectory) return Result<void>();

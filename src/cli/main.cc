@@ -29,7 +29,8 @@ struct CommandLine {
   std::map<RuleArgument::Kind, std::vector<std::string>> rule_values;
   std::map<const CLI::Option*, RuleArgument::Kind> rule_kinds;
   ShareArguments share;
-  GetArguments get;
+  TransferArguments get;
+  TransferArguments put;
   ListArguments list;
   CacheArguments cache;
 };
@@ -55,7 +56,7 @@ void add_encryption(CLI::App& command, CommandLine& line, const std::string& hel
 }
 
 CLI::App* add_share(CLI::App& app, CommandLine& line) {
-  CLI::App* share = app.add_subcommand("share", "Share files and directories, read-only");
+  CLI::App* share = app.add_subcommand("share", "Share files and directories");
   share->add_option("PATH", line.share.paths, "What to share")->required();
   share->add_option("--listen", line.share.listen, "Where to listen; port 0: any free one")
       ->type_name("ADDR:PORT");
@@ -65,6 +66,12 @@ CLI::App* add_share(CLI::App& app, CommandLine& line) {
       ->type_name("FILE");
   share->add_option("--code", "The join code (better: WORMHOLE_CODE or --code-file)")
       ->type_name("CODE");
+  share->add_flag("--writable", line.share.writable,
+                  "Others may put files into it, replace and delete what is there");
+  share
+      ->add_flag("--incoming", line.share.incoming,
+                 "Others may add files, and neither see nor replace what is there")
+      ->excludes("--writable");
   share->add_flag("--once", line.share.once, "End after one client has been served");
   add_encryption(*share, line, "off: clients that ask for it too get file data unencrypted");
   add_common(*share, line);
@@ -72,16 +79,17 @@ CLI::App* add_share(CLI::App& app, CommandLine& line) {
       "Examples:\n"
       "  wormhole share ~/footage\n"
       "  wormhole share a.mov b.mov --once\n"
+      "  wormhole share ~/inbox --incoming\n"
       "  wormhole share . --listen 192.0.2.1:7117 --code-file ~/.share-code");
   return share;
 }
 
-void add_selection(CLI::App& get, CommandLine& line) {
+void add_selection(CLI::App& command, CommandLine& line, SelectionArguments& selection) {
   const auto add = [&](const std::string& name, RuleArgument::Kind kind, const std::string& help,
                        const std::string& type) {
     std::vector<std::string>& values = line.rule_values[kind];
-    line.rule_kinds[get.add_option(name, values, help)->allow_extra_args(false)->type_name(type)] =
-        kind;
+    line.rule_kinds
+        [command.add_option(name, values, help)->allow_extra_args(false)->type_name(type)] = kind;
   };
   using Kind = RuleArgument::Kind;
   add("--exclude", Kind::kExclude,
@@ -89,23 +97,55 @@ void add_selection(CLI::App& get, CommandLine& line) {
       "PATTERN");
   add("--include", Kind::kInclude, "Do not, whatever comes after", "PATTERN");
   add("--exclude-from", Kind::kExcludeFrom, "Patterns from FILE, one a line", "FILE");
-  get.add_flag("--gitignore", line.get.selection.gitignore,
-               "Pass over what .gitignore files in it name");
-  get.add_option("--max-size", line.get.selection.max_size, "Pass over longer files: 100M, 2GB")
+  command.add_flag("--gitignore", selection.gitignore,
+                   "Pass over what .gitignore files in it name");
+  command.add_option("--max-size", selection.max_size, "Pass over longer files: 100M, 2GB")
       ->type_name("SIZE");
 }
 
 // As they stood: which one comes first decides.
-std::vector<RuleArgument> rules_of(const CLI::App& get, const CommandLine& line) {
+std::vector<RuleArgument> rules_of(const CLI::App& command, const CommandLine& line) {
   std::map<RuleArgument::Kind, std::size_t> taken;
   std::vector<RuleArgument> rules;
-  for (CLI::Option* option : get.parse_order()) {
+  for (CLI::Option* option : command.parse_order()) {
     const auto kind = line.rule_kinds.find(option);
     if (kind == line.rule_kinds.end()) continue;
     const auto& values = line.rule_values.at(kind->second);
     rules.push_back({kind->second, values.at(taken[kind->second]++)});
   }
   return rules;
+}
+
+// What get and put have in common.
+void add_transfer(CLI::App& command, CommandLine& line, TransferArguments& arguments) {
+  add_code(command, arguments.code_file);
+  command.add_flag("--overwrite", arguments.overwrite, "Replace files that differ");
+  command.add_flag("-u,--update", line.update, "Replace files that are older there, leave newer");
+  command.add_flag("--ignore-existing", line.ignore_existing, "Leave every file that is there")
+      ->excludes("--overwrite")
+      ->excludes("--update");
+  add_selection(command, line, arguments.selection);
+  command.add_flag("-n,--dry-run", arguments.dry_run, "Say what would be done, and do nothing");
+  command
+      .add_option("--bwlimit", arguments.rate_limit, "Bytes a second at most, in KiB or as 1.5M")
+      ->type_name("RATE");
+  command.add_flag("--stats", arguments.stats, "At the end, all that was counted");
+  command.add_flag("--checksum", arguments.checksum,
+                   "Compare files that look equal by their content, not by size and time");
+  command.add_flag("!--no-reuse", arguments.reuse,
+                   "Files that differ come whole, and nothing is told of what is there");
+  command.add_flag("--fsync", arguments.sync, "Report success only when the data is on disk");
+  command
+      .add_option("--streams", arguments.streams, "TCP connections for data (default: the fastest)")
+      ->check(CLI::Range(std::size_t{1}, kStreamsMax))
+      ->type_name("N");
+  command
+      .add_option("--compression", line.compression,
+                  "off: never, not even where it would be faster")
+      ->check(CLI::IsMember({"auto", "off"}))
+      ->type_name("auto|off");
+  add_encryption(command, line, "off: file data travels unencrypted, if the host allows it too");
+  add_common(command, line);
 }
 
 CLI::App* add_get(CLI::App& app, CommandLine& line) {
@@ -116,32 +156,7 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
              ". DEST: where to; it receives a directory's contents (default: its name, "
              "here); '-': standard output. Several TARGETs of one host: each by its name into DEST")
       ->required();
-  add_code(*get, line.get.code_file);
-  get->add_flag("--overwrite", line.get.overwrite, "Replace files that differ");
-  get->add_flag("-u,--update", line.update, "Replace files that are older here, leave newer ones");
-  get->add_flag("--ignore-existing", line.ignore_existing, "Leave every file that is there")
-      ->excludes("--overwrite")
-      ->excludes("--update");
-  add_selection(*get, line);
-  get->add_flag("-n,--dry-run", line.get.dry_run, "Say what would be done, and do nothing");
-  get->add_option("--bwlimit", line.get.rate_limit, "Bytes a second at most, in KiB or as 1.5M")
-      ->type_name("RATE");
-  get->add_flag("--stats", line.get.stats, "At the end, all that was counted");
-  get->add_flag("--checksum", line.get.checksum,
-                "Compare files that look equal by their content, not by size and time");
-  get->add_flag("!--no-reuse", line.get.reuse,
-                "Fetch files that differ whole, and tell the host nothing of what is there");
-  get->add_flag("--fsync", line.get.sync, "Report success only when the data is on disk");
-  get->add_option("--streams", line.get.streams,
-                  "TCP connections for data (default: what is fastest)")
-      ->check(CLI::Range(std::size_t{1}, kStreamsMax))
-      ->type_name("N");
-  get->add_option("--compression", line.compression,
-                  "off: never, not even where it would be faster")
-      ->check(CLI::IsMember({"auto", "off"}))
-      ->type_name("auto|off");
-  add_encryption(*get, line, "off: take file data unencrypted, if the host allows it too");
-  add_common(*get, line);
+  add_transfer(*get, line, line.get);
   get->footer(
       "Examples:\n"
       "  wormhole get 192.0.2.1\n"
@@ -149,6 +164,22 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
       "  wormhole get studio.local/day-3 studio.local/day-4 ~/days --exclude '*.tmp'\n"
       "  WORMHOLE_CODE=4821-marble-anchor-tulip wormhole get [2001:db8::1]:7118 dest/");
   return get;
+}
+
+CLI::App* add_put(CLI::App& app, CommandLine& line) {
+  CLI::App* put = app.add_subcommand("put", "Put files into what a host shares with --writable");
+  put->add_option("PATH... TARGET", line.put.operands,
+                  "What to put, and where to: " + std::string(kTargetHelp) +
+                      ". With a PATH after the host, that receives a directory's contents; "
+                      "without one, and of several, each goes by its name")
+      ->required();
+  add_transfer(*put, line, line.put);
+  put->footer(
+      "Examples:\n"
+      "  wormhole put ~/day-3 192.0.2.1\n"
+      "  wormhole put ~/day-3 studio.local/footage/day-3 --update\n"
+      "  wormhole put a.mov b.mov studio.local/footage");
+  return put;
 }
 
 CLI::App* add_list(CLI::App& app, CommandLine& line) {
@@ -172,6 +203,19 @@ CLI::App* add_cache(CLI::App& app, CommandLine& line) {
   return cache;
 }
 
+// What the options said together, where that is the command that was given.
+void finish(const CommandLine& line, const CLI::App& command, TransferArguments& arguments) {
+  if (!command.parsed()) return;
+  arguments.unencrypted = line.encryption == "off";
+  arguments.compression = line.compression == "auto";
+  arguments.selection.rules = rules_of(command, line);
+  if (line.update) {
+    arguments.overwrite = true;
+    arguments.leaves = transfer::Leaves::kNewer;
+  }
+  if (line.ignore_existing) arguments.leaves = transfer::Leaves::kAll;
+}
+
 int run(int argc, char** argv) {
   platform::hide_from_other_processes();
   std::vector<std::string> arguments;
@@ -189,6 +233,7 @@ int run(int argc, char** argv) {
   CommandLine line;
   const CLI::App* share = add_share(app, line);
   const CLI::App* get = add_get(app, line);
+  const CLI::App* put = add_put(app, line);
   const CLI::App* list = add_list(app, line);
   const CLI::App* cache = add_cache(app, line);
   try {
@@ -212,18 +257,13 @@ int run(int argc, char** argv) {
   }
   Environment environment{output, code, *stop};
   line.share.allow_unencrypted = line.encryption == "off";
-  line.get.unencrypted = line.encryption == "off";
-  line.get.compression = line.compression == "auto";
-  line.get.selection.rules = rules_of(*get, line);
-  if (line.update) {
-    line.get.overwrite = true;
-    line.get.leaves = transfer::Leaves::kNewer;
-  }
-  if (line.ignore_existing) line.get.leaves = transfer::Leaves::kAll;
+  finish(line, *get, line.get);
+  finish(line, *put, line.put);
 
   ExitCode exit = ExitCode::kInternal;
   if (share->parsed()) exit = run_share(line.share, environment);
   if (get->parsed()) exit = run_get(line.get, environment);
+  if (put->parsed()) exit = run_put(line.put, environment);
   if (list->parsed()) exit = run_list(line.list, environment);
   if (cache->parsed()) exit = run_cache(line.cache, environment);
   if (exit == ExitCode::kSuccess && output.is_broken()) {

@@ -14,7 +14,7 @@ Error usage(std::string_view why) {
           .advice = "name a destination"};
 }
 
-Result<void> fetch(const GetArguments& arguments, const Errands& errands,
+Result<void> fetch(const TransferArguments& arguments, const Errands& errands,
                    std::uint64_t rate_max_bytes, Environment& environment) {
   if (environment.output.is_json()) return fail(usage("--json prints there"));
   if (arguments.dry_run) return fail(usage("--dry-run prints there"));
@@ -61,7 +61,7 @@ Result<void> fetch(const GetArguments& arguments, const Errands& errands,
 
 }  // namespace
 
-ExitCode run_pipe_out(const GetArguments& arguments, const Errands& errands,
+ExitCode run_pipe_out(const TransferArguments& arguments, const Errands& errands,
                       std::uint64_t rate_max_bytes, Environment& environment) {
   environment.output.leave_standard_output();
   const auto result = fetch(arguments, errands, rate_max_bytes, environment);

@@ -9,7 +9,7 @@ namespace wormhole::cli {
 // What DEST is then.
 inline constexpr std::string_view kStandardOutputName = "-";
 
-[[nodiscard]] ExitCode run_pipe_out(const GetArguments& arguments, const Errands& errands,
+[[nodiscard]] ExitCode run_pipe_out(const TransferArguments& arguments, const Errands& errands,
                                     std::uint64_t rate_max_bytes, Environment& environment);
 
 }  // namespace wormhole::cli

@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/confined.h"
 #include "cli/human.h"
+#include "cli/index_file.h"
 #include "cli/joining.h"
 #include "cli/target.h"
 #include "cli/user_secret.h"
@@ -63,17 +64,33 @@ struct Served {
   std::uint64_t clients = 0;
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
+  std::uint64_t taken_bytes = 0;  // of what was put
+  std::uint64_t taken_files = 0;
   std::uint64_t wire_bytes = 0;
   std::size_t streams = 0;  // the most that a client had
   bool lost = false;        // the last client did not say goodbye
   std::chrono::duration<double> seconds{0};
 };
 
+// What was given, and what was put, where anything was.
+std::string moved(std::uint64_t files, std::uint64_t bytes, std::uint64_t taken_files,
+                  std::uint64_t taken_bytes) {
+  const auto tally = [](std::uint64_t count, std::uint64_t size) {
+    return fmt::format("{} {}, {}", human_count(count), count == 1 ? "file" : "files",
+                       human_bytes(size));
+  };
+  if (taken_files == 0 && taken_bytes == 0) return tally(files, bytes);
+  const std::string taken = tally(taken_files, taken_bytes) + " put here";
+  return files == 0 && bytes == 0 ? taken : tally(files, bytes) + "; " + taken;
+}
+
 void print_summary(Output& output, const Served& served, ExitCode exit) {
   const platform::Usage usage = platform::usage();
   output.event({{"event", "summary"},
                 {"bytes", served.bytes},
                 {"files", served.files},
+                {"taken_bytes", served.taken_bytes},
+                {"taken_files", served.taken_files},
                 {"clients", served.clients},
                 {"wire_bytes", served.wire_bytes},
                 {"seconds", served.seconds.count()},
@@ -94,6 +111,30 @@ std::string destination_for(const transfer::Shares& shares) {
   std::string quoted = "'";
   for (const char c : first.name) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return escape(quoted + "'");
+}
+
+transfer::Writing writing_of(const ShareArguments& arguments) {
+  if (arguments.incoming) return transfer::Writing::kAdds;
+  return arguments.writable ? transfer::Writing::kAll : transfer::Writing::kNone;
+}
+
+std::string_view what_is_allowed(transfer::Writing writing) {
+  switch (writing) {
+    case transfer::Writing::kNone:
+      return "read-only";
+    case transfer::Writing::kAdds:
+      return "for others to add to, and shown to nobody";
+    case transfer::Writing::kAll:
+      break;
+  }
+  return "for others to read, change and delete";
+}
+
+// Of several, one must be named.
+std::string put_command(const std::string& host, const transfer::Shares& shares) {
+  std::string command = "wormhole put PATH " + host;
+  if (shares.all().size() > 1) command += "/" + escape(shares.all().front().name);
+  return command;
 }
 
 class ShareCommand final : public session::ListenerEvents, public transfer::HostEvents {
@@ -156,11 +197,20 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
   }
   const platform::Address bound = socket.local();
   const store::UserSecret secret = user_secret(output_, random_);
-  confine_to(shares, output_);
+  const transfer::Writing writing = writing_of(arguments_);
+  std::unique_ptr<store::Index> index;
+  if (writing == transfer::Writing::kNone) {
+    confine_to(shares, output_);
+  } else {
+    confine_to_writable(shares, output_);
+    index = OpeningIndex(output_).take();
+  }
   listener_ = std::make_unique<session::Listener>(std::move(socket), codes, *this, clock_, random_);
   host_ = std::make_unique<transfer::Host>(
-      shares, pool_, clock_, secret, arguments_.allow_unencrypted, *this,
-      [this](const session::SessionId& id) { listener_->forget(id); });
+      shares, pool_, clock_, secret,
+      transfer::HostOptions{.allow_plain = arguments_.allow_unencrypted,
+                            .access = {.writing = writing, .index = index.get()}},
+      *this, [this](const session::SessionId& id) { listener_->forget(id); });
   const TimePoint started = clock_.now();
   announce(bound, wanted, code, shares);
 
@@ -178,9 +228,9 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
   host_.reset();  // ends the sessions that stand
   served_.seconds = clock_.now() - started;
   if (!listened.has_value()) return end(listened.error());
-  output_.result(fmt::format("Served {} {}: {} files, {}.", served_.clients,
-                             served_.clients == 1 ? "client" : "clients",
-                             human_count(served_.files), human_bytes(served_.bytes)));
+  output_.result(
+      fmt::format("Served {} {}: {}.", served_.clients, served_.clients == 1 ? "client" : "clients",
+                  moved(served_.files, served_.bytes, served_.taken_files, served_.taken_bytes)));
   // A share that serves until Ctrl-C was stopped as meant; --once was to serve a client first.
   ExitCode exit = ExitCode::kSuccess;
   if (arguments_.once && served_.lost) exit = ExitCode::kConnect;
@@ -199,9 +249,12 @@ void ShareCommand::announce(const platform::Address& bound, const ListenAddress&
                             const session::JoinCode& code, const transfer::Shares& shares) {
   const std::vector<std::string> addresses = reachable(wanted, bound);
   const std::string host = addresses.empty() ? bound.to_string() : addresses.front();
-  std::string command = "wormhole get " + host;
+  const transfer::Writing writing = writing_of(arguments_);
+  const bool is_shown = writing != transfer::Writing::kAdds;
+  std::string command = is_shown ? "wormhole get " + host : put_command(host, shares);
   // Hidden names land nowhere that the other side did not name.
-  if (const std::string dest = destination_for(shares); !dest.empty()) command += " " + dest;
+  const std::string dest = destination_for(shares);
+  if (is_shown && !dest.empty()) command += " " + dest;
   output_.event({{"event", "listening"},
                  {"addresses", addresses},
                  {"port", bound.port},
@@ -214,14 +267,17 @@ void ShareCommand::announce(const platform::Address& bound, const ListenAddress&
   if (!wanted.port_given && bound.port != wanted.port) {
     output_.say(fmt::format("port {} is taken: listening on {}", wanted.port, bound.port));
   }
-  output_.result(fmt::format("Sharing {}, read-only, until Ctrl-C{}.", names,
+  output_.result(fmt::format("Sharing {}, {}, until Ctrl-C{}.", names, what_is_allowed(writing),
                              arguments_.once ? " or one client has been served" : ""));
   output_.result("");
   output_.result(fmt::format("  code       {}", escape(code.text())));
   for (const std::string& address : addresses) {
     output_.result(fmt::format("  address    {}", address));
   }
-  output_.result(fmt::format("  fetch it   {}", command));
+  if (is_shown) output_.result(fmt::format("  fetch it   {}", command));
+  if (writing != transfer::Writing::kNone) {
+    output_.result(fmt::format("  put there  {}", put_command(host, shares)));
+  }
   output_.result("");
 }
 
@@ -272,22 +328,25 @@ void ShareCommand::on_client_gone(const transfer::HostSession::Status& last,
     std::scoped_lock lock(mutex_);
     served_.bytes += last.data_bytes;
     served_.files += last.files;
+    served_.taken_bytes += last.taken_bytes;
+    served_.taken_files += last.taken_files;
     served_.wire_bytes += last.wire_bytes;
     served_.streams = std::max(served_.streams, last.streams);
     served_.lost = !ended.has_value();
   }
-  json object = {{"event", "client_gone"},        {"address", last.peer.to_string()},
-                 {"bytes", last.data_bytes},      {"files", last.files},
-                 {"wire_bytes", last.wire_bytes}, {"streams", last.streams},
+  json object = {{"event", "client_gone"},          {"address", last.peer.to_string()},
+                 {"bytes", last.data_bytes},        {"files", last.files},
+                 {"taken_bytes", last.taken_bytes}, {"taken_files", last.taken_files},
+                 {"wire_bytes", last.wire_bytes},   {"streams", last.streams},
                  {"ok", ended.has_value()}};
   if (!ended.has_value()) set_bytes(object, "reason", to_sentence(ended.error()));
   output_.event(object);
   const bool was_cut_off = !ended.has_value() && ended.error().code != Code::kLost &&
                            ended.error().code != Code::kInterrupted;
   std::string line =
-      fmt::format("{} {}: {} files, {}", last.peer.to_string(),
+      fmt::format("{} {}: {}", last.peer.to_string(),
                   ended.has_value() ? "is done" : (was_cut_off ? "was cut off" : "went away"),
-                  human_count(last.files), human_bytes(last.data_bytes));
+                  moved(last.files, last.data_bytes, last.taken_files, last.taken_bytes));
   if (was_cut_off) line += ", because: " + to_sentence(ended.error());
   if (output_.is_verbose()) {
     line +=
@@ -304,7 +363,7 @@ void ShareCommand::show_rates() {
   std::uint64_t bytes = 0;
   std::size_t streams = 0;
   for (const auto& session : sessions) {
-    bytes += session.data_bytes;
+    bytes += session.data_bytes + session.taken_bytes;
     streams += session.streams;
   }
   if (sessions.empty()) {
@@ -316,7 +375,7 @@ void ShareCommand::show_rates() {
   // Rates over a second: shorter ones only flicker.
   if (now - last_shown_ < std::chrono::seconds(1)) return;
   const std::uint64_t since = bytes >= last_bytes_ ? bytes - last_bytes_ : 0;
-  std::string line = fmt::format("{} {} on {} streams  {}  {} sent", sessions.size(),
+  std::string line = fmt::format("{} {} on {} streams  {}  {}", sessions.size(),
                                  sessions.size() == 1 ? "client" : "clients", streams,
                                  human_rate(since, now - last_shown_), human_bytes(bytes));
   const unsigned columns = platform::terminal_columns(kStandardErrorFd);
@@ -359,6 +418,14 @@ ExitCode run_share(const ShareArguments& arguments, Environment& environment) {
   }
   const auto shares = transfer::Shares::open(arguments.paths);
   if (!shares.has_value()) return give_up(shares.error());
+  for (const transfer::Share& share : shares->all()) {
+    if (share.is_directory || writing_of(arguments) == transfer::Writing::kNone) continue;
+    return give_up({.code = Code::kUsage,
+                    .operation = "share",
+                    .object = share.name,
+                    .detail = "only directories can be put into",
+                    .advice = "share the directory that it is in, or leave out --writable"});
+  }
   auto code = code_for_sharing(environment.code, arguments.code_file);
   if (!code.has_value()) return give_up(code.error());
   auto socket = open_listener(wanted);

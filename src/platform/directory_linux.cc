@@ -129,6 +129,12 @@ Result<Directory> Directory::open_directory(std::string_view name) const {
   return Directory(std::move(fd));
 }
 
+Result<Directory> Directory::reopen() const {
+  Fd fd(retry([&] { return ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  if (!fd) return last_error("open", {});
+  return Directory(std::move(fd));
+}
+
 Result<File> Directory::open_file(std::string_view name) const {
   WH_TRY(check_name(name));
   const NameBuffer buffer(name);
@@ -230,6 +236,13 @@ Result<void> Directory::remove_file(std::string_view name) const {
   WH_TRY(check_name(name));
   if (::unlinkat(fd_.get(), NameBuffer(name).get(), 0) != 0) return last_error("remove", name);
   return {};
+}
+
+Result<void> Directory::remove_directory(std::string_view name) const {
+  WH_TRY(check_name(name));
+  if (::unlinkat(fd_.get(), NameBuffer(name).get(), AT_REMOVEDIR) == 0) return {};
+  if (errno == ENOTEMPTY || errno == EEXIST) return taken("remove", name, errno);
+  return last_error("remove", name);
 }
 
 Result<void> Directory::set_mode(std::uint32_t mode) const {

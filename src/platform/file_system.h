@@ -138,6 +138,8 @@ class Directory {
   [[nodiscard]] bool loses_data_as_holes() const;
   [[nodiscard]] Result<FileStatus> status_of(std::string_view name) const;
   [[nodiscard]] Result<Directory> open_directory(std::string_view name) const;
+  // Another handle of the same one.
+  [[nodiscard]] Result<Directory> reopen() const;
   // Regular files only (a pipe that took its place is refused, never waited for).
   [[nodiscard]] Result<File> open_file(std::string_view name) const;
   [[nodiscard]] Result<std::string> read_link(std::string_view name) const;
@@ -165,6 +167,8 @@ class Directory {
                                      Replace replace) const;
   // Removes a file or symlink, never a directory.
   [[nodiscard]] Result<void> remove_file(std::string_view name) const;
+  // kExists when it is not empty.
+  [[nodiscard]] Result<void> remove_directory(std::string_view name) const;
 
   [[nodiscard]] Result<void> set_mode(std::uint32_t mode) const;
   [[nodiscard]] Result<void> set_modified(Timestamp modified) const;

@@ -86,6 +86,8 @@ class Socket {
     std::uint32_t segment_bytes = 0;
   };
   [[nodiscard]] std::optional<Arrived> arrived() const;
+  // Bytes that the peer has acknowledged so far. nullopt where the kernel does not tell.
+  [[nodiscard]] std::optional<std::uint64_t> delivered_bytes() const;
   // The shortest round trip that the kernel has seen: of the path without queues, and without the
   // time that this process waited for a core. nullopt where it does not tell.
   [[nodiscard]] std::optional<std::chrono::microseconds> least_round_trip() const;

@@ -18,6 +18,7 @@ std::optional<tcp_info> info_of(int fd) {
   constexpr std::size_t kEnd =
       offsetof(tcp_info, tcpi_data_segs_in) + sizeof info.tcpi_data_segs_in;
   static_assert(offsetof(tcp_info, tcpi_min_rtt) < kEnd);
+  static_assert(offsetof(tcp_info, tcpi_bytes_acked) < kEnd);
   if (bytes < kEnd) return std::nullopt;
   return info;
 }
@@ -35,6 +36,12 @@ std::optional<Socket::Arrived> Socket::arrived() const {
   if (!found.has_value()) return std::nullopt;
   const tcp_info& info = *found;
   return Arrived{.segments = info.tcpi_data_segs_in, .segment_bytes = info.tcpi_rcv_mss};
+}
+
+std::optional<std::uint64_t> Socket::delivered_bytes() const {
+  const auto found = info_of(fd_.get());
+  if (!found.has_value()) return std::nullopt;
+  return found->tcpi_bytes_acked;
 }
 
 }  // namespace wormhole::platform

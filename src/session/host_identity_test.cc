@@ -25,12 +25,12 @@ using Seed = std::array<std::byte, 32>;
 TEST(HostIdentity, TheDocumentsExample) {
   const HostIdentity host(documented<Seed>("seed"));
   const auto session = documented<SessionId>("session id");
-  const wire::HostProof proof = host.prove(session);
+  const wire::HostProof proof = host.prove(session, Role::kHost);
   EXPECT_EQ(to_hex(proof.key), to_hex(documented<wire::HostKey>("host key")));
   EXPECT_EQ(to_hex(proof.key), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
   const auto values = wormhole::testing::documented_values("docs/formats/messages.md");
   EXPECT_EQ(to_hex(proof.signature), values.at("signature"));
-  EXPECT_TRUE(is_proven(proof, session));
+  EXPECT_TRUE(is_proven(proof, session, Role::kHost));
 }
 
 TEST(HostIdentity, AProofIsGoodForItsSessionAndItsKeyOnly) {
@@ -39,18 +39,20 @@ TEST(HostIdentity, AProofIsGoodForItsSessionAndItsKeyOnly) {
   const SessionId session{std::byte{7}};
   SessionId another = session;
   another.back() ^= std::byte{1};
-  const wire::HostProof proof = host.prove(session);
-  EXPECT_TRUE(is_proven(proof, session));
-  EXPECT_FALSE(is_proven(proof, another));
+  const wire::HostProof proof = host.prove(session, Role::kHost);
+  EXPECT_TRUE(is_proven(proof, session, Role::kHost));
+  EXPECT_FALSE(is_proven(proof, another, Role::kHost));
+  EXPECT_FALSE(is_proven(proof, session, Role::kDialler));
+  EXPECT_TRUE(is_proven(host.prove(session, Role::kDialler), session, Role::kDialler));
   // Another's key over this signature, and the other way round.
-  wire::HostProof stolen = other.prove(session);
+  wire::HostProof stolen = other.prove(session, Role::kHost);
   EXPECT_NE(stolen.key, proof.key);
   stolen.key = proof.key;
-  EXPECT_FALSE(is_proven(stolen, session));
+  EXPECT_FALSE(is_proven(stolen, session, Role::kHost));
   for (const std::size_t at : {0U, 31U, 32U, 63U}) {
     wire::HostProof bent = proof;
     bent.signature[at] ^= std::byte{1};
-    EXPECT_FALSE(is_proven(bent, session)) << at;
+    EXPECT_FALSE(is_proven(bent, session, Role::kHost)) << at;
   }
 }
 
@@ -60,7 +62,7 @@ TEST(HostIdentity, AKeyThatNobodyCanHaveIsNone) {
     wire::HostProof proof;
     proof.key[0] = std::byte(first);
     proof.signature[0] = std::byte(first);
-    EXPECT_FALSE(is_proven(proof, SessionId{}));
+    EXPECT_FALSE(is_proven(proof, SessionId{}, Role::kHost));
   }
 }
 

@@ -286,6 +286,7 @@ std::optional<Place> Index::at(const std::string& path) {
 }
 
 void Index::add(Place place) {
+  was_added_to_ = true;
   std::scoped_lock lock(mutex_);
   pending_.added.push_back(std::move(place));
   wake_.notify_one();

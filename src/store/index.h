@@ -11,6 +11,7 @@
 // or damage the whole of it, which is found out as any damage is.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -45,6 +46,8 @@ class Index {
   [[nodiscard]] const std::string& set_aside() const { return set_aside_; }
   // When it was opened.
   [[nodiscard]] bool was_empty() const { return was_empty_; }
+  // It was not empty then, or something was added since.
+  [[nodiscard]] bool may_hold_any() const { return !was_empty_ || was_added_to_; }
 
   // Those used last come first; of a size, before them those of that time.
   [[nodiscard]] std::vector<Place> of_version(std::uint64_t version);
@@ -55,6 +58,9 @@ class Index {
   void add(Place place);
   // It is not there any more as it was.
   void remove(std::string path);
+  // Writes what was added so far, so that it is found: a process that lives on need not wait for
+  // its thread.
+  void write_pending();
   // A file that might have been here was looked for; it was, and so many bytes need not come.
   void count(bool found, std::uint64_t bytes);
 
@@ -101,7 +107,6 @@ class Index {
   void collect(Statement& statement, std::vector<Place>& places);
   void run_writer();
   void write(const Changes& changes);
-  void write_pending();
   // With the database's mutex held. What the library answered; damage is remembered.
   int noted(int code);
   bool run(const char* sql);
@@ -113,6 +118,7 @@ class Index {
   std::mutex database_mutex_;  // before the other
   Database database_;          // null: there was none, and none could be made yet
   bool was_empty_ = true;
+  std::atomic<bool> was_added_to_ = false;
   bool is_damaged_ = false;
 
   std::mutex mutex_;

@@ -1,13 +1,12 @@
 #include "transfer/client.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "base/limits.h"
 #include "session/host_identity.h"
-#include "transfer/failure.h"
 #include "transfer/shares.h"
 #include "transfer/stream_controller.h"
+#include "transfer/stream_join.h"
 
 namespace wormhole::transfer {
 namespace {
@@ -23,19 +22,6 @@ Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "talk to host", .detail = std::string(why)};
 }
 
-// 0 for a message that concerns none.
-std::uint32_t request_of(const wire::Message& message) {
-  return std::visit(
-      [](const auto& value) -> std::uint32_t {
-        if constexpr (requires { value.request; }) {
-          return value.request;
-        } else {
-          return 0;
-        }
-      },
-      message);
-}
-
 // An error that names nothing itself is about what was asked for.
 Result<void> about(const std::string& path, Error error) {
   if (error.object.empty()) error.object = path;
@@ -43,96 +29,6 @@ Result<void> about(const std::string& path, Error error) {
 }
 
 }  // namespace
-
-// A listing under way: entries as they come, credit back as they are taken.
-class Client::Lister {
- public:
-  Lister(std::uint32_t request, ControlWriter& control,
-         const std::function<Result<void>(const Listing&)>& sink,
-         const std::function<void(const Error&)>& on_failed)
-      : request_(request), control_(control), sink_(sink), on_failed_(on_failed) {}
-
-  Result<void> on_message(const wire::Message& message) {
-    const std::uint32_t request = request_of(message);
-    if (request != 0 && request != request_) return fail(broken("an answer to no request"));
-    if (const auto* entries = std::get_if<wire::Entries>(&message)) return on_entries(*entries);
-    if (const auto* failed = std::get_if<wire::Failed>(&message)) {
-      const auto parent = directories_.find(failed->parent);
-      const std::string path =
-          parent == directories_.end() ? failed->name : joined(parent->second, failed->name);
-      on_failed_(remote_failure(failed->code, path, failed->reason));
-      return {};
-    }
-    if (const auto* refused = std::get_if<wire::Refused>(&message)) {
-      return fail(remote_failure(refused->code, "", refused->reason));
-    }
-    if (const auto* listed = std::get_if<wire::Listed>(&message)) {
-      if (listed->entries != next_ || next_ == 0) return fail(broken("wrong count of entries"));
-      if (!directories_.empty()) return fail(broken("a directory was left open"));
-      finish(Result<void>());
-      return {};
-    }
-    return fail(broken("unexpected message in a listing"));
-  }
-
-  void finish(Result<void> result) {
-    std::scoped_lock lock(mutex_);
-    if (!result_.has_value()) result_ = std::move(result);
-    over_.notify_all();
-  }
-  Result<void> wait() {
-    std::unique_lock lock(mutex_);
-    over_.wait(lock, [&] { return result_.has_value(); });
-    return *result_;
-  }
-
- private:
-  static std::string joined(const std::string& directory, const std::string& name) {
-    return directory.empty() ? name : directory + "/" + name;
-  }
-
-  Result<void> on_entries(const wire::Entries& entries) {
-    if (entries.first_id != next_) return fail(broken("entries out of order"));
-    std::uint32_t taken = 0;
-    for (const wire::Entry& entry : entries.entries) {
-      const std::uint64_t id = next_++;
-      if (entry.type == wire::EntryType::kDirectoryEnd) {
-        if (directories_.erase(entry.parent) == 0) return fail(broken("end of no directory"));
-        continue;
-      }
-      ++taken;
-      std::string path;
-      // Several shares at once are a directory without a name.
-      if (id != 0 || entry.type != wire::EntryType::kDirectory) {
-        WH_TRY(platform::check_name(entry.name));
-      }
-      if (id != 0) {
-        const auto parent = directories_.find(entry.parent);
-        if (parent == directories_.end()) return fail(broken("entry of no directory"));
-        path = joined(parent->second, entry.name);
-        if (path.size() > kPathMaxBytes) return fail(broken("a path too long"));
-      }
-      if (entry.type == wire::EntryType::kDirectory) {
-        directories_.emplace(id, path);
-        // An honest walk goes down one chain at a time.
-        if (directories_.size() > kDepthMax) return fail(broken("too many directories"));
-      }
-      WH_TRY(sink_({std::move(path), entry}));
-    }
-    if (taken > 0) control_.add_credit(request_, taken);
-    return {};
-  }
-
-  const std::uint32_t request_;
-  ControlWriter& control_;
-  const std::function<Result<void>(const Listing&)>& sink_;
-  const std::function<void(const Error&)>& on_failed_;
-  std::uint64_t next_ = 0;
-  std::unordered_map<std::uint64_t, std::string> directories_;
-  std::mutex mutex_;
-  std::condition_variable over_;
-  std::optional<Result<void>> result_;
-};
 
 Client::Client(const Clock& clock, Random& random, BlockPool& pool, ClientOptions options)
     : clock_(clock),
@@ -157,14 +53,29 @@ Result<void> Client::connect(const std::vector<platform::Address>& addresses,
     if (failed_.has_value()) return fail(*failed_);  // cancelled meanwhile
     control_ = std::make_unique<ControlWriter>(*first->writer, pool_);
     first_ = std::move(first);
+    if (options_.gives != nullptr) {
+      std::function<void(std::uint64_t)> on_sent;
+      if (rate_.is_set()) on_sent = [this](std::uint64_t bytes) { wait_for_rate(bytes); };
+      giving_.emplace(*options_.gives, *first_->writer, *control_, codecs_, clock_,
+                      std::move(on_sent));
+      giving_->giver().when_announced([this](std::uint64_t files, std::uint64_t bytes) {
+        if (bytes > kSingleStreamBytes || files > kSingleStreamFiles) begin_streams();
+      });
+    }
   }
   const std::size_t streams = options_.finds_streams ? kStreamsMax - 1 : options_.streams;
   std::uint64_t features = wire::kFeatureHardLinks;
   if (options_.compression) features |= wire::kFeatureCompression;
   if (options_.finds_copies) features |= wire::kFeatureCopies;
+  std::optional<wire::HostProof> proof;
+  if (options_.gives != nullptr && options_.secret.has_value()) {
+    const session::HostIdentity identity(options_.secret->key(session::kIdentityPurpose));
+    proof = identity.prove(first_->session_id, session::Role::kDialler);
+  }
   control_->push(wire::Hello{.features = features,
                              .streams_max = static_cast<std::uint8_t>(streams),
-                             .unencrypted = options_.unencrypted});
+                             .unencrypted = options_.unencrypted,
+                             .proof = proof});
   reader_ = std::thread([this] { run_reader(); });
   writer_ = std::thread([this] { run_writer(); });
   return {};
@@ -172,22 +83,20 @@ Result<void> Client::connect(const std::vector<platform::Address>& addresses,
 
 Result<void> Client::get(const std::string& path, TakeOptions options, TakerEvents& events,
                          TakenCounters& counters) {
-  const bool may_have = options.may_have;
   std::shared_ptr<Taker> taker;
   {
     std::scoped_lock lock(mutex_);
-    if (failed_.has_value()) return fail(*failed_);
-    ++last_request_;
+    WH_ASSIGN(const std::uint32_t request, next_request());
     options.requested_name = last_part(path);
-    taker = std::make_shared<Taker>(last_request_, options, events, counters, *control_, clock_);
+    taker = std::make_shared<Taker>(request, options, events, counters, *control_, clock_);
     if (options_.compression) taker->allow_compressed(codecs_);
-    receiver_ = taker;
-    control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax, options.selection});
+    slot_.put_in(request, taker);
+    control_->push(wire::Get{request, path, options.may_have, kOpenEntriesMax, options.selection});
   }
   Result<void> result = taker->wait();
   first_byte_ = taker->first_byte();
   shown_root_ = taker->shown_root();
-  drop_receiver();
+  end_request();
   taker->stop_local_work();
   if (result.has_value()) return result;
   // Of what was refused nothing was begun: another path may be asked for.
@@ -202,43 +111,65 @@ Result<void> Client::read(const std::string& path, const FileStream::Sink& sink)
   std::shared_ptr<FileStream> stream;
   {
     std::scoped_lock lock(mutex_);
-    if (failed_.has_value()) return fail(*failed_);
-    ++last_request_;
-    stream = std::make_shared<FileStream>(last_request_, last_part(path), sink,
+    WH_ASSIGN(const std::uint32_t request, next_request());
+    stream = std::make_shared<FileStream>(request, last_part(path), sink,
                                           options_.compression ? &codecs_ : nullptr, clock_);
-    receiver_ = stream;
-    control_->push(wire::Get{last_request_, path, /*may_have=*/false, kOpenEntriesMax});
+    slot_.put_in(request, stream);
+    control_->push(wire::Get{request, path, /*may_have=*/false, kOpenEntriesMax});
   }
   const Result<void> result = stream->wait();
-  drop_receiver();
+  end_request();
   first_byte_ = stream->first_byte();
   return result.has_value() ? result : about(path, result.error());
 }
 
 Result<void> Client::list(const std::string& path, bool recursive, const wire::Selection& selection,
-                          const std::function<Result<void>(const Listing&)>& sink,
-                          const std::function<void(const Error&)>& on_failed) {
-  std::unique_ptr<Lister> lister;
+                          const Lister::Sink& sink, const Lister::OnFailed& on_failed) {
+  std::shared_ptr<Lister> lister;
   {
     std::scoped_lock lock(mutex_);
-    if (failed_.has_value()) return fail(*failed_);
-    ++last_request_;
-    lister = std::make_unique<Lister>(last_request_, *control_, sink, on_failed);
-    lister_ = lister.get();
-    control_->push(wire::List{last_request_, path, recursive, kOpenEntriesMax, selection});
+    WH_ASSIGN(const std::uint32_t request, next_request());
+    lister = std::make_shared<Lister>(request, *control_, sink, on_failed);
+    slot_.put_in(request, lister);
+    control_->push(wire::List{request, path, recursive, kOpenEntriesMax, selection});
   }
   const Result<void> result = lister->wait();
-  std::scoped_lock lock(mutex_);
-  lister_ = nullptr;
-  ended_request_ = last_request_;
-  control_->push(wire::Cancel{last_request_});  // the host forgets it
+  end_request();
   return result.has_value() ? result : about(path, result.error());
+}
+
+Result<void> Client::put(wire::Put put, TakerEvents& events, TakenCounters& counters,
+                         const PutClient::OnPlanned& on_planned) {
+  const std::string name = put.name;
+  std::shared_ptr<PutClient> following;
+  {
+    std::scoped_lock lock(mutex_);
+    WH_ASSIGN(put.request, next_request());
+    following = std::make_shared<PutClient>(put.request, events, counters, on_planned);
+    slot_.put_in(put.request, following);
+    control_->push(std::move(put));
+  }
+  const Result<void> result = following->wait();
+  slot_.take_out();
+  giving_->giver().on_cancel(last_request_);  // what the host refused need not be given
+  shown_root_ = following->shown_root();
+  return result.has_value() ? result : about(name, result.error());
+}
+
+Result<std::uint32_t> Client::next_request() {
+  if (failed_.has_value()) return fail(*failed_);
+  return ++last_request_;
+}
+
+void Client::end_request() {
+  control_->push(wire::Cancel{last_request_});
+  slot_.take_out();
 }
 
 // --- threads -----------------------------------------------------------------------------------
 
 void Client::run_writer() {
-  const auto result = control_->run(nullptr);
+  const auto result = control_->run(giving_.has_value() ? &giving_->first_connection() : nullptr);
   {
     std::scoped_lock lock(mutex_);
     is_writer_over_ = true;
@@ -276,15 +207,8 @@ Result<void> Client::on_frame(const wire::FrameHeader& header, Block& block,
   if (is_unsealed && !is_plain_) {
     return fail(broken("the host sent unencrypted data that was not asked for"));
   }
-  std::uint32_t request = header.request;
-  if (header.type == wire::FrameType::kControl) {
-    WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
-    request = request_of(message);
-  }
   if (rate_.is_set()) wait_for_rate(header.payload_bytes);
-  WH_ASSIGN(const auto receiver, receiver_of(request));
-  return receiver == nullptr ? Result<void>()
-                             : receiver->on_frame(header, block, on_first_connection);
+  return slot_.on_frame(header, block, on_first_connection);
 }
 
 void Client::wait_for_rate(std::uint64_t bytes) {
@@ -298,32 +222,29 @@ Result<void> Client::on_control(wire::Message message) {
   if (const auto* hello = std::get_if<wire::Hello>(&message)) return on_hello(*hello);
   if (!greeted_) return fail(broken("no Hello came first"));
   if (std::holds_alternative<wire::Ping>(message)) return {};
-  if (auto* entries = std::get_if<wire::Entries>(&message)) name_versions(*entries);
-  {
-    std::scoped_lock lock(mutex_);
-    const std::uint32_t request = request_of(message);
-    if (request != 0 && request <= ended_request_) return {};
-    if (lister_ != nullptr) {
-      auto result = lister_->on_message(message);
-      if (result.has_value() || !std::holds_alternative<wire::Refused>(message)) return result;
-      lister_->finish(result);
-      return {};
-    }
+  const std::uint32_t request = wire::request_of(message);
+  if (giving_.has_value()) {
+    const bool asks =
+        std::holds_alternative<wire::Get>(message) || std::holds_alternative<wire::List>(message);
+    if (asks && slot_.is_over(request)) return {};  // it came too late
+    if (asks && !slot_.is_under_way(request)) return fail(broken("the host asks unasked"));
+    WH_ASSIGN(const bool was_for_giver, giving_->on_message(message));
+    if (was_for_giver) return {};
   }
-  WH_ASSIGN(const auto receiver, receiver_of(request_of(message)));
-  if (receiver != nullptr) {
-    const auto result = receiver->on_message(message);
-    if (!result.has_value() && std::holds_alternative<wire::Refused>(message)) {
-      receiver->fail_with(result.error());
-      return {};
-    }
-    WH_TRY(result);
-    if (const auto* entries = std::get_if<wire::Entries>(&message)) {
-      std::uint64_t bytes = 0;
-      for (const auto& entry : entries->entries) bytes += entry.size;
-      if (bytes > kSingleStreamBytes || entries->first_id > kSingleStreamFiles) begin_streams();
-    }
+  auto* entries = std::get_if<wire::Entries>(&message);
+  if (entries != nullptr) name_versions_of(version_names_, *entries);
+  WH_ASSIGN(const auto receiver, slot_.hold(request));
+  if (receiver == nullptr) return {};
+  const auto result = receiver->on_message(message);
+  if (!result.has_value() && std::holds_alternative<wire::Refused>(message)) {
+    receiver->fail_with(result.error());
+    return {};
   }
+  WH_TRY(result);
+  if (entries == nullptr) return {};
+  std::uint64_t bytes = 0;
+  for (const auto& entry : entries->entries) bytes += entry.size;
+  if (bytes > kSingleStreamBytes || entries->first_id > kSingleStreamFiles) begin_streams();
   return {};
 }
 
@@ -337,34 +258,40 @@ Result<void> Client::on_hello(const wire::Hello& hello) {
   if (greeted_) return fail(broken("a second Hello"));
   greeted_ = true;
   if (hello.proof.has_value()) {
-    if (!session::is_proven(*hello.proof, first_->session_id)) {
+    if (!session::is_proven(*hello.proof, first_->session_id, session::Role::kHost)) {
       return fail(broken("its proof of who it is does not fit"));
     }
     if (options_.secret.has_value()) version_names_.emplace(*options_.secret, hello.proof->key);
   }
   is_plain_ = hello.unencrypted && options_.unencrypted;
+  const auto can = [&](std::uint64_t feature) { return (hello.features & feature) != 0; };
+  if (giving_.has_value()) {
+    giving_->agree(is_plain_, options_.compression && can(wire::kFeatureCompression));
+    if (can(wire::kFeatureHardLinks)) giving_->giver().tell_hard_links();
+    if (options_.finds_copies && can(wire::kFeatureCopies)) {
+      giving_->giver().find_copies(round_trip() >= session::kLocalRoundTrip);
+    }
+  }
   std::scoped_lock lock(mutex_);
   streams_granted_ = hello.streams_max;
-  host_is_loss_based_ = (hello.features & wire::kFeatureLossBased) != 0;
+  is_loss_based_ = giving_.has_value() ? first_->is_loss_based : can(wire::kFeatureLossBased);
   return {};
 }
 
-void Client::name_versions(wire::Entries& entries) const {
-  for (wire::Entry& entry : entries.entries) {
-    entry.version = version_names_.has_value() ? version_names_->of(entry.version) : 0;
-  }
+// Of the path without its queues, and without our waiting for a core.
+Duration Client::round_trip() const {
+  const Duration connecting = first_->timeline.connected - first_->timeline.connecting;
+  return first_->socket.least_round_trip().value_or(
+      std::chrono::duration_cast<std::chrono::microseconds>(connecting));
 }
 
 void Client::begin_streams() {
   std::scoped_lock lock(mutex_);
   if (streams_begun_ || closing_ || failed_.has_value()) return;
   streams_begun_ = true;
-  // Of the path without its queues, and without our waiting for a core.
-  const Duration connecting = first_->timeline.connected - first_->timeline.connecting;
-  const Duration round_trip = first_->socket.least_round_trip().value_or(
-      std::chrono::duration_cast<std::chrono::microseconds>(connecting));
-  if (options_.finds_streams && round_trip >= session::kLocalRoundTrip) {
-    controller_ = std::thread([this, round_trip] { run_controller(round_trip); });
+  const Duration path = round_trip();
+  if (options_.finds_streams && path >= session::kLocalRoundTrip) {
+    controller_ = std::thread([this, path] { run_controller(path); });
   } else {
     set_streams(options_.streams);
   }
@@ -388,19 +315,23 @@ void Client::set_streams(unsigned wanted) {
     if ((*last)->over) continue;
     // One that is still being dialled ends as soon as it has joined.
     const auto number = std::distance(last, streams_.rend());
-    control_->push(wire::EndStream{static_cast<std::uint8_t>(number)});
+    if (giving_.has_value()) {
+      giving_->giver().end_stream(static_cast<unsigned>(number));
+    } else {
+      control_->push(wire::EndStream{static_cast<std::uint8_t>(number)});
+    }
   }
 }
 
 void Client::run_controller(Duration round_trip) {
   std::unique_lock lock(mutex_);
-  StreamController controller(
-      round_trip, streams_granted_,
-      host_is_loss_based_ ? Congestion::kLossBased : Congestion::kModelBased);
+  StreamController controller(round_trip, streams_granted_,
+                              is_loss_based_ ? Congestion::kLossBased : Congestion::kModelBased);
   while (!closing_ && !failed_.has_value()) {
-    if (receiver_ != nullptr) {
+    if (const auto progress = slot_.progress()) {
+      const std::uint64_t carried = count_carried();
       set_streams(
-          controller.on_sample(clock_.now(), count_arrived(), left_on_wire(), further_streams_));
+          controller.on_sample(clock_.now(), carried, left_on_wire(*progress), further_streams_));
     } else {
       controller.on_pause();
     }
@@ -424,7 +355,7 @@ void Client::run_stream(unsigned number) {
     streams_[number - 1]->connection = std::move(*dialled);
     streams_at_most_ = std::max(streams_at_most_.load(), ++further_streams_);
   }
-  const auto result = read_stream(*connection);
+  const auto result = giving_.has_value() ? give_on(*connection) : read_stream(*connection);
   {
     std::scoped_lock lock(mutex_);
     --further_streams_;
@@ -435,12 +366,7 @@ void Client::run_stream(unsigned number) {
 
 Result<void> Client::read_stream(session::Connection& connection) {
   Block block = pool_.acquire();
-  WH_ASSIGN(
-      const std::size_t size,
-      wire::encode(wire::Join{static_cast<std::uint8_t>(connection.stream)}, block.payload()));
-  WH_TRY(connection.writer->send(
-      {.payload_bytes = static_cast<std::uint32_t>(size), .type = wire::FrameType::kControl},
-      block));
+  WH_TRY(send_join(connection, block, /*gives=*/false));
   for (bool is_first = true;; is_first = false) {
     WH_ASSIGN(const auto header, connection.reader->receive(block));
     if (header.type == wire::FrameType::kEndStream) {
@@ -451,34 +377,16 @@ Result<void> Client::read_stream(session::Connection& connection) {
   }
 }
 
-Result<std::unique_ptr<Receiver, Client::Release>> Client::receiver_of(std::uint32_t request) {
-  using Held = std::unique_ptr<Receiver, Release>;
-  std::scoped_lock lock(mutex_);
-  if (request != 0 && request <= ended_request_) return Held(nullptr, Release{this});
-  if (receiver_ == nullptr) return fail(broken("the host sent what was not asked for"));
-  if (receiver_->is_over()) return Held(nullptr, Release{this});
-  ++receiver_users_;
-  return Held(receiver_.get(), Release{this});
-}
-
-void Client::release_receiver() {
-  std::scoped_lock lock(mutex_);
-  --receiver_users_;
-  receiver_free_.notify_all();
-}
-
-void Client::drop_receiver() {
-  std::unique_lock lock(mutex_);
-  ended_request_ = last_request_;
-  control_->push(wire::Cancel{last_request_});
-  receiver_free_.wait(lock, [&] { return receiver_users_ == 0; });
-  receiver_ = nullptr;
+Result<void> Client::give_on(session::Connection& connection) {
+  Block block = pool_.acquire();
+  WH_TRY(send_join(connection, block, /*gives=*/true));
+  WH_ASSIGN(const bool is_let_in, receive_join(connection, block));
+  return is_let_in ? giving_->send_all(connection, block) : Result<void>();
 }
 
 // --- endings -----------------------------------------------------------------------------------
 
 void Client::session_failed(const Error& error) {
-  std::shared_ptr<Receiver> receiver;
   ControlWriter* control = nullptr;
   // What follows from it in other threads must not be told instead.
   Error first = error;
@@ -487,15 +395,14 @@ void Client::session_failed(const Error& error) {
     if (closing_) return;
     if (!failed_.has_value()) failed_ = error;
     first = *failed_;
-    receiver = receiver_;
     control = control_.get();  // stands as long as this client once it is there
-    if (lister_ != nullptr) lister_->finish(fail(*failed_));
     if (dials_end_.has_value()) dials_end_->wake();
     controller_wake_.notify_all();
     rate_wake_.notify_all();
+    if (giving_.has_value()) giving_->giver().stop();
     cut();
   }
-  if (receiver != nullptr) receiver->fail_with(first);
+  slot_.fail_with(first);
   if (control != nullptr) control->close();
 }
 
@@ -516,7 +423,9 @@ void Client::cancel() {
     std::scoped_lock lock(mutex_);
     if (closing_) return cut();
   }
-  session_failed({.code = Code::kInterrupted, .operation = "fetch", .detail = "interrupted"});
+  session_failed({.code = Code::kInterrupted,
+                  .operation = options_.gives != nullptr ? "put" : "fetch",
+                  .detail = "interrupted"});
 }
 
 void Client::close() {
@@ -529,6 +438,7 @@ void Client::close() {
     rate_wake_.notify_all();
   }
   if (first_ == nullptr) return;
+  if (giving_.has_value()) giving_->giver().stop();
   if (control_ != nullptr) {
     control_->push(wire::Bye{});
     control_->close();
@@ -564,8 +474,12 @@ std::uint64_t Client::wire_bytes() const {
 }
 
 // By the kernel's count: with sixty streams, whole frames alone would be megabytes too coarse.
-std::uint64_t Client::count_arrived() {
-  const auto count = [](const session::Connection& connection, Arrivals& so_far) {
+std::uint64_t Client::count_carried() {
+  const auto count = [&](const session::Connection& connection, Carried& so_far) {
+    if (giving_.has_value()) {
+      so_far.bytes = connection.socket.delivered_bytes().value_or(connection.writer->wire_bytes());
+      return;
+    }
     const auto now = connection.socket.arrived();
     if (!now.has_value()) {
       so_far.bytes = connection.reader->wire_bytes();
@@ -574,23 +488,23 @@ std::uint64_t Client::count_arrived() {
     so_far.bytes += std::uint64_t{now->segments - so_far.segments} * now->segment_bytes;
     so_far.segments = now->segments;
   };
-  count(*first_, first_arrivals_);
-  arrived_bytes_ = first_arrivals_.bytes;
+  count(*first_, first_carried_);
+  carried_bytes_ = first_carried_.bytes;
   for (const auto& stream : streams_) {
-    if (stream->connection != nullptr) count(*stream->connection, stream->arrivals);
-    arrived_bytes_ += stream->arrivals.bytes;
+    if (stream->connection != nullptr) count(*stream->connection, stream->carried);
+    carried_bytes_ += stream->carried.bytes;
   }
-  return arrived_bytes_;
+  return carried_bytes_;
 }
 
 // Compressed as what came so far.
-std::uint64_t Client::left_on_wire() const {
-  const auto left = receiver_->left_bytes();
-  if (!left.has_value()) return StreamController::kUnknown;
-  const std::uint64_t came = receiver_->taken_bytes();
-  if (came <= arrived_bytes_) return *left;
+std::uint64_t Client::left_on_wire(const ReceiverSlot::Progress& progress) const {
+  if (!progress.left_bytes.has_value()) return StreamController::kUnknown;
+  const std::uint64_t left = *progress.left_bytes;
+  const std::uint64_t came = progress.taken_bytes;
+  if (came <= carried_bytes_) return left;
   return static_cast<std::uint64_t>(
-      static_cast<double>(*left) * static_cast<double>(arrived_bytes_) / static_cast<double>(came));
+      static_cast<double>(left) * static_cast<double>(carried_bytes_) / static_cast<double>(came));
 }
 
 }  // namespace wormhole::transfer

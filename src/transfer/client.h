@@ -1,6 +1,6 @@
-// The dialler's end of a session: joins a host, fetches and lists.
+// The dialler's end of a session: joins a host, fetches, lists and puts.
 //
-// connect() once, then get() and list() one after another, by one thread; cancel() by any.
+// connect() once, then get(), list() or put() one after another, by one thread; cancel() by any.
 // Threads of its own: one reads the first connection, one writes it, one for each further
 // stream, and where it finds their number itself, one that measures. All are gone when the client
 // is.
@@ -28,7 +28,11 @@
 #include "transfer/control_writer.h"
 #include "transfer/events.h"
 #include "transfer/file_stream.h"
+#include "transfer/giving_end.h"
+#include "transfer/lister.h"
+#include "transfer/put_client.h"
 #include "transfer/rate_limit.h"
+#include "transfer/receiver_slot.h"
 #include "transfer/taker.h"
 #include "transfer/version_names.h"
 #include "transfer/watchdog.h"
@@ -47,6 +51,8 @@ struct ClientOptions {
   std::uint64_t rate_max_bytes = UINT64_MAX;
   // What names are made of (VersionNames); none: nothing is gone on with, nothing recognised.
   std::optional<store::UserSecret> secret = std::nullopt;
+  // What may be put. Null: this client only takes. Outlives it.
+  const Shares* gives = nullptr;
 };
 
 class Client {
@@ -67,16 +73,17 @@ class Client {
   // One file's bytes, in their order. Only where further streams were not asked for.
   [[nodiscard]] Result<void> read(const std::string& path, const FileStream::Sink& sink);
 
-  struct Listing {
-    std::string path;  // relative to what was asked for; "" for the root
-    wire::Entry entry;
-  };
   // Calls `sink` with each entry as it comes, in the order of transfer/tree_walker.h; `on_failed`
   // with what could not be listed. An error of the sink's ends it.
   [[nodiscard]] Result<void> list(const std::string& path, bool recursive,
-                                  const wire::Selection& selection,
-                                  const std::function<Result<void>(const Listing&)>& sink,
-                                  const std::function<void(const Error&)>& on_failed);
+                                  const wire::Selection& selection, const Lister::Sink& sink,
+                                  const Lister::OnFailed& on_failed);
+
+  // Gives what the message says to the host, who puts it there (its request is of no account).
+  // Returns when all that could arrive is in place there; what could not was told to `events`. The
+  // counters become what the host's are. `on_planned`: of a dry run.
+  [[nodiscard]] Result<void> put(wire::Put put, TakerEvents& events, TakenCounters& counters,
+                                 const PutClient::OnPlanned& on_planned = nullptr);
 
   // Another request can be made.
   [[nodiscard]] bool is_open() const;
@@ -95,27 +102,18 @@ class Client {
   [[nodiscard]] std::string shown_root() const { return shown_root_; }
 
  private:
-  class Lister;
   // Of one connection, as last counted.
-  struct Arrivals {
+  struct Carried {
     std::uint32_t segments = 0;
     std::uint64_t bytes = 0;
   };
   struct Stream {
     std::unique_ptr<session::Connection> connection;
-    Arrivals arrivals;
+    Carried carried;
     std::thread thread;
     bool ending = false;  // not wanted any more
     bool over = false;    // never came, was not let in, or ended
   };
-
-  struct Release {
-    Client* client = nullptr;
-    void operator()(Receiver* /*receiver*/) const { client->release_receiver(); }
-  };
-  void release_receiver();
-  // No thread is at it any more, nor comes to it: what it was given may go.
-  void drop_receiver();
 
   void run_reader();
   void run_writer();
@@ -125,23 +123,24 @@ class Client {
   Result<void> read_stream(session::Connection& connection);
   Result<void> on_control(wire::Message message);
   Result<void> on_hello(const wire::Hello& hello);
-  // What the host calls its versions becomes what we call them.
-  void name_versions(wire::Entries& entries) const;
+  Result<void> give_on(session::Connection& connection);
+  // The next one, with the mutex held: what is failed already takes none.
+  Result<std::uint32_t> next_request();
+  // The request is over: the host forgets it, and no thread is at it any more.
+  void end_request();
   // Once it is known that more than one stream is worth it.
   void begin_streams();
   void set_streams(unsigned wanted);  // with the mutex held
   // Likewise, the next two.
   template <typename Count>
   [[nodiscard]] std::uint64_t over_connections(const Count& count) const;
-  // Bytes that arrived on the wire in all, by now.
-  std::uint64_t count_arrived();
-  [[nodiscard]] std::uint64_t left_on_wire() const;
+  // Bytes that the wire has carried in all, by now, to whoever takes.
+  std::uint64_t count_carried();
+  [[nodiscard]] std::uint64_t left_on_wire(const ReceiverSlot::Progress& progress) const;
+  [[nodiscard]] Duration round_trip() const;
   void session_failed(const Error& how);
   void cut();  // every connection; with the mutex held
-  // Whose answer that is, held until it has been dealt with. Null: late words about a request that
-  // ended. kProtocol: nobody's.
-  Result<std::unique_ptr<Receiver, Release>> receiver_of(std::uint32_t request);
-  // Until what was taken is paid for (ClientOptions::rate_max_bytes), or all ends.
+  // Until what was carried is paid for (ClientOptions::rate_max_bytes), or all ends.
   void wait_for_rate(std::uint64_t bytes);
   // A frame of data from any stream.
   Result<void> on_frame(const wire::FrameHeader& header, Block& block, bool on_first_connection);
@@ -157,29 +156,27 @@ class Client {
 
   std::unique_ptr<session::Connection> first_;
   std::unique_ptr<ControlWriter> control_;
+  std::optional<GivingEnd> giving_;  // with options_.gives
   std::thread reader_;
   std::thread writer_;
   std::thread controller_;
   std::condition_variable controller_wake_;
   std::condition_variable rate_wake_;  // nothing more is to come
 
-  mutable std::mutex mutex_;                      // guards what follows
+  ReceiverSlot slot_;
+
+  mutable std::mutex mutex_;                      // guards what follows; before the slot's
   std::vector<std::unique_ptr<Stream>> streams_;  // ended ones too: a number is used once
-  Arrivals first_arrivals_;
-  std::uint64_t arrived_bytes_ = 0;
-  std::shared_ptr<Receiver> receiver_;
-  unsigned receiver_users_ = 0;
-  std::condition_variable receiver_free_;
-  Lister* lister_ = nullptr;
+  Carried first_carried_;
+  std::uint64_t carried_bytes_ = 0;
   std::uint32_t last_request_ = 0;
-  std::uint32_t ended_request_ = 0;  // this one and all before it are over
   std::optional<Error> failed_;
   bool closing_ = false;
   bool is_writer_over_ = false;
   std::condition_variable writer_over_;
   bool streams_begun_ = false;
   unsigned streams_granted_ = 0;
-  bool host_is_loss_based_ = false;
+  bool is_loss_based_ = false;  // whoever gives
 
   std::atomic<unsigned> further_streams_ = 0;  // that stand
   std::atomic<unsigned> streams_at_most_ = 0;

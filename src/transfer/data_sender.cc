@@ -47,8 +47,13 @@ bool may_leave(const SegmentWork& work, std::uint64_t length) {
 }  // namespace
 
 DataSender::DataSender(session::SealedWriter& writer, GivenCounters& counters, const Clock& clock,
-                       bool plain, Codecs* codecs)
-    : writer_(writer), counters_(counters), clock_(clock), plain_(plain), codecs_(codecs) {}
+                       bool plain, Codecs* codecs, OnSent on_sent)
+    : writer_(writer),
+      counters_(counters),
+      clock_(clock),
+      plain_(plain),
+      codecs_(codecs),
+      on_sent_(std::move(on_sent)) {}
 
 void DataSender::take(Work work) {
   WH_CHECK(!work_.has_value());
@@ -58,15 +63,20 @@ void DataSender::take(Work work) {
 Result<void> DataSender::step(Block& block, bool last) {
   WH_CHECK(work_.has_value());
   const TimePoint began = clock_.now();
+  const std::uint64_t before = writer_.wire_bytes();
+  const auto end_step = [&] {
+    if (on_sent_ != nullptr) on_sent_(writer_.wire_bytes() - before);
+    adapt(began);
+  };
   if (auto* pack = std::get_if<PackWork>(&*work_)) {
     const Result<void> sent = send_pack(block, *pack);
     work_.reset();
-    adapt(began);
+    end_step();
     return sent;
   }
   SegmentWork& segment = std::get<SegmentWork>(*work_);
   WH_TRY(step_segment(block, segment, last));
-  adapt(began);
+  end_step();
   if (segment.length == 0 || segment.file->stopped) work_.reset();
   return {};
 }

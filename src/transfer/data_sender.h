@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <optional>
 
 #include "base/block.h"
@@ -45,9 +46,12 @@ inline constexpr std::chrono::milliseconds kPaceMemory{500};
 
 class DataSender {
  public:
+  // Told of what a step put on the wire, and may keep it waiting: that counts as the path's doing.
+  using OnSent = std::function<void(std::uint64_t bytes)>;
+
   // `plain`: both ends asked for unencrypted data. `codecs`: null where nothing may be compressed.
   DataSender(session::SealedWriter& writer, GivenCounters& counters, const Clock& clock, bool plain,
-             Codecs* codecs);
+             Codecs* codecs, OnSent on_sent = nullptr);
 
   // What a frame may hold now.
   [[nodiscard]] std::size_t frame_bytes() const;
@@ -91,6 +95,7 @@ class DataSender {
   const Clock& clock_;
   const bool plain_;
   Codecs* const codecs_;
+  const OnSent on_sent_;
   CompressionChoice choice_;
   std::size_t frame_bytes_ = kFirstFrameBytes;
   TimePoint last_sent_{};

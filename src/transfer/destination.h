@@ -3,8 +3,12 @@
 // A directory, or several shared paths: DEST, made if missing, receives the contents. A single
 // file: DEST/name when DEST is a directory or ends in '/', else DEST itself. Without DEST: its
 // own name here ("./basename"; several shared paths: each its own name here).
+//
+// What another machine names (a put) is a path below a directory that is given as a handle: then
+// "here" is that, and no part of the path may be a symlink.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -16,6 +20,8 @@ namespace wormhole::transfer {
 
 struct Destination {
   std::optional<std::string> path;  // as the user gave it
+  // Below that; the path's parts were checked (below_share). Null: as the user sees the machine.
+  std::shared_ptr<const platform::Directory> base = nullptr;
 };
 
 // Where that is, made or not.
@@ -46,7 +52,8 @@ struct PlacedRoot {
 [[nodiscard]] Result<RootPlace> locate_root(const Destination& destination, const wire::Entry& root,
                                             bool name_was_typed = false);
 // nullopt: nothing is there yet.
-[[nodiscard]] Result<std::optional<platform::Directory>> find_root(const RootPlace& place);
+[[nodiscard]] Result<std::optional<platform::Directory>> find_root(const Destination& destination,
+                                                                   const RootPlace& place);
 // Makes missing directories (also parents); kExists when a file stands where one is needed.
 [[nodiscard]] Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry& root,
                                             bool name_was_typed = false);

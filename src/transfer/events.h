@@ -1,8 +1,10 @@
 // What a transfer tells the program while it runs: counters to read, failures as they come.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -33,6 +35,15 @@ struct TakenCounters {
   std::atomic<bool> made_root = false;           // it was not there before this run
   std::atomic<std::uint64_t> specials = 0;       // devices, sockets, pipes: reported, not a failure
   std::atomic<std::uint64_t> failed = 0;
+  std::atomic<std::uint64_t> deleted = 0;  // entries that the giver has not (TakeOptions)
+
+  // Bytes of files; nullopt while more may be announced. Files that failed count as still to come:
+  // an estimate that is too large harms nobody.
+  [[nodiscard]] std::optional<std::uint64_t> left_to_come() const {
+    if (!all_announced) return std::nullopt;
+    const std::uint64_t done = bytes + skipped_bytes + left_bytes + resumed_bytes + reused_bytes;
+    return announced_bytes - std::min(announced_bytes.load(), done);
+  }
 };
 
 class TakerEvents {

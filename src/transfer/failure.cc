@@ -17,6 +17,10 @@ wire::FailureCode failure_code(const Error& error) {
       return wire::FailureCode::kLimit;
     case Code::kUnsafeName:
       return wire::FailureCode::kUnsafeName;
+    case Code::kExists:
+      return wire::FailureCode::kExists;
+    case Code::kRefused:
+      return wire::FailureCode::kNotAllowed;
     default:
       return wire::FailureCode::kIo;
   }
@@ -36,7 +40,8 @@ Error remote_failure(wire::FailureCode code, std::string path, std::string reaso
   Error error{.code = Code::kRemoteIo,
               .operation = "fetch",
               .object = std::move(path),
-              .detail = "the host says: " + std::move(reason)};
+              .detail = std::move(reason),
+              .is_peers = true};
   switch (code) {
     case wire::FailureCode::kIo:
       break;
@@ -56,6 +61,11 @@ Error remote_failure(wire::FailureCode code, std::string path, std::string reaso
       break;
     case wire::FailureCode::kUnsafeName:
       error.code = Code::kUnsafeName;
+      break;
+    case wire::FailureCode::kExists:
+      error.code = Code::kExists;
+      break;
+    case wire::FailureCode::kNotAllowed:
       break;
   }
   return error;

@@ -201,12 +201,23 @@ class Giver::Walk final : public WalkSink {
       request.batch = {};
       request.batch_bytes = 0;
       lock.unlock();
+      tell_announced(batch);
       const bool pushed = giver_.control_.push_waiting(std::move(batch));
       lock.lock();
       if (!pushed) return false;
     }
     release(lock);
     return true;
+  }
+
+  void tell_announced(const wire::Entries& batch) {
+    if (giver_.when_announced_ == nullptr) return;
+    for (const wire::Entry& entry : batch.entries) {
+      if (entry.type != wire::EntryType::kRegular) continue;
+      ++giver_.announced_files_;
+      giver_.announced_bytes_ += entry.size;
+    }
+    giver_.when_announced_(giver_.announced_files_, giver_.announced_bytes_);
   }
 
   // Files whose entries have been pushed may now be sent.

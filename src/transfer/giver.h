@@ -12,6 +12,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -54,6 +55,12 @@ class Giver {
 
   // The taker makes hard links: other names of a file come as such. Before its first request.
   void tell_hard_links() { tells_hard_links_ = true; }
+
+  // Told by the walker's thread how much was announced in all, as that grows. Before the first
+  // request.
+  void when_announced(std::function<void(std::uint64_t files, std::uint64_t bytes)> call) {
+    when_announced_ = std::move(call);
+  }
 
   // kProtocol for a request id in use, a file that was not announced or not to be asked for.
   [[nodiscard]] Result<void> on_get(const wire::Get& get);
@@ -119,6 +126,9 @@ class Giver {
   std::atomic<bool> finds_copies_ = false;
   std::atomic<bool> holds_back_ = false;
   std::atomic<bool> tells_hard_links_ = false;
+  std::function<void(std::uint64_t, std::uint64_t)> when_announced_;
+  std::uint64_t announced_files_ = 0;  // the walker's, the next too
+  std::uint64_t announced_bytes_ = 0;
   GivenCounters counters_;
   ChunkTeller teller_;
 

@@ -5,21 +5,16 @@
 #include "base/limits.h"
 
 namespace wormhole::transfer {
-namespace {
-
-constexpr std::string_view kIdentityPurpose = "wormhole host identity 1";
-
-}  // namespace
 
 Host::Host(const Shares& shares, BlockPool& pool, const Clock& clock,
-           const store::UserSecret& secret, bool allow_plain, HostEvents& events,
-           std::function<void(const session::SessionId&)> forget, Duration long_path)
+           const store::UserSecret& secret, const HostOptions& options, HostEvents& events,
+           std::function<void(const session::SessionId&)> forget)
     : shares_(shares),
       pool_(pool),
       clock_(clock),
-      identity_(secret.key(kIdentityPurpose)),
-      allow_plain_(allow_plain),
-      long_path_(long_path),
+      secret_(secret),
+      identity_(secret.key(session::kIdentityPurpose)),
+      options_(options),
       events_(events),
       forget_(std::move(forget)),
       watchdog_(clock),
@@ -47,8 +42,8 @@ void Host::on_session(std::unique_ptr<session::Connection> first) {
         over_.notify_all();
       };
       sessions_[id] =
-          std::make_unique<HostSession>(shares_, pool_, codecs_, clock_, watchdog_, identity_,
-                                        std::move(first), allow_plain_, long_path_, on_over);
+          std::make_unique<HostSession>(shares_, pool_, codecs_, clock_, watchdog_, runs_, secret_,
+                                        identity_, std::move(first), options_, on_over);
     }
   }
   if (first != nullptr) {

@@ -37,11 +37,10 @@ class HostEvents {
 
 class Host {
  public:
-  // `forget` tells the listener that a session is over. A path is long from the round trip
-  // `long_path` on (Giver::find_copies).
+  // `forget` tells the listener that a session is over.
   Host(const Shares& shares, BlockPool& pool, const Clock& clock, const store::UserSecret& secret,
-       bool allow_plain, HostEvents& events, std::function<void(const session::SessionId&)> forget,
-       Duration long_path = session::kLocalRoundTrip);
+       const HostOptions& options, HostEvents& events,
+       std::function<void(const session::SessionId&)> forget);
   // Stops all sessions and waits for them.
   ~Host();
   Host(const Host&) = delete;
@@ -59,12 +58,13 @@ class Host {
   BlockPool& pool_;
   const Clock& clock_;
   Codecs codecs_;  // of all sessions
+  const store::UserSecret& secret_;
   const session::HostIdentity identity_;
-  const bool allow_plain_;
-  const Duration long_path_;
+  const HostOptions options_;
   HostEvents& events_;
   const std::function<void(const session::SessionId&)> forget_;
   Watchdog watchdog_;
+  PutRuns runs_;
 
   mutable std::mutex mutex_;
   std::condition_variable over_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "transfer/stream_join.h"
 
 namespace wormhole::transfer {
 namespace {
@@ -13,64 +14,22 @@ Error broken(std::string_view why) {
 
 }  // namespace
 
-// Data on the first connection: only until further streams carry it, so that control never waits
-// behind a slow taker's disk. Until they have carried as much as this one: a fresh stream starts
-// slowly (RFC 5681), and what the first has found out about the path would be idle meanwhile.
-class HostSession::FirstConnectionData final : public DataSource {
- public:
-  explicit FirstConnectionData(HostSession& session) : session_(session) {}
-
-  bool take() override {
-    if (sender_.has_value() && sender_->has_work()) return true;
-    if (hands_over()) return false;
-    const std::size_t frame = sender_.has_value() ? sender_->frame_bytes() : kFirstFrameBytes;
-    auto work = session_.giver_.next_now(frame, session_.data_streams_ + 1);
-    if (!work.has_value()) return false;
-    if (!sender_.has_value()) {
-      sender_.emplace(session_.make_sender(*session_.first_->writer));
-    }
-    sender_->take(std::move(*work));
-    return true;
-  }
-
-  Result<void> send_one(Block& block) override {
-    const bool last = hands_over() || sender_->holds_too_much();
-    const std::uint64_t before = session_.first_->writer->wire_bytes();
-    WH_TRY(sender_->step(block, last));
-    sent_bytes_ += session_.first_->writer->wire_bytes() - before;
-    if (!last) return {};
-    if (auto rest = sender_->take_rest()) session_.giver_.give_back(std::move(*rest));
-    return {};
-  }
-
- private:
-  [[nodiscard]] bool hands_over() const {
-    const bool caught_up =
-        session_.data_streams_ > 0 && session_.further_sent_bytes_ >= sent_bytes_;
-    return caught_up || session_.giver_.is_ending(0);
-  }
-
-  HostSession& session_;
-  std::uint64_t sent_bytes_ = 0;
-  std::optional<DataSender> sender_;
-};
-
 HostSession::HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, const Clock& clock,
-                         Watchdog& watchdog, const session::HostIdentity& identity,
-                         std::unique_ptr<session::Connection> first, bool allow_plain,
-                         Duration long_path, std::function<void()> on_over)
-    : allow_plain_(allow_plain),
-      long_path_(long_path),
+                         Watchdog& watchdog, PutRuns& runs, const store::UserSecret& secret,
+                         const session::HostIdentity& identity,
+                         std::unique_ptr<session::Connection> first, const HostOptions& options,
+                         std::function<void()> on_over)
+    : options_(options),
       pool_(pool),
-      codecs_(codecs),
-      clock_(clock),
       watchdog_(watchdog),
+      secret_(secret),
       identity_(identity),
       on_over_(std::move(on_over)),
       first_(std::move(first)),
       peer_(first_->socket.peer()),
       control_(*first_->writer, pool),
-      giver_(shares, control_) {
+      giving_(shares, *first_->writer, control_, codecs, clock),
+      put_(shares, options.access, runs, control_, codecs, clock) {
   reader_ = std::thread([this] { run_reader(); });
   writer_ = std::thread([this] { run_writer(); });
 }
@@ -86,6 +45,8 @@ HostSession::~HostSession() {
 void HostSession::stop() { end(fail({.code = Code::kInterrupted, .operation = "serve client"})); }
 
 void HostSession::end(Result<void> how) {
+  // With a goodbye, nothing of a put is under way any more.
+  const Error why = how.has_value() ? Error{.code = Code::kLost, .operation = "take"} : how.error();
   {
     std::scoped_lock lock(mutex_);
     if (ending_.has_value()) return;
@@ -95,7 +56,8 @@ void HostSession::end(Result<void> how) {
       if (stream.connection != nullptr) stream.connection->socket.shut_down();
     }
   }
-  giver_.stop();
+  giving_.giver().stop();
+  put_.stop(why);
   control_.close();
   on_over_();
 }
@@ -106,8 +68,7 @@ void HostSession::run_reader() {
 }
 
 void HostSession::run_writer() {
-  FirstConnectionData data(*this);
-  const auto result = control_.run(&data);
+  const auto result = control_.run(&giving_.first_connection());
   if (!result.has_value()) end(result);
 }
 
@@ -118,68 +79,80 @@ Result<void> HostSession::read_requests() {
     watch.waiting();
     WH_ASSIGN(const auto header, first_->reader->receive(block));
     watch.busy();
-    if (header.type != wire::FrameType::kControl) return fail(broken("data from a taker"));
-    WH_ASSIGN(const auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
+    if (header.type != wire::FrameType::kControl) {
+      WH_TRY(on_data(header, block, /*on_first_connection=*/true));
+      continue;
+    }
+    WH_ASSIGN(auto message, wire::decode(Bytes(block.payload()).first(header.payload_bytes)));
     if (std::holds_alternative<wire::Bye>(message)) return {};
     WH_TRY(on_message(message));
     WH_TRY(control_.check_read());
   }
 }
 
-Result<void> HostSession::on_message(const wire::Message& message) {
-  if (const auto* hello = std::get_if<wire::Hello>(&message)) {
-    if (greeted_) return fail(broken("a second Hello"));
-    if (hello->version != wire::kProtocolVersion) {
-      return fail({.code = Code::kVersion,
-                   .operation = "serve client",
-                   .detail = "it speaks another version of the protocol"});
-    }
-    greeted_ = true;
-    plain_ = hello->unencrypted && allow_plain_;
-    compression_ = (hello->features & wire::kFeatureCompression) != 0;
-    if ((hello->features & wire::kFeatureHardLinks) != 0) giver_.tell_hard_links();
-    if ((hello->features & wire::kFeatureCopies) != 0) {
-      const auto round_trip = first_->socket.least_round_trip();
-      giver_.find_copies(round_trip.has_value() && *round_trip >= long_path_);
-    }
-    // As many as it likes: whether there is room is seen when each comes (Host::on_stream).
-    control_.push(wire::Hello{.features = first_->is_loss_based ? wire::kFeatureLossBased : 0,
-                              .streams_max = hello->streams_max,
-                              .unencrypted = allow_plain_,
-                              .proof = identity_.prove(first_->session_id)});
-    return {};
+Result<void> HostSession::on_data(const wire::FrameHeader& header, Block& block,
+                                  bool on_first_connection) {
+  const bool is_unsealed =
+      header.type == wire::FrameType::kPlain || header.type == wire::FrameType::kDamaged;
+  if (is_unsealed && !plain_) return fail(broken("unencrypted data that was not agreed on"));
+  return put_.on_frame(header, block, on_first_connection);
+}
+
+Result<void> HostSession::on_hello(const wire::Hello& hello) {
+  if (greeted_) return fail(broken("a second Hello"));
+  if (hello.version != wire::kProtocolVersion) {
+    return fail({.code = Code::kVersion,
+                 .operation = "serve client",
+                 .detail = "it speaks another version of the protocol"});
   }
+  greeted_ = true;
+  plain_ = hello.unencrypted && options_.allow_plain;
+  giving_.agree(plain_, (hello.features & wire::kFeatureCompression) != 0);
+  if ((hello.features & wire::kFeatureHardLinks) != 0) giving_.giver().tell_hard_links();
+  if ((hello.features & wire::kFeatureCopies) != 0) {
+    const auto round_trip = first_->socket.least_round_trip();
+    giving_.giver().find_copies(round_trip.has_value() && *round_trip >= options_.long_path);
+  }
+  if (hello.proof.has_value()) {
+    if (!session::is_proven(*hello.proof, first_->session_id, session::Role::kDialler)) {
+      return fail(broken("its proof of who it is does not fit"));
+    }
+    put_.name_versions(VersionNames(secret_, hello.proof->key));
+  }
+  std::uint64_t features = 0;
+  if (first_->is_loss_based) features |= wire::kFeatureLossBased;
+  if (options_.access.writing != Writing::kNone) {
+    features |= wire::kFeatureHardLinks | wire::kFeatureCompression;
+  }
+  if (options_.access.writing == Writing::kAll) features |= wire::kFeatureCopies;
+  // As many as it likes: whether there is room is seen when each comes (Host::on_stream).
+  control_.push(wire::Hello{.features = features,
+                            .streams_max = hello.streams_max,
+                            .unencrypted = options_.allow_plain,
+                            .proof = identity_.prove(first_->session_id, session::Role::kHost)});
+  return {};
+}
+
+Result<void> HostSession::on_message(wire::Message& message) {
+  if (const auto* hello = std::get_if<wire::Hello>(&message)) return on_hello(*hello);
   if (!greeted_) return fail(broken("no Hello came first"));
-  if (const auto* get = std::get_if<wire::Get>(&message)) return giver_.on_get(*get);
-  if (const auto* list = std::get_if<wire::List>(&message)) return giver_.on_list(*list);
-  if (const auto* want = std::get_if<wire::Want>(&message)) return giver_.on_want(*want);
-  if (const auto* want = std::get_if<wire::WantChunks>(&message)) {
-    return giver_.on_want_chunks(*want);
-  }
-  if (const auto* want = std::get_if<wire::WantFineChunks>(&message)) {
-    return giver_.on_want_fine_chunks(*want);
-  }
-  if (const auto* want = std::get_if<wire::WantRanges>(&message)) {
-    return giver_.on_want_ranges(*want);
-  }
-  if (const auto* credit = std::get_if<wire::Credit>(&message)) return giver_.on_credit(*credit);
-  if (const auto* again = std::get_if<wire::Again>(&message)) {
-    if (!plain_) return fail(broken("encrypted data asked for again"));
-    return giver_.on_again(*again);
-  }
-  if (const auto* cancel = std::get_if<wire::Cancel>(&message)) {
-    giver_.on_cancel(cancel->request);
-    return {};
-  }
-  if (const auto* failed = std::get_if<wire::Failed>(&message)) {
-    giver_.on_dropped(failed->request, failed->file);
-    return {};
-  }
-  if (const auto* end_stream = std::get_if<wire::EndStream>(&message)) {
-    giver_.end_stream(end_stream->stream);
-    return {};
-  }
   if (std::holds_alternative<wire::Ping>(message)) return {};
+  if (const auto* end_stream = std::get_if<wire::EndStream>(&message)) {
+    giving_.giver().end_stream(end_stream->stream);
+    return {};
+  }
+  if (const auto* put = std::get_if<wire::Put>(&message)) return put_.on_put(*put);
+  WH_ASSIGN(const bool was_put, put_.on_message(message));
+  if (was_put) return {};
+  const bool asks =
+      std::holds_alternative<wire::Get>(message) || std::holds_alternative<wire::List>(message);
+  if (asks && options_.access.writing == Writing::kAdds) {
+    control_.push(wire::Refused{wire::request_of(message), wire::FailureCode::kNotAllowed,
+                                "this share takes files and shows none"});
+    return {};
+  }
+  WH_ASSIGN(const bool was_for_giver, giving_.on_message(message));
+  if (was_for_giver) return {};
   return fail(broken("unexpected message " + std::string(wire::message_name(message))));
 }
 
@@ -208,7 +181,7 @@ std::size_t HostSession::standing_streams() const {
 
 void HostSession::run_stream(Stream& stream) {
   session::Connection& connection = *stream.connection;
-  const auto result = give(connection);
+  const auto result = serve(connection);
   std::unique_ptr<session::Connection> ended;  // closed after the mutex, and with nothing unread
   if (result.has_value()) {
     std::scoped_lock lock(mutex_);
@@ -220,11 +193,7 @@ void HostSession::run_stream(Stream& stream) {
   end(result);
 }
 
-DataSender HostSession::make_sender(session::SealedWriter& writer) {
-  return {writer, giver_.counters(), clock_, plain_, compression_ && !plain_ ? &codecs_ : nullptr};
-}
-
-Result<void> HostSession::give(session::Connection& connection) {
+Result<void> HostSession::serve(session::Connection& connection) {
   Block block = pool_.acquire();
   const auto header = connection.reader->receive(block);
   // Gone before it joined (a dial that took too long for its client): nothing was under way on it.
@@ -236,34 +205,29 @@ Result<void> HostSession::give(session::Connection& connection) {
       join->stream != connection.stream) {
     return fail(broken("a stream that does not join"));
   }
-  DataSender sender = make_sender(*connection.writer);
-  ++data_streams_;
+  return join->gives ? take_all(connection, block) : giving_.send_all(connection, block);
+}
+
+// Whoever gives on a stream must know that it is let in: what is sent on one that is not would be
+// missed by nobody.
+Result<void> HostSession::take_all(session::Connection& connection, Block& block) {
+  if (options_.access.writing == Writing::kNone) return fail(broken("data for a read-only share"));
+  WH_TRY(send_join(connection, block, /*gives=*/false));
   while (true) {
-    auto work = giver_.next_waiting(connection.stream, sender, data_streams_);
-    if (!work.has_value()) break;
-    sender.take(std::move(*work));
-    while (sender.has_work()) {
-      const bool last = giver_.is_ending(connection.stream) || sender.holds_too_much() ||
-                        giver_.comes_too_late(connection.stream, sender);
-      const std::uint64_t before = connection.writer->wire_bytes();
-      WH_TRY(sender.step(block, last));
-      further_sent_bytes_ += connection.writer->wire_bytes() - before;
-      if (!last) continue;
-      if (auto rest = sender.take_rest()) giver_.give_back(std::move(*rest));
-    }
+    WH_ASSIGN(const auto header, connection.reader->receive(block));
+    if (header.type == wire::FrameType::kEndStream) return connection.reader->expect_end();
+    WH_TRY(on_data(header, block, /*on_first_connection=*/false));
   }
-  if (--data_streams_ == 0) control_.poke();
-  WH_TRY(sender.send_end(block));
-  connection.socket.finish_sending();
-  return {};
 }
 
 HostSession::Status HostSession::status() const {
-  const GivenCounters& counters = giver_.counters();
+  const GivenCounters& counters = giving_.counters();
   Status status;
   status.peer = peer_;
   status.data_bytes = counters.data_bytes;
   status.files = counters.files;
+  status.taken_bytes = put_.taken_bytes();
+  status.taken_files = put_.taken_files();
   std::scoped_lock lock(mutex_);
   status.wire_bytes = first_->writer->wire_bytes() + first_->reader->wire_bytes();
   status.wire_bytes += ended_wire_bytes_;

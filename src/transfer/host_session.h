@@ -1,8 +1,9 @@
-// The host's end of one session: answers requests, gives data on every stream it has.
+// The host's end of one session: answers requests, gives data on every stream it has, and takes
+// what is put where that is allowed.
 //
 // Threads of its own: one reads the first connection, one writes it, one for each further
-// stream, and the giver's walker. add_stream() and stop() may be called by any thread; the
-// destructor waits for all of them.
+// stream, and those of the giver and of a put. add_stream() and stop() may be called by any thread;
+// the destructor waits for all of them.
 #pragma once
 
 #include <atomic>
@@ -18,20 +19,28 @@
 #include "base/result.h"
 #include "session/connection.h"
 #include "session/host_identity.h"
+#include "store/user_secret.h"
 #include "transfer/control_writer.h"
-#include "transfer/data_sender.h"
-#include "transfer/giver.h"
+#include "transfer/giving_end.h"
+#include "transfer/put_host.h"
 #include "transfer/shares.h"
 #include "transfer/watchdog.h"
 
 namespace wormhole::transfer {
 
+struct HostOptions {
+  bool allow_plain = false;
+  // A path is long from that round trip on (Giver::find_copies).
+  Duration long_path = session::kLocalRoundTrip;
+  WriteAccess access = {};
+};
+
 class HostSession {
  public:
   HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, const Clock& clock,
-              Watchdog& watchdog, const session::HostIdentity& identity,
-              std::unique_ptr<session::Connection> first, bool allow_plain, Duration long_path,
-              std::function<void()> on_over);
+              Watchdog& watchdog, PutRuns& runs, const store::UserSecret& secret,
+              const session::HostIdentity& identity, std::unique_ptr<session::Connection> first,
+              const HostOptions& options, std::function<void()> on_over);
   ~HostSession();
   HostSession(const HostSession&) = delete;
   HostSession& operator=(const HostSession&) = delete;
@@ -44,6 +53,8 @@ class HostSession {
     platform::Address peer;
     std::uint64_t data_bytes = 0;
     std::uint64_t files = 0;
+    std::uint64_t taken_bytes = 0;  // of what was put
+    std::uint64_t taken_files = 0;
     std::uint64_t wire_bytes = 0;
     std::size_t streams = 1;  // at once, at most
   };
@@ -55,7 +66,6 @@ class HostSession {
   [[nodiscard]] std::size_t streams() const;
 
  private:
-  class FirstConnectionData;
   struct Stream {
     std::unique_ptr<session::Connection> connection;  // null once it has ended in order
     std::thread thread;
@@ -66,29 +76,27 @@ class HostSession {
   void run_stream(Stream& stream);
   [[nodiscard]] std::size_t standing_streams() const;  // with the mutex held
   Result<void> read_requests();
-  Result<void> on_message(const wire::Message& message);
-  // How this session's data may travel, once its Hello came.
-  [[nodiscard]] DataSender make_sender(session::SealedWriter& writer);
-  Result<void> give(session::Connection& connection);
+  Result<void> on_message(wire::Message& message);
+  Result<void> on_hello(const wire::Hello& hello);
+  // A further stream, from its Join to its end.
+  Result<void> serve(session::Connection& connection);
+  Result<void> take_all(session::Connection& connection, Block& block);
+  Result<void> on_data(const wire::FrameHeader& header, Block& block, bool on_first_connection);
   void end(Result<void> how);
 
-  const bool allow_plain_;
-  const Duration long_path_;
+  const HostOptions options_;
   BlockPool& pool_;
-  Codecs& codecs_;
-  const Clock& clock_;
   Watchdog& watchdog_;
+  const store::UserSecret& secret_;
   const session::HostIdentity& identity_;
   const std::function<void()> on_over_;
   const std::unique_ptr<session::Connection> first_;
   const platform::Address peer_;
   ControlWriter control_;
-  Giver giver_;
-  std::atomic<bool> plain_ = false;                    // both ends asked for unencrypted data
-  std::atomic<bool> compression_ = false;              // the taker takes kCompressed
-  std::atomic<unsigned> data_streams_ = 0;             // further streams that carry data
-  std::atomic<std::uint64_t> further_sent_bytes_ = 0;  // by them, so far
-  bool greeted_ = false;                               // the reader's: Hello came
+  GivingEnd giving_;
+  PutHost put_;
+  std::atomic<bool> plain_ = false;  // both ends asked for unencrypted data
+  bool greeted_ = false;             // the reader's: Hello came
 
   mutable std::mutex mutex_;
   std::list<Stream> streams_;

@@ -79,10 +79,16 @@ void add_greetings(std::vector<Abuse>& all) {
   all.push_back({"hello_with_too_many_streams", "streams", [](HonestHost&, Peer& first) {
                    first.say(wire::Hello{.streams_max = kStreamsMax});
                  }});
-  const std::vector<wire::Message> from_a_client = {
-      wire::Join{1}, wire::Entries{1, 0, {wire::Entry{}}}, wire::Listed{1, 1},
-      wire::Refused{1, wire::FailureCode::kIo, "no"},
-      wire::Chunks{1, 1, 0, {{kChunkMinBytes, {}}}}};
+  const std::vector<wire::Message> from_a_client = {wire::Join{1}, wire::Taken{1},
+                                                    wire::NotTaken{1}, wire::Planned{1}};
+  const std::vector<wire::Message> from_a_giver = {wire::Entries{1, 0, {wire::Entry{}}},
+                                                   wire::Listed{1, 1},
+                                                   wire::Refused{1, wire::FailureCode::kIo, "no"},
+                                                   wire::Chunks{1, 1, 0, {{kChunkMinBytes, {}}}}};
+  for (const auto& message : from_a_giver) {
+    all.push_back({"message_" + std::string(wire::message_name(message)), "not asked for",
+                   greeted([message](Peer& first) { first.say(message); })});
+  }
   for (const auto& message : from_a_client) {
     all.push_back({"message_" + std::string(wire::message_name(message)), "unexpected message",
                    greeted([message](Peer& first) { first.say(message); })});
@@ -192,11 +198,11 @@ void add_requests(std::vector<Abuse>& all) {
 }
 
 void add_frames(std::vector<Abuse>& all) {
-  all.push_back({"data_from_a_client", "data from a taker",
+  all.push_back({"data_from_a_client", "not asked for",
                  greeted([](Peer& first) { first.data(1, 1, 0, "x"); })});
-  all.push_back({"hole_from_a_client", "data from a taker",
+  all.push_back({"hole_from_a_client", "not asked for",
                  greeted([](Peer& first) { first.hole(1, 1, 0, 1); })});
-  all.push_back({"end_of_the_first_connection", "data from a taker",
+  all.push_back({"end_of_the_first_connection", "not asked for",
                  greeted([](Peer& first) { first.end_stream(); })});
   all.push_back({"message_malformed", "malformed",
                  greeted([](Peer& first) { first.say_bytes(ByteVector(64, std::byte{0xee})); })});
@@ -293,7 +299,7 @@ TEST_P(HostileClient, EndsItsOwnSessionOnly) {
       std::ranges::find_if(all, [&](const Abuse& one) { return one.name == GetParam(); });
   ASSERT_NE(abuse, all.end());
   const Shared shared;
-  HonestHost host({shared.path()}, /*allow_plain=*/true);
+  HonestHost host({shared.path()}, {.allow_plain = true});
   Victim bystander(host.address());
   {
     const auto first = host.join();
@@ -469,7 +475,7 @@ TEST(HostileFlood, CreditForWhatWasNotSentIsRefused) {
 
 TEST(HostileFlood, RangesAskedForAgainAreBounded) {
   const Shared shared;
-  HonestHost host({shared.path()}, /*allow_plain=*/true);
+  HonestHost host({shared.path()}, {.allow_plain = true});
   const auto first = host.join();
   greet(*first, /*unencrypted=*/true);
   const Announced there = ask(*first, /*may_have=*/true);

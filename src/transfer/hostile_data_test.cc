@@ -389,7 +389,7 @@ void add_unexpected(Collected& all) {
   all.add("failed-unannounced", "not announced", [](Talk& talk) {
     talk.first.say(wire::Failed{.request = talk.request, .has_file = true, .file = 99});
   });
-  all.add("refused-halfway", "the host says: no more", about_ten_bytes([](Talk& talk) {
+  all.add("refused-halfway", "no more", about_ten_bytes([](Talk& talk) {
             talk.first.data(talk.request, 2, 0, "01234");
             talk.first.say(wire::Refused{talk.request, wire::FailureCode::kIo, "no more"});
           }),

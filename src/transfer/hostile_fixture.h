@@ -64,8 +64,7 @@ class Victim {
 // A real host on loopback.
 class HonestHost final : public session::ListenerEvents, public HostEvents {
  public:
-  explicit HonestHost(const std::vector<std::string>& paths, bool allow_plain = false,
-                      Duration long_path = session::kLocalRoundTrip);
+  explicit HonestHost(const std::vector<std::string>& paths, const HostOptions& options = {});
   ~HonestHost() override;
   HonestHost(const HonestHost&) = delete;
   HonestHost& operator=(const HonestHost&) = delete;

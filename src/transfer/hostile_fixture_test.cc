@@ -57,8 +57,7 @@ Result<void> Victim::get(const std::string& destination, const std::string& path
 
 Result<void> Victim::list() {
   return client_.list(
-      "", /*recursive=*/true, /*selection=*/{},
-      [](const Client::Listing&) { return Result<void>(); },
+      "", /*recursive=*/true, /*selection=*/{}, [](const Listing&) { return Result<void>(); },
       [this](const Error& error) { failures_.on_failed(error.object, error); });
 }
 
@@ -66,16 +65,15 @@ namespace {
 const store::UserSecret kHostSecret{store::Hash{std::byte{1}}};
 }  // namespace
 
-HonestHost::HonestHost(const std::vector<std::string>& paths, bool allow_plain, Duration long_path)
+HonestHost::HonestHost(const std::vector<std::string>& paths, const HostOptions& options)
     : codes_(evil_code(), random_, clock_), shares_(share(paths)) {
   auto socket = platform::ListenSocket::open("127.0.0.1", 0);
   WH_CHECK(socket.has_value());
   address_ = socket->local();
   listener_ =
       std::make_unique<session::Listener>(std::move(*socket), codes_, *this, clock_, random_);
-  host_ = std::make_unique<Host>(
-      shares_, pool_, clock_, kHostSecret, allow_plain, *this,
-      [this](const session::SessionId& id) { listener_->forget(id); }, long_path);
+  host_ = std::make_unique<Host>(shares_, pool_, clock_, kHostSecret, options, *this,
+                                 [this](const session::SessionId& id) { listener_->forget(id); });
   thread_ = std::thread([this] { EXPECT_TRUE(listener_->run().has_value()); });
 }
 

@@ -175,7 +175,9 @@ TEST(HostileNetwork, AnAlteredFrameEndsTheConnectionAndKeepsWhatCame) {
           }
           first.raw(ByteVector(first.last_frame()));
         },
-        {.streams_max = 4, .proof = identity.prove(first.connection().session_id)})(self, first);
+        {.streams_max = 4,
+         .proof = identity.prove(first.connection().session_id, session::Role::kHost)})(self,
+                                                                                        first);
   });
   Victim victim(host.address(), {.secret = store::UserSecret(store::Hash{})});
   const auto got = victim.get(box.destination() + "/");

@@ -74,7 +74,7 @@ void Talk::end_well(std::uint64_t id) {
 EvilHost::Script answer(Talking talking, wire::Hello hello) {
   return [talking = std::move(talking), hello](EvilHost& host, Peer& first) {
     if (!first.hear_a<wire::Hello>().has_value()) return;
-    first.say(hello);
+    if (!first.puts()) first.say(hello);
     Talk talk{host, first};
     while (talk.request == 0) {
       const auto message = first.hear();
@@ -463,7 +463,7 @@ std::vector<Attack> list_attacks() {
   add("refusal-of-another", Code::kProtocol, "", "no request", [](Talk& talk) {
     talk.first.say(wire::Refused{talk.request + 1, wire::FailureCode::kIo, "no"});
   });
-  add("data", Code::kProtocol, "", "not asked for", [](Talk& talk) {
+  add("data", Code::kProtocol, "", "data in a listing", [](Talk& talk) {
     talk.entries(0, {root_directory(), file(0, "x", 1)});
     talk.first.data(talk.request, 1, 0, "x");
   });

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -55,6 +56,17 @@ class Peer {
   void finish_sending() { connection_->socket.finish_sending(); }
   void hang_up() { connection_->socket.shut_down(); }
 
+  // Greets a host, and puts: from here on a script for who was asked can be played. What the host
+  // says of the put is kept, and its last word on it is the end of the connection.
+  struct PutAnswers {
+    std::map<std::string, wire::FailureCode> failed;
+    std::optional<wire::Refused> refused;
+    bool is_taken = false;
+  };
+  void begin_put(const wire::Put& put, const wire::Hello& hello = {.streams_max = 4});
+  [[nodiscard]] bool puts() const { return answers_.has_value(); }
+  [[nodiscard]] const PutAnswers& put_answers() const { return *answers_; }
+
   // --- listening: nullopt at the end of the connection ---
   std::optional<wire::FrameHeader> receive();
   [[nodiscard]] Bytes payload() const { return block_.payload(); }
@@ -73,6 +85,8 @@ class Peer {
   [[nodiscard]] session::Connection& connection() { return *connection_; }
 
  private:
+  // False: it was the last word on what was put.
+  bool note(const wire::Message& message);
   // A frame whose payload stands in out_block_.
   bool send(const wire::FrameHeader& header);
 
@@ -81,6 +95,7 @@ class Peer {
   Block block_;      // what was received
   Block out_block_;  // what is sent
   ByteVector last_frame_;
+  std::optional<PutAnswers> answers_;
 };
 
 // Lets in whoever has the code (kEvilCode) on loopback, and plays the script to each session in a

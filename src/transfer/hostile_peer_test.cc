@@ -111,13 +111,35 @@ std::optional<wire::Message> Peer::hear() {
   while (const auto header = receive()) {
     if (header->type != wire::FrameType::kControl) continue;
     auto message = wire::decode(Bytes(block_.payload()).first(header->payload_bytes));
-    if (!message.has_value()) return std::nullopt;
+    if (!message.has_value() || !note(*message)) return std::nullopt;
     return std::move(*message);
   }
   return std::nullopt;
 }
 
+void Peer::begin_put(const wire::Put& put, const wire::Hello& hello) {
+  say(hello);
+  say(put);
+  answers_.emplace();
+}
+
+bool Peer::note(const wire::Message& message) {
+  if (!answers_.has_value()) return true;
+  if (const auto* failed = std::get_if<wire::NotTaken>(&message)) {
+    answers_->failed.emplace(failed->path, failed->code);
+  }
+  if (const auto* taken = std::get_if<wire::Taken>(&message)) answers_->is_taken = taken->last;
+  if (const auto* refused = std::get_if<wire::Refused>(&message)) answers_->refused = *refused;
+  return !answers_->is_taken && !answers_->refused.has_value();
+}
+
 void Peer::wait_for_end() {
+  if (answers_.has_value()) {
+    const bool is_over = answers_->is_taken || answers_->refused.has_value();
+    while (!is_over && hear().has_value()) {
+    }
+    return;
+  }
   while (receive().has_value()) {
   }
 }

@@ -106,7 +106,7 @@ TEST_F(HostileVersions, AnothersBytesUnderTheHostsWordAreNotItsFile) {
   for (const bool proves_itself : {true, false}) {
     const std::string name = proves_itself ? "proven" : "unproven";
     EvilHost evil(repeat(heard.film, [&](const session::SessionId& session) {
-      return proves_itself ? std::optional(own.prove(session)) : std::nullopt;
+      return proves_itself ? std::optional(own.prove(session, session::Role::kHost)) : std::nullopt;
     }));
     ASSERT_TRUE(get(evil.address(), name).has_value());
     ASSERT_TRUE(directory_.read(name) == forged_);

@@ -11,6 +11,16 @@ using wire::EntryType;
 constexpr Judgement kNew{Action::kFetch, "new"};
 constexpr Judgement kSame{Action::kKeep, "the same"};
 
+// `path`: below the destination; "" for a directory that is the whole.
+Planned planned(std::string path, const wire::Entry& entry, const Judgement& judged) {
+  return {.path = std::move(path),
+          .type = entry.type,
+          .size = entry.size,
+          .is_link = entry.link_of != 0,
+          .action = judged.action,
+          .reason = std::string(judged.reason)};
+}
+
 Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "list", .detail = std::string(why)};
 }
@@ -22,7 +32,7 @@ std::string_view parent_of(std::string_view path) {
 
 }  // namespace
 
-Result<Planned> Plan::on_listing(const Client::Listing& listing) {
+Result<Planned> Plan::on_listing(const Listing& listing) {
   if (shown_root_.empty()) return on_root(listing.entry);
   // Depth first, so that its directory is the last one or above that.
   const std::string_view above = parent_of(listing.path);
@@ -33,7 +43,7 @@ Result<Planned> Plan::on_listing(const Client::Listing& listing) {
     if (listing.entry.type == EntryType::kDirectory) {
       levels_.push_back({.path = listing.path, .node = nullptr, .is_refused = true});
     }
-    return Planned{listing.path, listing.entry, Action::kRefuse, "the host chose a hidden name"};
+    return planned(listing.path, listing.entry, {Action::kRefuse, "the host chose a hidden name"});
   }
   return on_entry(listing.path, listing.entry, levels_.back());
 }
@@ -47,15 +57,14 @@ Result<Planned> Plan::on_root(const wire::Entry& entry) {
   }
   WH_ASSIGN(const auto place, locate_root(options_.destination, entry,
                                           /*name_was_typed=*/!requested_name_.empty()));
-  WH_ASSIGN(auto directory, find_root(place));
+  WH_ASSIGN(auto directory, find_root(options_.destination, place));
   shown_root_ = place.shown;
   is_virtual_ = entry.name.empty();
   const bool is_there = directory.has_value();
   if (is_there) tree_.emplace(std::move(*directory));
   levels_.push_back({.path = "", .node = is_there ? tree_->root() : nullptr});
   if (entry.type == EntryType::kDirectory) {
-    const Judgement judged = is_there ? kSame : kNew;
-    return Planned{"", entry, judged.action, std::string(judged.reason)};
+    return planned("", entry, is_there ? kSame : kNew);
   }
   wire::Entry single = entry;
   single.name = place.file;
@@ -79,7 +88,7 @@ Result<Planned> Plan::on_entry(std::string path, const wire::Entry& entry, const
   if (entry.type == EntryType::kDirectory) {
     levels_.push_back({.path = path, .node = std::move(node), .is_refused = is_refused});
   }
-  return Planned{std::move(path), entry, judged.action, std::string(judged.reason)};
+  return planned(std::move(path), entry, judged);
 }
 
 Result<Judgement> Plan::judge_there(const wire::Entry& entry, const NodePtr& parent) {

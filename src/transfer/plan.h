@@ -11,19 +11,16 @@
 #include <vector>
 
 #include "base/result.h"
-#include "transfer/client.h"
 #include "transfer/destination.h"
 #include "transfer/directory_tree.h"
+#include "transfer/lister.h"
 #include "transfer/present.h"
+#include "transfer/tree_builder.h"
 
 namespace wormhole::transfer {
 
-struct Planned {
-  std::string path;  // below the destination; "" for a directory that is the whole
-  wire::Entry entry;
-  Action action = Action::kFetch;
-  std::string reason;
-};
+// Without a request.
+using wire::Planned;
 
 class Plan {
  public:
@@ -32,7 +29,7 @@ class Plan {
       : options_(options), requested_name_(std::move(requested_name)) {}
 
   // An error ends it, as it would a transfer.
-  [[nodiscard]] Result<Planned> on_listing(const Client::Listing& listing);
+  [[nodiscard]] Result<Planned> on_listing(const Listing& listing);
   // Where it would all go; empty before the root came.
   [[nodiscard]] const std::string& shown_root() const { return shown_root_; }
 

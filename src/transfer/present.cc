@@ -18,9 +18,9 @@ bool is_emptied(const wire::Entry& entry, const platform::FileStatus& status) {
 std::string_view difference(const wire::Entry& entry, const platform::FileStatus& status) {
   if (status.type == FileType::kSymlink) return "a symlink is there";
   if (status.type != FileType::kRegular) return "something else is there";
-  if (status.modified < modified_of(entry)) return "newer at the host";
-  if (modified_of(entry) < status.modified) return "older at the host";
-  return entry.size > status.size_bytes ? "longer at the host" : "shorter at the host";
+  if (status.modified < modified_of(entry)) return "newer at the source";
+  if (modified_of(entry) < status.modified) return "older at the source";
+  return entry.size > status.size_bytes ? "longer at the source" : "shorter at the source";
 }
 
 }  // namespace

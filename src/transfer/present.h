@@ -23,12 +23,7 @@ enum class Present {
   kHollow,
 };
 
-// Which files of those that are there stay as they are, whatever else is said.
-enum class Leaves {
-  kNone,
-  kNewer,  // that were changed later than the host's
-  kAll,
-};
+using wire::Leaves;
 
 struct PresentRules {
   bool overwrite = false;
@@ -42,13 +37,7 @@ struct Standing {
   std::optional<platform::FileStatus> status;  // of what stands there
 };
 
-enum class Action {
-  kFetch,
-  kReplace,
-  kKeep,   // it is the same
-  kLeave,  // it is not, and stays
-  kRefuse,
-};
+using wire::Action;
 struct Judgement {
   Action action = Action::kFetch;
   std::string_view reason;

@@ -40,7 +40,7 @@ class SharedChunks : public ::testing::TestWithParam<bool> {
   // Over loopback, which the host takes for a long path.
   void get(ClientOptions client = {.streams = 2}) { get({directory_ / "src"}, client); }
   void get(const std::vector<std::string>& paths, ClientOptions client) {
-    HonestHost host(paths, /*allow_plain=*/false, /*long_path=*/Duration(0));
+    HonestHost host(paths, {.long_path = Duration(0)});
     Victim victim(host.address(), client);
     TakeOptions options{.destination = {directory_ / "dest"}};
     options.may_have = GetParam();

@@ -1,5 +1,6 @@
 #include "transfer/shares.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <span>
@@ -104,6 +105,25 @@ Result<std::vector<std::string>> Shares::directories() const {
     WH_ASSIGN(paths.emplace_back(), root->path());
   }
   return paths;
+}
+
+Result<Shares::Location> Shares::locate(std::string_view path) const {
+  Location location{.parts = parts_of(path)};
+  for (const std::string_view part : location.parts) WH_TRY(platform::check_name(part));
+  if (shares_.size() == 1) {
+    location.share = &shares_.front();
+  } else if (!location.parts.empty()) {
+    const auto found = std::ranges::find(shares_, location.parts.front(), &Share::name);
+    if (found == shares_.end()) return fail(not_found(path));
+    location.share = &*found;
+    location.parts.erase(location.parts.begin());
+  }
+  if (location.share != nullptr && location.share->is_directory) return location;
+  return fail({.code = Code::kNotFound,
+               .operation = "find",
+               .object = std::string(path),
+               .detail = location.share == nullptr ? "several directories are shared: name one"
+                                                   : "a file is shared there, no directory"});
 }
 
 Result<Shares::Place> Shares::find(std::string_view path) const {

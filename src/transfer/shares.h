@@ -53,6 +53,14 @@ class Shares {
   // is kUnsafeName; kNotFound otherwise.
   [[nodiscard]] Result<Place> find(std::string_view path) const;
 
+  // Where something of that path would stand: a share that is a directory, and what is below it,
+  // there or not. kUnsafeName as above; kNotFound where no share, or a single file, is named.
+  struct Location {
+    const Share* share = nullptr;
+    std::vector<std::string_view> parts = {};  // of the path
+  };
+  [[nodiscard]] Result<Location> locate(std::string_view path) const;
+
   [[nodiscard]] const std::vector<Share>& all() const { return shares_; }
   // Where they stand: of a single file, the directory that it is in, as one that is put in its
   // place is shared as well. An error where the system does not tell.

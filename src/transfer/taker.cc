@@ -283,6 +283,14 @@ Result<void> Taker::wait() {
   return fail(*error_);
 }
 
+std::optional<Result<void>> Taker::wait_for(Duration duration) {
+  std::unique_lock lock(mutex_);
+  over_.wait_for(lock, duration, [&] { return complete_ || error_.has_value(); });
+  if (complete_) return Result<void>();
+  if (error_.has_value()) return fail(*error_);
+  return std::nullopt;
+}
+
 void Taker::fail_with(Error error) {
   {
     std::scoped_lock lock(mutex_);
@@ -297,13 +305,7 @@ bool Taker::is_over() const {
   return complete_ || error_.has_value();
 }
 
-// Files that failed count as still to come: an estimate that is too large harms nobody.
-std::optional<std::uint64_t> Taker::left_bytes() const {
-  if (!counters_.all_announced) return std::nullopt;
-  const std::uint64_t done = counters_.bytes + counters_.skipped_bytes + counters_.left_bytes +
-                             counters_.resumed_bytes + counters_.reused_bytes;
-  return counters_.announced_bytes - std::min(counters_.announced_bytes.load(), done);
-}
+std::optional<std::uint64_t> Taker::left_bytes() const { return counters_.left_to_come(); }
 
 void Taker::allow_compressed(Codecs& codecs) { codecs_ = &codecs; }
 

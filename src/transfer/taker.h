@@ -37,6 +37,8 @@ class Taker final : public Receiver {
 
   // Waits until the request is complete or fail_with() was called; returns how it ended.
   [[nodiscard]] Result<void> wait();
+  // The same, no longer than that: nullopt when it goes on.
+  [[nodiscard]] std::optional<Result<void>> wait_for(Duration duration);
   void fail_with(Error error) override;
   [[nodiscard]] bool is_over() const override;
   // The host refused the request as a whole.

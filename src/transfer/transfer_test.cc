@@ -30,11 +30,11 @@ const store::UserSecret kHostSecret{store::Hash{std::byte{1}}};
 // A host as the share command builds it.
 class Sharing final : public session::ListenerEvents, public HostEvents {
  public:
-  explicit Sharing(const std::vector<std::string>& paths, bool allow_plain = false,
+  explicit Sharing(const std::vector<std::string>& paths, const HostOptions& options = {},
                    const store::UserSecret& secret = kHostSecret)
       : shares_(Shares::open(paths)),
         codes_(session::testing::code_of(session::testing::kCodeText), random_, clock_),
-        host_(std::in_place, shares_.value(), pool_, clock_, secret, allow_plain, *this,
+        host_(std::in_place, shares_.value(), pool_, clock_, secret, options, *this,
               [this](const session::SessionId& id) { listener_->forget(id); }) {
     auto socket = platform::ListenSocket::open("127.0.0.1", 0);
     EXPECT_TRUE(socket.has_value());
@@ -273,7 +273,7 @@ TEST_F(TransferOneTest, UnencryptedOnlyWhereBothAskForIt) {
   there_.write("src/small", "small");
   for (const bool host : {false, true}) {
     for (const bool client : {false, true}) {
-      Sharing sharing({there_ / "src"}, host);
+      Sharing sharing({there_ / "src"}, {.allow_plain = host});
       Joined joined(sharing, {.streams = 1, .unencrypted = client});
       ASSERT_TRUE(joined.get("", there_ / "dest", false).has_value());
       EXPECT_EQ(joined.client.is_plain(), host && client);
@@ -426,7 +426,7 @@ std::set<std::string> listed(Client& client, const std::string& path, bool recur
   std::set<std::string> paths;
   const auto done = client.list(
       path, recursive, /*selection=*/{},
-      [&](const Client::Listing& listing) {
+      [&](const Listing& listing) {
         EXPECT_TRUE(paths.insert(listing.path).second);
         return Result<void>();
       },

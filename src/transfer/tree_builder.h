@@ -62,6 +62,8 @@ struct TakeOptions {
   // Of files that were fetched before, wherever they are now. Null: there is none. Outlives the
   // transfer.
   store::Index* index = nullptr;
+  // Of its files only those whose path begins so are used.
+  std::string index_below = {};
   // What of it is meant. The host goes by the same, and one that does not is not trusted.
   wire::Selection selection = {};
   // Longer files are written past the system's cache (platform::File::write_uncached_at).

@@ -481,6 +481,7 @@ ReconstructionPtr TreeBuilder::reconstruction_from_elsewhere(const TakenFilePtr&
   if (options_.index == nullptr || !options_.may_have) return nullptr;
   using store::Standing;
   const auto standing_of = [&](const store::Place& place) {
+    if (!place.path.starts_with(options_.index_below)) return Standing::kGone;  // for this transfer
     const Standing standing = store::standing_of(place);
     if (standing == Standing::kGone) options_.index->remove(place.path);
     return standing;

@@ -19,4 +19,10 @@ std::uint64_t VersionNames::of(std::uint64_t announced) const {
   return store::keyed_name(key_, word);
 }
 
+void name_versions_of(const std::optional<VersionNames>& names, wire::Entries& entries) {
+  for (wire::Entry& entry : entries.entries) {
+    entry.version = names.has_value() ? names->of(entry.version) : 0;
+  }
+}
+
 }  // namespace wormhole::transfer

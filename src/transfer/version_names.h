@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "store/user_secret.h"
 #include "wire/messages.h"
@@ -24,5 +25,8 @@ class VersionNames {
  private:
   const store::Hash key_;  // for this host
 };
+
+// What the host calls its versions becomes what we call them; without names, nothing.
+void name_versions_of(const std::optional<VersionNames>& names, wire::Entries& entries);
 
 }  // namespace wormhole::transfer

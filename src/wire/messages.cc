@@ -60,7 +60,7 @@ auto put(FlatBufferBuilder& b, const Hello& m) {
               fb::CreateHello(b, m.version, m.features, m.streams_max, m.unencrypted, proof)};
 }
 auto put(FlatBufferBuilder& b, const Join& m) {
-  return Body{fb::Body::Join, fb::CreateJoin(b, m.stream)};
+  return Body{fb::Body::Join, fb::CreateJoin(b, m.stream, m.gives)};
 }
 auto put(FlatBufferBuilder& b, const EndStream& m) {
   return Body{fb::Body::EndStream, fb::CreateEndStream(b, m.stream)};
@@ -170,6 +170,38 @@ auto put(FlatBufferBuilder& b, const FineChunks& m) {
               fb::CreateFineChunks(b, m.request, m.file, m.offset, lengths, hashes)};
 }
 
+auto put(FlatBufferBuilder& b, const Put& m) {
+  const auto source = put_bytes(b, m.source);
+  const auto name = put_bytes(b, m.name);
+  const auto path = put_bytes(b, m.path);
+  const auto rules = put_rules(b, m.selection.rules);
+  return Body{fb::Body::Put,
+              fb::CreatePut(b, m.request, source, name, path, rules, m.selection.size_max_bytes,
+                            m.selection.honours_ignore_files, m.overwrite,
+                            static_cast<std::uint8_t>(m.leaves), m.checksum, m.reuse, m.sync,
+                            m.may_delete, m.dry_run, m.run)};
+}
+auto put(FlatBufferBuilder& b, const Taken& m) {
+  const auto counts = b.CreateVector(m.counts.data(), m.counts.size());
+  const auto root = put_bytes(b, m.root);
+  return Body{fb::Body::Taken,
+              fb::CreateTaken(b, m.request, m.last, m.all_announced, m.made_root, counts, root)};
+}
+auto put(FlatBufferBuilder& b, const NotTaken& m) {
+  const auto path = put_bytes(b, m.path);
+  const auto reason = put_bytes(b, m.reason);
+  return Body{fb::Body::NotTaken,
+              fb::CreateNotTaken(b, m.request, path, static_cast<std::uint8_t>(m.code), m.by_giver,
+                                 reason)};
+}
+auto put(FlatBufferBuilder& b, const Planned& m) {
+  const auto path = put_bytes(b, m.path);
+  const auto reason = put_bytes(b, m.reason);
+  return Body{fb::Body::Planned,
+              fb::CreatePlanned(b, m.request, path, static_cast<fb::EntryType>(m.type), m.size,
+                                m.is_link, static_cast<std::uint8_t>(m.action), reason)};
+}
+
 // --- decode: one function a message ------------------------------------------------------------
 
 Result<std::string> bounded(const flatbuffers::Vector<std::uint8_t>* field, std::size_t max_bytes,
@@ -181,7 +213,7 @@ Result<std::string> bounded(const flatbuffers::Vector<std::uint8_t>* field, std:
 }
 
 Result<FailureCode> failure_code(std::uint8_t code, std::string_view message) {
-  if (code > static_cast<std::uint8_t>(FailureCode::kUnsafeName)) {
+  if (code > static_cast<std::uint8_t>(FailureCode::kNotAllowed)) {
     return fail(broken(message, "unknown failure code"));
   }
   return static_cast<FailureCode>(code);
@@ -212,7 +244,7 @@ Result<Message> take(const fb::Join& m) {
   if (m.stream() == 0 || m.stream() >= kStreamsMax) {
     return fail(broken("Join", "stream out of range"));
   }
-  return Join{m.stream()};
+  return Join{m.stream(), m.gives()};
 }
 Result<Message> take(const fb::EndStream& m) {
   if (m.stream() == 0 || m.stream() >= kStreamsMax) {
@@ -405,6 +437,58 @@ Result<Message> take(const fb::FineChunks& m) {
   return FineChunks{m.request(), m.file(), m.offset(), std::move(chunks)};
 }
 
+Result<Message> take(const fb::Put& m) {
+  Put out;
+  out.request = m.request();
+  WH_ASSIGN(out.source, bounded(m.source(), kPathMaxBytes, "Put", "source"));
+  WH_ASSIGN(out.name, bounded(m.name(), kNameMaxBytes, "Put", "name"));
+  WH_ASSIGN(out.path, bounded(m.path(), kPathMaxBytes, "Put", "path"));
+  WH_ASSIGN(out.selection, selection_of(m, "Put"));
+  if (m.leaves() > static_cast<std::uint8_t>(Leaves::kAll)) {
+    return fail(broken("Put", "unknown kind of file to leave"));
+  }
+  out.overwrite = m.overwrite();
+  out.leaves = static_cast<Leaves>(m.leaves());
+  out.checksum = m.checksum();
+  out.reuse = m.reuse();
+  out.sync = m.sync();
+  out.may_delete = m.may_delete();
+  out.dry_run = m.dry_run();
+  out.run = m.run();
+  return out;
+}
+Result<Message> take(const fb::Taken& m) {
+  Taken out{m.request(), m.last(), m.all_announced(), m.made_root()};
+  if (m.counts() == nullptr || m.counts()->size() != out.counts.size()) {
+    return fail(broken("Taken", "another number of counts"));
+  }
+  std::ranges::copy(copied(m.counts()), out.counts.begin());
+  WH_ASSIGN(out.root, bounded(m.root(), kPathMaxBytes, "Taken", "root"));
+  return out;
+}
+Result<Message> take(const fb::NotTaken& m) {
+  WH_ASSIGN(auto path, bounded(m.path(), kPathMaxBytes, "NotTaken", "path"));
+  WH_ASSIGN(auto reason, bounded(m.reason(), kReasonMaxBytes, "NotTaken", "reason"));
+  WH_ASSIGN(const auto code, failure_code(m.code(), "NotTaken"));
+  return NotTaken{m.request(), std::move(path), code, m.by_giver(), std::move(reason)};
+}
+Result<Message> take(const fb::Planned& m) {
+  Planned out;
+  out.request = m.request();
+  WH_ASSIGN(out.path, bounded(m.path(), kPathMaxBytes, "Planned", "path"));
+  WH_ASSIGN(out.reason, bounded(m.reason(), kReasonMaxBytes, "Planned", "reason"));
+  if (m.type() > fb::EntryType::Symlink) return fail(broken("Planned", "unknown type"));
+  if (m.size() > kFileMaxBytes) return fail(broken("Planned", "file is too large"));
+  if (m.action() > static_cast<std::uint8_t>(Action::kDelete)) {
+    return fail(broken("Planned", "unknown action"));
+  }
+  out.type = static_cast<EntryType>(m.type());
+  out.size = m.size();
+  out.is_link = m.is_link();
+  out.action = static_cast<Action>(m.action());
+  return out;
+}
+
 }  // namespace
 
 Result<std::size_t> encode(const Message& message, MutableBytes out) {
@@ -456,6 +540,10 @@ Result<Message> decode(Bytes payload) {
     WH_CASE(Refused);
     WH_CASE(Again);
     WH_CASE(Cancel);
+    WH_CASE(Put);
+    WH_CASE(Taken);
+    WH_CASE(NotTaken);
+    WH_CASE(Planned);
     WH_CASE(Ping);
     WH_CASE(Bye);
 #undef WH_CASE
@@ -465,11 +553,24 @@ Result<Message> decode(Bytes payload) {
   return fail(broken("", "unknown kind of message"));
 }
 
+std::uint32_t request_of(const Message& message) {
+  return std::visit(
+      [](const auto& value) -> std::uint32_t {
+        if constexpr (requires { value.request; }) {
+          return value.request;
+        } else {
+          return 0;
+        }
+      },
+      message);
+}
+
 std::string_view message_name(const Message& message) {
   static constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
-      "Hello", "Join",       "EndStream",  "Get",     "List",           "Entries",   "Listed",
-      "Want",  "Credit",     "Failed",     "Refused", "Again",          "Cancel",    "Ping",
-      "Bye",   "WantRanges", "WantChunks", "Chunks",  "WantFineChunks", "FineChunks"};
+      "Hello",          "Join",       "EndStream", "Get",        "List",       "Entries",
+      "Listed",         "Want",       "Credit",    "Failed",     "Refused",    "Again",
+      "Cancel",         "Ping",       "Bye",       "WantRanges", "WantChunks", "Chunks",
+      "WantFineChunks", "FineChunks", "Put",       "Taken",      "NotTaken",   "Planned"};
   return kNames[message.index()];
 }
 

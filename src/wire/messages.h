@@ -61,10 +61,11 @@ struct Hello {
   std::uint64_t features = 0;
   std::uint8_t streams_max = 0;
   bool unencrypted = false;
-  std::optional<HostProof> proof = std::nullopt;  // the host's only
+  std::optional<HostProof> proof = std::nullopt;  // of whoever gives
 };
 struct Join {
   std::uint8_t stream = 0;
+  bool gives = false;  // the dialler gives on it
 };
 struct EndStream {
   std::uint8_t stream = 0;
@@ -153,7 +154,7 @@ struct Credit {
   std::uint32_t entries = 0;
 };
 
-// Why a file or request failed at the giver: the part of Code that crosses the wire.
+// Why a file or request failed at the other end: the part of Code that crosses the wire.
 enum class FailureCode : std::uint8_t {
   kIo = 0,
   kNotFound = 1,
@@ -161,6 +162,8 @@ enum class FailureCode : std::uint8_t {
   kSpecial = 3,
   kLimit = 4,
   kUnsafeName = 5,
+  kExists = 6,
+  kNotAllowed = 7,
 };
 struct Failed {
   std::uint32_t request = 0;
@@ -217,13 +220,76 @@ struct FineChunks {
   std::vector<Chunk> chunks = {};  // they follow each other
 };
 
+// Which files of those that are at the taker stay as they are, whatever else is said.
+enum class Leaves : std::uint8_t {
+  kNone = 0,
+  kNewer = 1,  // that were changed later than the giver's
+  kAll = 2,
+};
+
+struct Put {
+  std::uint32_t request = 0;
+  std::string source = {};
+  std::string name = {};
+  std::string path = {};
+  Selection selection = {};
+  bool overwrite = false;
+  Leaves leaves = Leaves::kNone;
+  bool checksum = false;
+  bool reuse = true;
+  bool sync = false;
+  bool may_delete = false;
+  bool dry_run = false;
+  std::uint64_t run = 0;
+};
+
+// How far a Put has come: what is counted stands in docs/formats/messages.md.
+inline constexpr std::size_t kTakenCounts = 19;
+struct Taken {
+  std::uint32_t request = 0;
+  bool last = false;
+  bool all_announced = false;
+  bool made_root = false;
+  std::array<std::uint64_t, kTakenCounts> counts{};
+  std::string root = {};
+};
+struct NotTaken {
+  std::uint32_t request = 0;
+  std::string path = {};
+  FailureCode code = FailureCode::kIo;
+  bool by_giver = false;
+  std::string reason = {};
+};
+
+// What becomes of an entry at the taker.
+enum class Action : std::uint8_t {
+  kFetch = 0,
+  kReplace = 1,
+  kKeep = 2,   // it is the same
+  kLeave = 3,  // it is not, and stays
+  kRefuse = 4,
+  kDelete = 5,  // the giver has none
+};
+struct Planned {
+  std::uint32_t request = 0;
+  std::string path = {};
+  EntryType type = EntryType::kRegular;
+  std::uint64_t size = 0;
+  bool is_link = false;
+  Action action = Action::kFetch;
+  std::string reason = {};
+};
+
 using Message = std::variant<Hello, Join, EndStream, Get, List, Entries, Listed, Want, Credit,
                              Failed, Refused, Again, Cancel, Ping, Bye, WantRanges, WantChunks,
-                             Chunks, WantFineChunks, FineChunks>;
+                             Chunks, WantFineChunks, FineChunks, Put, Taken, NotTaken, Planned>;
 
 // Writes the message to the front of `out`; returns its bytes. kLimit when it does not fit.
 [[nodiscard]] Result<std::size_t> encode(const Message& message, MutableBytes out);
 [[nodiscard]] Result<Message> decode(Bytes payload);
+
+// Which request it is about; 0: none.
+[[nodiscard]] std::uint32_t request_of(const Message& message);
 
 // For errors and logs: "Get", "Entries", ...
 [[nodiscard]] std::string_view message_name(const Message& message);

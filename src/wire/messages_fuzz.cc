@@ -31,10 +31,10 @@ struct KeepsLimits {
   void operator()(const Credit& m) const { credit(m.entries); }
   void operator()(const Failed& m) const {
     WH_CHECK(m.name.size() <= kNameMaxBytes && m.reason.size() <= kReasonMaxBytes);
-    WH_CHECK(m.code <= FailureCode::kUnsafeName);
+    WH_CHECK(m.code <= FailureCode::kNotAllowed);
   }
   void operator()(const Refused& m) const {
-    WH_CHECK(m.reason.size() <= kReasonMaxBytes && m.code <= FailureCode::kUnsafeName);
+    WH_CHECK(m.reason.size() <= kReasonMaxBytes && m.code <= FailureCode::kNotAllowed);
   }
   void operator()(const Again& m) const {
     WH_CHECK(m.length > 0 && m.length <= kBlockBytes && m.offset <= kFileMaxBytes);
@@ -49,6 +49,21 @@ struct KeepsLimits {
     ranges(m.ranges);
   }
   void operator()(const FineChunks& m) const { chunks(m.offset, m.chunks, kFineChunkMaxBytes); }
+  void operator()(const Put& m) const {
+    WH_CHECK(m.source.size() <= kPathMaxBytes && m.name.size() <= kNameMaxBytes);
+    WH_CHECK(m.leaves <= Leaves::kAll);
+    path_and_selection(m.path, m.selection);
+  }
+  void operator()(const Taken& m) const { WH_CHECK(m.root.size() <= kPathMaxBytes); }
+  void operator()(const NotTaken& m) const {
+    WH_CHECK(m.path.size() <= kPathMaxBytes && m.reason.size() <= kReasonMaxBytes);
+    WH_CHECK(m.code <= FailureCode::kNotAllowed);
+  }
+  void operator()(const Planned& m) const {
+    WH_CHECK(m.path.size() <= kPathMaxBytes && m.reason.size() <= kReasonMaxBytes);
+    WH_CHECK(m.type <= EntryType::kSymlink && m.size <= kFileMaxBytes);
+    WH_CHECK(m.action <= Action::kDelete);
+  }
   void operator()(const auto& /*no limits*/) const {}
 
  private:
@@ -72,8 +87,11 @@ struct KeepsLimits {
   }
   static void credit(std::uint32_t entries) { WH_CHECK(entries > 0 && entries <= kOpenEntriesMax); }
   static void request(const std::string& path, std::uint32_t entries, const Selection& selection) {
-    WH_CHECK(path.size() <= kPathMaxBytes);
     credit(entries);
+    path_and_selection(path, selection);
+  }
+  static void path_and_selection(const std::string& path, const Selection& selection) {
+    WH_CHECK(path.size() <= kPathMaxBytes);
     WH_CHECK(selection.rules.size() <= kRulesMax);
     std::size_t bytes = 0;
     for (const Rule& rule : selection.rules) {

@@ -21,7 +21,7 @@ namespace {
 auto fields(const Hello& m) {
   return std::tie(m.version, m.features, m.streams_max, m.unencrypted, m.proof);
 }
-auto fields(const Join& m) { return std::tie(m.stream); }
+auto fields(const Join& m) { return std::tie(m.stream, m.gives); }
 auto fields(const EndStream& m) { return std::tie(m.stream); }
 auto fields(const Get& m) { return std::tie(m.request, m.path, m.may_have, m.credit, m.selection); }
 auto fields(const List& m) {
@@ -47,6 +47,17 @@ auto fields(const WantChunks& m) { return std::tie(m.request, m.files); }
 auto fields(const Chunks& m) { return std::tie(m.request, m.file, m.offset, m.chunks); }
 auto fields(const WantFineChunks& m) { return std::tie(m.request, m.file, m.ranges); }
 auto fields(const FineChunks& m) { return std::tie(m.request, m.file, m.offset, m.chunks); }
+auto fields(const Put& m) {
+  return std::tie(m.request, m.source, m.name, m.path, m.selection, m.overwrite, m.leaves,
+                  m.checksum, m.reuse, m.sync, m.may_delete, m.dry_run, m.run);
+}
+auto fields(const Taken& m) {
+  return std::tie(m.request, m.last, m.all_announced, m.made_root, m.counts, m.root);
+}
+auto fields(const NotTaken& m) { return std::tie(m.request, m.path, m.code, m.by_giver, m.reason); }
+auto fields(const Planned& m) {
+  return std::tie(m.request, m.path, m.type, m.size, m.is_link, m.action, m.reason);
+}
 
 template <typename T>
 bool same(const T& a, const T& b) {
@@ -132,8 +143,17 @@ std::vector<Message> samples() {
   Entry end;
   end.type = EntryType::kDirectoryEnd;
   end.parent = 9;
+  Put put{30, kBytes, kBytes + "n", kBytes + "p"};
+  put.selection = {{{true, kBytes}, {false, "b"}}, 0x1234567890, true};
+  put.overwrite = put.checksum = put.sync = put.may_delete = put.dry_run = true;
+  put.leaves = Leaves::kAll;
+  put.reuse = false;
+  put.run = 0xfedcba9876543210;
+  Taken taken{31, true, true, true};
+  for (std::size_t i = 0; i < taken.counts.size(); ++i) taken.counts[i] = 0x0123456789abcdef + i;
+  taken.root = kBytes;
   return {Hello{7, 0xfedcba9876543210, 63, true, some_proof()},
-          Join{63},
+          Join{63, true},
           EndStream{1},
           Get{0x01020304, kBytes, true, 77, {{{true, kBytes}, {false, "b"}}, 0x1234567890, true}},
           List{0xffffffff, kBytes, true, 78, {{{false, kBytes}, {true, "c"}}, 0, true}},
@@ -151,7 +171,11 @@ std::vector<Message> samples() {
           WantChunks{20, {21, 0, 0xffffffffffffffff}},
           Chunks{22, 23, 24, {chunk(1), chunk(kChunkMaxBytes), chunk(0x123456)}},
           WantFineChunks{25, 26, {{0, 1}, {1, 20}, {kFileMaxBytes - 21, 21}}},
-          FineChunks{27, 28, 29, {chunk(1), chunk(kFineChunkMaxBytes), chunk(0x1234)}}};
+          FineChunks{27, 28, 29, {chunk(1), chunk(kFineChunkMaxBytes), chunk(0x1234)}},
+          put,
+          taken,
+          NotTaken{32, kBytes, FailureCode::kNotAllowed, true, kBytes},
+          Planned{33, kBytes, EntryType::kSymlink, 34, true, Action::kDelete, kBytes}};
 }
 
 TEST(Messages, EveryFieldOfEveryMessageComesBack) {
@@ -312,9 +336,28 @@ std::vector<Limit> other_limits() {
        FineChunks{1, 1, UINT64_MAX, {chunk(1)}}},
       {"Failed name", failed(name, io, ""), failed(name + "n", io, "")},
       {"Failed reason", failed("", io, reason), failed("", io, reason + "r")},
-      {"Failed code", failed("", code(5), ""), failed("", code(6), "")},
+      {"Failed code", failed("", code(7), ""), failed("", code(8), "")},
       {"Refused reason", Refused{1, io, reason}, Refused{1, io, reason + "r"}},
-      {"Refused code", Refused{1, code(5), ""}, Refused{1, code(255), ""}},
+      {"Refused code", Refused{1, code(7), ""}, Refused{1, code(255), ""}},
+      {"Put source", Put{1, path, name}, Put{1, path + "p", name}},
+      {"Put name", Put{1, "", name}, Put{1, "", name + "n"}},
+      {"Put path", Put{1, "", name, path}, Put{1, "", name, path + "p"}},
+      {"Put leaves", Put{.request = 1, .leaves = Leaves::kAll},
+       Put{.request = 1, .leaves = static_cast<Leaves>(3)}},
+      {"Taken root", Taken{.request = 1, .root = path}, Taken{.request = 1, .root = path + "p"}},
+      {"NotTaken path", NotTaken{1, path}, NotTaken{1, path + "p"}},
+      {"NotTaken reason", NotTaken{1, "", io, false, reason},
+       NotTaken{1, "", io, false, reason + "r"}},
+      {"NotTaken code", NotTaken{1, "", code(7)}, NotTaken{1, "", code(8)}},
+      {"Planned path", Planned{1, path}, Planned{1, path + "p"}},
+      {"Planned reason", Planned{.request = 1, .reason = reason},
+       Planned{.request = 1, .reason = reason + "r"}},
+      {"Planned type", Planned{1, "", EntryType::kSymlink},
+       Planned{1, "", EntryType::kDirectoryEnd}},
+      {"Planned action", Planned{.request = 1, .action = Action::kDelete},
+       Planned{.request = 1, .action = static_cast<Action>(6)}},
+      {"Planned size", Planned{.request = 1, .size = kFileMaxBytes},
+       Planned{.request = 1, .size = kFileMaxBytes + 1}},
       {"Again length", Again{1, 1, 0, block}, Again{1, 1, 0, block + 1}},
       {"Again no length", Again{1, 1, 0, 1}, Again{1, 1, 0, 0}},
       {"Again offset", Again{1, 1, kFileMaxBytes, 1}, Again{1, 1, kFileMaxBytes + 1, 1}}};
@@ -501,7 +544,8 @@ TEST(Messages, NamesAreThoseOfTheSchema) {
   for (const Message& message : samples()) names += std::string(message_name(message)) + " ";
   EXPECT_EQ(names,
             "Hello Join EndStream Get List Entries Listed Want Credit Failed Refused Again Cancel "
-            "Ping Bye WantRanges WantChunks Chunks WantFineChunks FineChunks ");
+            "Ping Bye WantRanges WantChunks Chunks WantFineChunks FineChunks Put Taken NotTaken "
+            "Planned ");
 }
 
 // --- docs/formats/messages.md ------------------------------------------------------------------

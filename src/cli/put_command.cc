@@ -1,0 +1,148 @@
+#include <array>
+
+#include "base/bytes.h"
+#include "cli/commands.h"
+#include "cli/confined.h"
+#include "cli/errands.h"
+#include "cli/plan_report.h"
+#include "cli/put_items.h"
+#include "cli/transfer_run.h"
+
+namespace wormhole::cli {
+namespace {
+
+// The attempts of a command belong together.
+std::uint64_t random_number() {
+  std::array<std::byte, sizeof(std::uint64_t)> bytes;
+  platform::SystemRandom().fill(bytes);
+  return load_le<std::uint64_t>(bytes.data());
+}
+
+std::string shown(const Target& host, const std::string& root) {
+  return host.host + "/" + (root == "." ? "" : root);
+}
+
+// As the host takes it, but for what it is.
+wire::Put put_of(const TransferArguments& arguments, const wire::Selection& selection) {
+  return {.selection = selection,
+          .overwrite = arguments.overwrite,
+          .leaves = arguments.leaves,
+          .checksum = arguments.checksum,
+          .reuse = arguments.reuse,
+          .sync = arguments.sync,
+          .may_delete = arguments.may_delete,
+          .dry_run = arguments.dry_run};
+}
+
+// One of several things, or the only one.
+void set_item(wire::Put& put, const PutItems& items, const transfer::Shares& shares,
+              std::size_t item) {
+  put.name = shares.all()[item].name;
+  put.source = shares.all().size() > 1 ? put.name : "";
+  put.path = items.path_for(put.name);
+}
+
+class PutRun final : public TransferRun {
+ public:
+  PutRun(const TransferArguments& arguments, const PutItems& items, const transfer::Shares& shares,
+         const wire::Selection& selection, std::uint64_t rate_max_bytes, Environment& environment)
+      : TransferRun(arguments, items.host, rate_max_bytes, "put", environment),
+        items_(items),
+        shares_(shares),
+        put_(put_of(arguments, selection)) {
+    put_.run = random_number();
+  }
+
+ private:
+  [[nodiscard]] std::size_t items() const override { return shares_.all().size(); }
+  [[nodiscard]] std::string name_of(std::size_t item) const override {
+    return shares_.all()[item].name;
+  }
+  [[nodiscard]] std::string root() const override { return shown_root(items_.host.path); }
+  [[nodiscard]] std::string shown_root(const std::string& root) const override {
+    return shown(items_.host, root);
+  }
+
+  void confine() override { confine_to_asking(output_); }
+  // Names were looked up by now, which takes files of the system's.
+  void before_joining() override { confine_to_giving(shares_, output_); }
+  void add_options(transfer::ClientOptions& options) const override { options.gives = &shares_; }
+
+  void begin(std::size_t item) override { set_item(put_, items_, shares_, item); }
+  Result<void> attempt(transfer::Client& client, transfer::TakerEvents& events,
+                       transfer::TakenCounters& counters) override {
+    return client.put(put_, events, counters);
+  }
+  void begin_again(const transfer::TakenCounters& /*last*/) override {}
+
+  const PutItems& items_;
+  const transfer::Shares& shares_;
+  wire::Put put_;
+};
+
+// The host says what it would do.
+ExitCode plan_put(const TransferArguments& arguments, const PutItems& items,
+                  const transfer::Shares& shares, wire::Put put, Environment& environment) {
+  Output& output = environment.output;
+  GetOutcome outcome;
+  PlanReport report(output, "put");
+  const SystemClock clock;
+  platform::SystemRandom random;
+  BlockPool pool;
+  confine_to_asking(output);
+  auto joined = join(arguments.code_file, items.host, environment, [&] {
+    return std::make_unique<transfer::Client>(clock, random, pool,
+                                              transfer::ClientOptions{.gives = &shares});
+  });
+  if (!joined.has_value()) return report.finish(fail(joined.error()), outcome);
+  transfer::Client& client = *joined->client;
+  const auto on_planned = [&](const wire::Planned& planned) -> Result<void> {
+    report.on_planned(planned);
+    return {};
+  };
+  Result<void> result;
+  {
+    StopWatch watch(environment.stop, [&] { client.cancel(); }, [] {});
+    for (std::size_t item = 0; result.has_value() && item < shares.all().size(); ++item) {
+      set_item(put, items, shares, item);
+      transfer::TakenCounters counters;
+      result = client.put(put, report, counters, on_planned);
+      const bool is_one = shares.all().size() == 1;
+      outcome.root = shown(items.host, is_one ? client.shown_root() : items.host.path);
+      if (is_one || result.has_value() || !is_of_one_path(result.error().code)) continue;
+      report.on_failed(result.error());
+      result = {};
+    }
+  }
+  outcome.wire_bytes = client.wire_bytes();
+  outcome.seconds = clock.now() - client.timeline().started;
+  client.close();
+  return report.finish(result, outcome);
+}
+
+}  // namespace
+
+ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
+  const auto items = put_items_of(arguments.operands);
+  if (!items.has_value()) return give_up(items.error(), environment);
+  const auto selection = selection_of(arguments.selection);
+  if (!selection.has_value()) return give_up(selection.error(), environment);
+  const auto rate = rate_of(arguments.rate_limit);
+  if (!rate.has_value()) return give_up(rate.error(), environment);
+  auto shares = transfer::Shares::open(items->paths);
+  if (!shares.has_value()) {
+    Error error = shares.error();
+    error.operation = "put";
+    // What cannot be read is this machine's matter here, not the other side's.
+    if (error.code == Code::kNotFound || error.code == Code::kSkippedSpecial) {
+      error.code = Code::kLocalIo;
+    }
+    return give_up(error, environment);
+  }
+  if (arguments.dry_run) {
+    return plan_put(arguments, *items, *shares, put_of(arguments, *selection), environment);
+  }
+  return PutRun(arguments, *items, *shares, *selection, *rate, environment).run();
+}
+
+}  // namespace wormhole::cli
