@@ -166,10 +166,10 @@ class Directory {
   };
   [[nodiscard]] Result<OpenSymlink> open_symlink(std::string_view name) const;
 
-  // A partial: a regular file for reading and writing, mode 0600, empty unless its contents are to
-  // be kept, locked (flock) until closed. One left by an earlier run is taken over if it is a
-  // regular file of ours with one link, else kUnsafeName (planted). kExists with advice when
-  // another process holds the lock.
+  // A partial: a regular file for reading and writing, mode 0600, empty and without attributes
+  // unless its contents are to be kept, locked (flock) until closed. One left by an earlier run is
+  // taken over if it is a regular file of ours with one link, else kUnsafeName (planted). kExists
+  // with advice when another process holds the lock.
   [[nodiscard]] Result<File> open_partial(std::string_view name,
                                           Contents contents = Contents::kDrop) const;
   // Gives `partial` its final name. kExists unless `replace`. With kYes a directory is still

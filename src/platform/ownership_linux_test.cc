@@ -157,6 +157,22 @@ TEST_F(OwnershipTest, OwnersAreSetOneOrBoth) {
   EXPECT_EQ(directory.status_of("link")->group, 2u);
 }
 
+TEST_F(OwnershipTest, APartialThatIsTakenOverHasNoneUnlessItIsKept) {
+  const Directory directory = temp_.open();
+  {
+    const auto partial = directory.open_partial("partial");
+    ASSERT_TRUE(partial.has_value());
+    ASSERT_TRUE(set_attribute(partial->descriptor(), {"user.a", "1"}).has_value());
+    static_cast<void>(set_attribute(partial->descriptor(), {std::string(kAccessAcl), kAcl}));
+  }
+  const auto attributes = [&](Contents contents) {
+    return read_attributes(directory.open_partial("partial", contents)->descriptor()).kept.size();
+  };
+  EXPECT_GE(attributes(Contents::kKeep), 1u);
+  EXPECT_EQ(attributes(Contents::kDrop), 0u);
+  EXPECT_EQ(directory.status_of("partial")->mode, 0600u);
+}
+
 TEST_F(OwnershipTest, OnlySymlinksAreOpenedAsSuch) {
   const Directory directory = temp_.open();
   EXPECT_EQ(directory.open_symlink("file").error().code, Code::kSkippedSpecial);
