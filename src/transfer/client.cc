@@ -182,7 +182,8 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
     taker = std::make_shared<Taker>(last_request_, options, events, counters, *control_, clock_);
     if (options_.compression) taker->allow_compressed(codecs_);
     receiver_ = taker;
-    control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax, options.selection});
+    control_->push(wire::Get{last_request_, path, may_have, kOpenEntriesMax, options.selection,
+                             options.keeps});
   }
   Result<void> result = taker->wait();
   first_byte_ = taker->first_byte();
