@@ -122,6 +122,9 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
   get->add_flag("--ignore-existing", line.ignore_existing, "Leave every file that is there")
       ->excludes("--overwrite")
       ->excludes("--update");
+  get->add_flag("-a,--archive", line.get.keeps.archive,
+                "Owners, groups, extended attributes and ACLs as at the host, too");
+  get->add_flag("-U,--atimes", line.get.keeps.access_times, "Access times as at the host, too");
   add_selection(*get, line);
   get->add_flag("-n,--dry-run", line.get.dry_run, "Say what would be done, and do nothing");
   get->add_option("--bwlimit", line.get.rate_limit, "Bytes a second at most, in KiB or as 1.5M")
