@@ -56,8 +56,7 @@ void ArchiveKeeper::keep(const platform::Directory& directory, const std::string
   if (!keeps_.archive) return;
   const auto link = directory.open_symlink(name);
   if (link.has_value()) return give(link->handle.get(), link->status, archived, path);
-  lose(counters_.owners_lost, "keep the owner of", path, link.error().detail);
-  lose(counters_.groups_lost, "keep the group of", path, link.error().detail);
+  lose_owner(path, link.error().detail);
 }
 
 template <typename Handle>
@@ -66,6 +65,8 @@ std::uint32_t ArchiveKeeper::keep_open(const Handle& handle, const wire::Archive
   if (!keeps_.archive) return mode;
   if (const auto now = handle.status(); now.has_value()) {
     give(handle.descriptor(), *now, archived, path);
+  } else {
+    lose_owner(path, now.error().detail);
   }
   if (archived == nullptr) return mode;
 
@@ -116,9 +117,7 @@ std::uint32_t ArchiveKeeper::keep_open(const Handle& handle, const wire::Archive
 void ArchiveKeeper::give(int handle, const platform::FileStatus& now,
                          const wire::Archived* archived, const std::string& path) {
   if (archived == nullptr) {
-    lose(counters_.owners_lost, "keep the owner of", path, "the host does not tell it");
-    lose(counters_.groups_lost, "keep the group of", path, "the host does not tell it");
-    return;
+    return lose_owner(path, "the host does not tell it");
   }
   const std::uint32_t user = accounts_.user_here(archived->owner_name, archived->owner);
   const std::uint32_t group = accounts_.group_here(archived->group_name, archived->group);
@@ -147,6 +146,11 @@ std::optional<platform::Timestamp> ArchiveKeeper::accessed(const wire::Archived*
 std::optional<std::uint32_t> ArchiveKeeper::owner(const wire::Archived* archived) {
   if (!keeps_.archive || archived == nullptr) return std::nullopt;
   return accounts_.user_here(archived->owner_name, archived->owner);
+}
+
+void ArchiveKeeper::lose_owner(const std::string& path, const std::string& why) {
+  lose(counters_.owners_lost, "keep the owner of", path, why);
+  lose(counters_.groups_lost, "keep the group of", path, why);
 }
 
 void ArchiveKeeper::lose(std::atomic<std::uint64_t>& counter, std::string_view operation,

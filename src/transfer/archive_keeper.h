@@ -49,6 +49,7 @@ class ArchiveKeeper {
   template <typename Handle>
   std::uint32_t keep_open(const Handle& handle, const wire::Archived* archived, std::uint32_t mode,
                           const std::string& path, Others others);
+  void lose_owner(const std::string& path, const std::string& why);
   void give(int handle, const platform::FileStatus& now, const wire::Archived* archived,
             const std::string& path);
   void lose(std::atomic<std::uint64_t>& counter, std::string_view operation,

@@ -308,6 +308,25 @@ TEST_F(ArchiveKeeperTest, WhatWasNotAskedForEndsTheSession) {
   }
 }
 
+// A directory whose handle made room for others is opened by its name once more.
+TEST_F(ArchiveKeeperTest, ADirectoryThatTookAnothersPlaceIsLeftAsItIs) {
+  begin_keeping(kArchive);
+  announce({with(root(), ours())});
+  announce({with(directory("d", 0, 0755), ours())});
+  std::uint64_t id = 2;
+  for (std::size_t i = 0; i < kOpenDirectoriesMax + 10; ++i, id += 2) {
+    announce({with(directory("e" + std::to_string(i), 0), ours()), end(id)});
+  }
+  fs::rename(at("d"), at("moved"));
+  fs::create_directory(at("d"));
+  fs::permissions(at("d"), fs::perms(0711));
+  announce({end(1), end(0)});
+  listed();
+  EXPECT_EQ(events_.failed, (std::map<std::string, Code>{{"d", Code::kChanged}}));
+  EXPECT_EQ(status(at("d")).mode, 0711u);
+  EXPECT_TRUE(tree_->is_complete());
+}
+
 TEST_F(ArchiveKeeperTest, AttributesCostCreditUntilTheyAreDoneWith) {
   begin_keeping(kArchive);
   const auto costly = [&](wire::Entry entry) {

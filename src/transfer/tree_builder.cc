@@ -436,12 +436,23 @@ void TreeBuilder::close_directories() {
 
 Result<void> TreeBuilder::set_metadata(const OpenDirectory& directory,
                                        const platform::Directory& handle) {
+  const bool is_root = directory.node->parent() == nullptr;
+  if (options_.keeps.archive && !is_root) {
+    // It was opened by its name once more, perhaps.
+    WH_ASSIGN(const auto now, handle.status());
+    if (now.device != directory.device || now.inode != directory.inode) {
+      return fail({.code = Code::kChanged,
+                   .operation = "set the owner and mode of",
+                   .object = directory.name,
+                   .detail = "another directory took its place meanwhile",
+                   .advice = "run the same command again"});
+    }
+  }
   if (directory.sets_mode) {
     const auto others =
         options_.overwrite ? ArchiveKeeper::Others::kGo : ArchiveKeeper::Others::kStay;
-    const std::string path = directory.node->parent() == nullptr
-                                 ? shown_root()
-                                 : DirectoryTree::path_of(directory.node->parent(), directory.name);
+    const std::string path =
+        is_root ? shown_root() : DirectoryTree::path_of(directory.node->parent(), directory.name);
     WH_TRY(handle.set_mode(keeper_.keep(handle, directory.archived.get(),
                                         received_mode(directory.mode), path, others)));
   }

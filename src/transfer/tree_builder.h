@@ -171,8 +171,11 @@ class TreeBuilder {
     platform::Timestamp modified;
     std::shared_ptr<const wire::Archived> archived = nullptr;
     std::uint32_t cost = 1;  // of the credit
-    bool sets_time = true;   // not of the virtual root, nor of the user's directory of one file
-    bool sets_mode = true;   // nor of a DEST that was there: its mode is the user's choice
+    // What was made, or was there: nothing else is given away.
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    bool sets_time = true;  // not of the virtual root, nor of the user's directory of one file
+    bool sets_mode = true;  // nor of a DEST that was there: its mode is the user's choice
     bool may_refuse_time = false;  // a DEST that was there, perhaps another user's
     bool failed = false;
     bool ended = false;
@@ -239,7 +242,7 @@ class TreeBuilder {
   ReconstructionPtr reconstruction_from_elsewhere(const TakenFilePtr& file,
                                                   const wire::Entry& entry, Present present) const;
   Result<Standing> compare(const wire::Entry& entry, const NodePtr& directory);
-  Result<void> make_directory(const OpenDirectory& made, const NodePtr& parent);
+  Result<void> make_directory(OpenDirectory& made, const NodePtr& parent);
   Result<void> make_symlink(const wire::Entry& entry, const NodePtr& parent);
 
   // Something of the file arrives: kProtocol when too many are under way.

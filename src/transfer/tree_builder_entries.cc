@@ -221,7 +221,7 @@ Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
   return {};
 }
 
-Result<void> TreeBuilder::make_directory(const OpenDirectory& made, const NodePtr& parent) {
+Result<void> TreeBuilder::make_directory(OpenDirectory& made, const NodePtr& parent) {
   WH_ASSIGN(const auto handle, tree_->open(parent));
   WH_ASSIGN(const bool is_new, handle->make_directory(made.name, kOwnerAll));
   WH_ASSIGN(const auto own, tree_->open(made.node));
@@ -235,6 +235,8 @@ Result<void> TreeBuilder::make_directory(const OpenDirectory& made, const NodePt
     }
     if ((status.mode & kOwnerAll) != kOwnerAll) WH_TRY(own->set_mode(status.mode | kOwnerAll));
   }
+  made.device = status.device;
+  made.inode = status.inode;
   made_directories_.emplace(status.device, status.inode);
   return {};
 }
@@ -440,6 +442,14 @@ Result<void> TreeBuilder::match_metadata(const wire::Entry& entry, const NodePtr
   WH_ASSIGN(const auto directory, tree_->open(parent));
   // Its owner may change what nobody may read: but not by a handle, and so it is told.
   WH_ASSIGN(const auto file, directory->open_file(entry.name));
+  WH_ASSIGN(const auto opened, file.status());
+  if (opened.device != status.device || opened.inode != status.inode) {
+    return fail({.code = Code::kChanged,
+                 .operation = "compare",
+                 .object = entry.name,
+                 .detail = "another file took its place meanwhile",
+                 .advice = "run the same command again"});
+  }
   return match_open(file, entry.archived.get(), received_mode(entry.mode),
                     DirectoryTree::path_of(parent, entry.name));
 }
