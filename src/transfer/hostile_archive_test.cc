@@ -24,8 +24,8 @@ Entry with_one(Entry entry, std::string name, std::string value = "x") {
 
 std::vector<Attack> archive_attacks() {
   std::vector<Attack> attacks;
-  const auto add = [&](std::string name, bool archives, std::string says, std::string names,
-                       Entry third, std::map<std::string, std::string> arrives = kOk) {
+  const auto add = [&](const std::string& name, bool archives, std::string says, std::string names,
+                       const Entry& third, std::map<std::string, std::string> arrives = kOk) {
     attacks.push_back({.name = "archive-" + name,
                        .victim_archives = archives,
                        .names = std::move(names),
