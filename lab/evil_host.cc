@@ -40,10 +40,10 @@ void print(const Attack& attack) {
   const std::string_view ends = attack.ends.has_value() ? wormhole::code_name(*attack.ends) : "";
   fmt::print(
       "{{\"name\":\"{}\",\"on_list\":{},\"victim_is_plain\":{},"
-      "\"victim_expands\":{},\"ends\":\"{}\",\"names\":\"{}\","
+      "\"victim_expands\":{},\"victim_archives\":{},\"ends\":\"{}\",\"names\":\"{}\","
       "\"says\":\"{}\",\"fails\":{{{}}},\"arrives\":{{{}}}}}\n",
-      attack.name, attack.on_list, attack.victim_is_plain, attack.victim_expands, ends,
-      hex(attack.names), attack.says, fails, arrives);
+      attack.name, attack.on_list, attack.victim_is_plain, attack.victim_expands,
+      attack.victim_archives, ends, hex(attack.names), attack.says, fails, arrives);
 }
 
 int list() {

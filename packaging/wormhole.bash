@@ -37,9 +37,9 @@ _wormhole() {
   case $verb in
     '') options="--help --version" ;;
     share) options="--code --code-file --encryption --listen --once $common" ;;
-    get) options="--bwlimit --checksum --code --code-file --compression --dry-run --encryption \
-      --exclude --exclude-from --fsync --gitignore --ignore-existing --include --max-size \
-      --no-reuse --overwrite --stats --streams --update $common" ;;
+    get) options="--archive --atimes --bwlimit --checksum --code --code-file --compression \
+      --dry-run --encryption --exclude --exclude-from --fsync --gitignore --ignore-existing \
+      --include --max-size --no-reuse --overwrite --stats --streams --update $common" ;;
     ls) options="--code --code-file -l -R $common" ;;
     cache) options="--clear --verify $common" ;;
   esac

@@ -39,6 +39,8 @@ complete -c wormhole -n "$get" -l encryption -x -a 'on off' -d 'Receive contents
 complete -c wormhole -n "$get" -l fsync -d 'On the disk before success is said'
 complete -c wormhole -n "$get" -s u -l update -d 'Replace older files, leave newer ones'
 complete -c wormhole -n "$get" -l ignore-existing -d 'Leave every file that is there'
+complete -c wormhole -n "$get" -s a -l archive -d 'Owners, groups, attributes and ACLs, too'
+complete -c wormhole -n "$get" -s U -l atimes -d 'Access times, too'
 complete -c wormhole -n "$get" -l exclude -x -d 'Pass over what fits'
 complete -c wormhole -n "$get" -l include -x -d 'Do not, whatever comes after'
 complete -c wormhole -n "$get" -l exclude-from -r -F -d 'Patterns from a file'

@@ -113,6 +113,8 @@ def expect_survival(box, name):
     extra = ["--encryption", "off"] if attack["victim_is_plain"] else []
     if not attack["victim_expands"]:
         extra += ["--compression", "off"]
+    if attack["victim_archives"]:
+        extra += ["--archive"]
     with playing(box, name) as target:
         done = get(box, target, dest, "--streams", "2", *extra).expect(attack["exit"])
     expect_message(attack, done)

@@ -68,12 +68,13 @@ def test_a_host_that_was_taken_over_reads_what_it_shares_only(box, landlock):
     smuggled = Smuggled(box, ("read", f"{box}/source/file"), ("write", f"{box}/source/file"),
                         ("write", f"{box}/source/new"), ("read", f"{box}/secret"),
                         ("read", f"{box}/source/../secret"), ("write", f"{box}/new"),
-                        ("read", "/etc/passwd"), ("write", "/dev/tty"),
+                        ("read", "/etc/hosts"), ("write", "/etc/passwd"),
+                        ("write", "/dev/tty"), ("read", "/etc/passwd"),
                         ("read", "/proc/sys/kernel/random/boot_id"))
     with Share(box, at(box, "source"), env=smuggled.env) as share:
         get(box, share.target, dest(box)).expect(SUCCESS)
-    # Last, what names this machine.
-    assert smuggled.results() == ["open"] + 7 * ["EACCES"] + ["open"]
+    # Last, what names its users, and this machine.
+    assert smuggled.results() == ["open"] + 8 * ["EACCES"] + 2 * ["open"]
 
 
 @pytest.mark.parametrize("destination", ["dest", "not/there/yet", None])

@@ -30,6 +30,14 @@ inline constexpr std::uint64_t kFileMaxBytes = 16 * kTiB;
 inline constexpr std::size_t kPathMaxBytes = 32 * kKiB;
 inline constexpr std::size_t kNameMaxBytes = 255;
 inline constexpr std::size_t kSymlinkTargetMaxBytes = 4095;
+// Extended attributes of one entry, names and values together: what Linux lets a single value have
+// (XATTR_SIZE_MAX). Ext4 has room for a block of them, XFS for far more; with name and target they
+// are to fit a control message. Most files have none, some one or two.
+inline constexpr std::size_t kAttributesMaxBytes = 64 * kKiB;
+inline constexpr std::size_t kAttributesMax = 256;
+inline constexpr std::size_t kAttributeNameMaxBytes = 255;  // XATTR_NAME_MAX
+// Names of users and groups: useradd(8) makes none longer than 32, directories of companies do.
+inline constexpr std::size_t kAccountNameMaxBytes = 256;
 // Deepest tree: bounds recursion state on both sides.
 inline constexpr std::size_t kDepthMax = 4096;
 

@@ -11,6 +11,7 @@
 #include "cli/selection.h"
 #include "platform/process.h"
 #include "transfer/present.h"
+#include "wire/messages.h"
 
 namespace wormhole::cli {
 
@@ -29,6 +30,7 @@ struct TransferArguments {
   std::vector<std::string> operands;
   std::optional<std::string> code_file;
   SelectionArguments selection;
+  wire::Keeps keeps;
   transfer::Leaves leaves = transfer::Leaves::kNone;
   std::optional<std::string> rate_limit;
   bool dry_run = false;

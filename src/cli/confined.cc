@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/index_file.h"
+#include "platform/accounts.h"
 #include "platform/confinement.h"
 #include "platform/process.h"
 #include "store/private_directory.h"
@@ -43,6 +44,9 @@ void confine_to_reading(const transfer::Shares& shares, std::vector<std::string>
   read->emplace_back(kOwnStatus);
   // The versions of shared files are made of it.
   read->insert(read->end(), platform::kMachineIdFiles.begin(), platform::kMachineIdFiles.end());
+  // Whose the files are, for takers that keep owners.
+  platform::prepare_accounts();
+  read->insert(read->end(), platform::kAccountFiles.begin(), platform::kAccountFiles.end());
   tell(platform::confine({.written = std::move(written), .read = std::move(*read)}), output);
 }
 

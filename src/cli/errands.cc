@@ -82,6 +82,7 @@ transfer::TakeOptions take_options(const TransferArguments& arguments, const Err
           .checksum = arguments.checksum,
           .reuse = arguments.reuse,
           .selection = selection,
+          .keeps = arguments.keeps,
           .cached_file_max_bytes = platform::memory_bytes() / kCachedPartOfMemory};
 }
 

@@ -52,6 +52,26 @@ void print_stats(Output& output, const GetOutcome& outcome, const platform::Usag
                                    human_bytes(usage.peak_rss_bytes)));
 }
 
+// What --archive could not keep of what is in place.
+void say_what_was_lost(Output& output, const GetOutcome& outcome) {
+  const auto say = [&](std::uint64_t count, std::string_view one, std::string_view many,
+                       std::string_view why) {
+    if (count == 0) return;
+    output.say(fmt::format("{} could not be kept: {}", counted(count, one, many), why));
+  };
+  say(outcome.owners_lost, "owner of a file or directory", "owners of files and directories",
+      "that takes root, and a file system that has owners");
+  say(outcome.groups_lost, "group of a file or directory", "groups of files and directories",
+      "that takes root or being in the group, and a file system that has groups");
+  say(outcome.xattrs_lost, "extended attribute", "extended attributes",
+      "this file system does not take them, or the host could not tell them (-v says which)");
+  say(outcome.acls_lost, "ACL", "ACLs", "this file system does not take them (-v says which)");
+  if (outcome.capabilities_lost > 0) {
+    output.say(fmt::format("the capabilities of {} were dropped, as set-user-ID is",
+                           counted(outcome.capabilities_lost, "file", "files")));
+  }
+}
+
 }  // namespace
 
 void GetReport::on_failed(const std::string& path, const Error& error) {
@@ -110,6 +130,10 @@ void GetReport::on_file(const std::string& path) {
   if (output_.is_verbose()) output_.say(escape(path));
 }
 
+void GetReport::on_not_kept(const std::string& /*path*/, const Error& error) {
+  if (output_.is_verbose()) output_.say(to_sentence(error));
+}
+
 std::string GetReport::current() const {
   std::scoped_lock lock(mutex_);
   return current_;
@@ -130,6 +154,11 @@ void GetOutcome::add(const transfer::TakenCounters& counters, const transfer::Cl
   links = counters.links;
   hard_links += counters.hard_links;
   copied_links += counters.copied_links;
+  owners_lost += counters.owners_lost;
+  groups_lost += counters.groups_lost;
+  xattrs_lost += counters.xattrs_lost;
+  acls_lost += counters.acls_lost;
+  capabilities_lost += counters.capabilities_lost;
   // What earlier attempts put in place was not there before.
   skipped_files = less(counters.skipped_files, files);
   skipped_bytes = less(counters.skipped_bytes, file_bytes);
@@ -158,6 +187,11 @@ void GetOutcome::add(const GetOutcome& other) {
   links += other.links;
   hard_links += other.hard_links;
   copied_links += other.copied_links;
+  owners_lost += other.owners_lost;
+  groups_lost += other.groups_lost;
+  xattrs_lost += other.xattrs_lost;
+  acls_lost += other.acls_lost;
+  capabilities_lost += other.capabilities_lost;
   skipped_files += other.skipped_files;
   skipped_bytes += other.skipped_bytes;
   left_files += other.left_files;
@@ -183,6 +217,11 @@ void print_summary_event(Output& output, const GetOutcome& outcome) {
                  {"kept_bytes", outcome.kept_bytes},
                  {"specials", outcome.specials},
                  {"failed", outcome.failed},
+                 {"owners_lost", outcome.owners_lost},
+                 {"groups_lost", outcome.groups_lost},
+                 {"xattrs_lost", outcome.xattrs_lost},
+                 {"acls_lost", outcome.acls_lost},
+                 {"capabilities_lost", outcome.capabilities_lost},
                  {"wire_bytes", outcome.wire_bytes},
                  {"seconds", outcome.seconds.count()},
                  {"first_byte_ms", nullptr},
@@ -226,6 +265,7 @@ void print_summary(Output& output, const GetOutcome& outcome, bool stats) {
                                ? "one hard link was"
                                : human_count(outcome.copied_links) + " hard links were"));
   }
+  say_what_was_lost(output, outcome);
   if (outcome.kept_bytes > 0) {
     output.say(fmt::format("{} of unfinished files are kept: run the same command again to go on",
                            human_bytes(outcome.kept_bytes)));

@@ -26,6 +26,7 @@ class GetReport final : public transfer::TakerEvents {
 
   void on_failed(const std::string& path, const Error& error) override;
   void on_file(const std::string& path) override;
+  void on_not_kept(const std::string& path, const Error& error) override;
 
   [[nodiscard]] std::string current() const;
   // For people, once all is over: what did not come, and why.
@@ -63,6 +64,12 @@ struct GetOutcome {
   std::uint64_t reused_bytes = 0;
   std::uint64_t hard_links = 0;
   std::uint64_t copied_links = 0;
+  // Of files that came, in whichever attempt; of a directory, once an attempt that reached its end.
+  std::uint64_t owners_lost = 0;
+  std::uint64_t groups_lost = 0;
+  std::uint64_t xattrs_lost = 0;
+  std::uint64_t acls_lost = 0;
+  std::uint64_t capabilities_lost = 0;
   // As the last attempt found them.
   std::uint64_t directories = 0;
   std::uint64_t links = 0;

@@ -124,6 +124,10 @@ void add_transfer(CLI::App& command, CommandLine& line, TransferArguments& argum
   command.add_flag("--ignore-existing", line.ignore_existing, "Leave every file that is there")
       ->excludes("--overwrite")
       ->excludes("--update");
+  command.add_flag("-a,--archive", arguments.keeps.archive,
+                   "Owners, groups, extended attributes and ACLs as at the source, too");
+  command.add_flag("-U,--atimes", arguments.keeps.access_times,
+                   "Access times as at the source, too");
   add_selection(command, line, arguments.selection);
   command.add_flag("-n,--dry-run", arguments.dry_run, "Say what would be done, and do nothing");
   command

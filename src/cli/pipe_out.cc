@@ -19,6 +19,7 @@ Result<void> fetch(const TransferArguments& arguments, const Errands& errands,
   if (environment.output.is_json()) return fail(usage("--json prints there"));
   if (arguments.dry_run) return fail(usage("--dry-run prints there"));
   if (errands.all.size() > 1) return fail(usage("one file can be written there, not several"));
+  if (arguments.keeps.any()) return fail(usage("it has no owner, attributes or times to keep"));
   if (arguments.unencrypted) return fail(usage("what comes unencrypted is checked behind its use"));
   const SystemClock clock;
   platform::SystemRandom random;

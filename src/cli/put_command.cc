@@ -31,7 +31,8 @@ wire::Put put_of(const TransferArguments& arguments, const wire::Selection& sele
           .reuse = arguments.reuse,
           .sync = arguments.sync,
           .may_delete = arguments.may_delete,
-          .dry_run = arguments.dry_run};
+          .dry_run = arguments.dry_run,
+          .keeps = arguments.keeps};
 }
 
 // One of several things, or the only one.

@@ -14,6 +14,7 @@
 #include "platform/names_linux.h"
 #include "platform/publish_linux.h"
 #include "platform/retry_linux.h"
+#include "platform/times_linux.h"
 
 namespace wormhole::platform {
 namespace {
@@ -31,20 +32,6 @@ std::unexpected<Error> not_regular(std::string_view name) {
 
 std::unexpected<Error> taken(std::string_view operation, std::string_view name, int os_errno) {
   return fail(os_error(os_errno, operation, name, Code::kExists));
-}
-
-Result<void> set_times(int directory, const char* name, Timestamp modified, int flags,
-                       std::string_view shown) {
-  if (modified.nanoseconds >= 1'000'000'000) {
-    return fail(os_error(EINVAL, "set the time of", shown));
-  }
-  const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
-                             {.tv_sec = modified.seconds, .tv_nsec = modified.nanoseconds}};
-  // The C library refuses utimensat without a name, which is the handle itself.
-  const int result =
-      name ? ::utimensat(directory, name, times, flags) : ::futimens(directory, times);
-  if (result != 0) return last_error("set the time of", shown);
-  return {};
 }
 
 }  // namespace
@@ -207,9 +194,25 @@ Result<bool> Directory::make_hard_link(std::string_view name, const Directory& f
   return last_error("make the hard link", name);
 }
 
-Result<void> Directory::set_symlink_modified(std::string_view name, Timestamp modified) const {
+Result<void> Directory::set_symlink_modified(std::string_view name, Timestamp modified,
+                                             std::optional<Timestamp> accessed) const {
   WH_TRY(check_name(name));
-  return set_times(fd_.get(), NameBuffer(name).get(), modified, AT_SYMLINK_NOFOLLOW, name);
+  return set_times(fd_.get(), NameBuffer(name).get(), {modified, accessed}, AT_SYMLINK_NOFOLLOW,
+                   name);
+}
+
+Result<Directory::OpenSymlink> Directory::open_symlink(std::string_view name) const {
+  WH_TRY(check_name(name));
+  const NameBuffer buffer(name);
+  Fd fd(retry([&] { return ::openat(fd_.get(), buffer.get(), O_PATH | O_NOFOLLOW | O_CLOEXEC); }));
+  if (!fd) return last_error("open", name);
+  struct stat status;
+  if (::fstat(fd.get(), &status) != 0) return last_error("look at", name);
+  if (S_ISLNK(status.st_mode)) return OpenSymlink{std::move(fd), to_file_status(status)};
+  return fail({.code = Code::kSkippedSpecial,
+               .operation = "open",
+               .object = std::string(name),
+               .detail = "not a symlink"});
 }
 
 Result<void> Directory::publish(std::string_view partial, std::string_view name,
@@ -250,8 +253,8 @@ Result<void> Directory::set_mode(std::uint32_t mode) const {
   return {};
 }
 
-Result<void> Directory::set_modified(Timestamp modified) const {
-  return set_times(fd_.get(), nullptr, modified, 0, {});
+Result<void> Directory::set_modified(Timestamp modified, std::optional<Timestamp> accessed) const {
+  return set_times(fd_.get(), nullptr, {modified, accessed}, 0, {});
 }
 
 Result<void> Directory::sync() const {

@@ -135,6 +135,10 @@ TEST_P(SymlinkInPlace, GetsItsOwnTimeAndIsRemovedItself) {
   ASSERT_TRUE(dir_.set_symlink_modified("name", then).has_value());
   EXPECT_EQ(dir_.status_of("name")->modified, then);
   EXPECT_EQ(fs::last_write_time(temp_ / "outside/file"), before);
+  const Timestamp access{.seconds = 900'000'000, .nanoseconds = 1};
+  ASSERT_TRUE(dir_.set_symlink_modified("name", then, access).has_value());
+  EXPECT_EQ(dir_.status_of("name")->accessed, access);
+  EXPECT_EQ(dir_.status_of("name")->modified, then);
   ASSERT_TRUE(dir_.remove_file("name").has_value());
   EXPECT_FALSE(is_still_link());
 }

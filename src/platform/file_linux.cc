@@ -19,6 +19,7 @@
 #include "platform/file_status_linux.h"
 #include "platform/file_system.h"
 #include "platform/retry_linux.h"
+#include "platform/times_linux.h"
 
 namespace wormhole::platform {
 namespace {
@@ -110,7 +111,9 @@ FileStatus to_file_status(const struct stat& from) {
           .allocated_bytes = static_cast<std::uint64_t>(from.st_blocks) * kStatBlockBytes,
           .mode = from.st_mode & 07777u,
           .owner = from.st_uid,
+          .group = from.st_gid,
           .links = from.st_nlink,
+          .accessed = to_timestamp(from.st_atim),
           .modified = to_timestamp(from.st_mtim),
           .changed = to_timestamp(from.st_ctim),
           .device = from.st_dev,
@@ -260,15 +263,8 @@ Result<void> File::set_mode(std::uint32_t mode) const {
   return {};
 }
 
-Result<void> File::set_modified(Timestamp modified) const {
-  // Past the range stand the kernel's "now" and "leave": a peer must not reach those.
-  if (modified.nanoseconds >= 1'000'000'000) {
-    return fail(os_error(EINVAL, "set the time of", {}));
-  }
-  const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
-                             {.tv_sec = modified.seconds, .tv_nsec = modified.nanoseconds}};
-  if (::futimens(fd_.get(), times) != 0) return last_error("set the time of");
-  return {};
+Result<void> File::set_modified(Timestamp modified, std::optional<Timestamp> accessed) const {
+  return set_times(fd_.get(), nullptr, {modified, accessed}, 0, {});
 }
 
 Result<void> File::sync() const {

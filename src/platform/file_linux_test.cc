@@ -147,6 +147,18 @@ TEST_F(FileTest, MetadataIsExact) {
   EXPECT_TRUE(file_.sync().has_value());
 }
 
+TEST_F(FileTest, AccessTimesStayUnlessTheyAreSet) {
+  const Timestamp then{.seconds = 1'700'000'000, .nanoseconds = 987'654'321};
+  const Timestamp access{.seconds = -5, .nanoseconds = 7};
+  ASSERT_TRUE(file_.set_modified(then, access).has_value());
+  EXPECT_EQ(file_.status()->accessed, access);
+  ASSERT_TRUE(file_.set_modified({.seconds = 1, .nanoseconds = 0}).has_value());
+  EXPECT_EQ(file_.status()->accessed, access);
+  const Timestamp now{.seconds = 0, .nanoseconds = UTIME_NOW};
+  EXPECT_FALSE(file_.set_modified(then, now).has_value());
+  EXPECT_EQ(file_.status()->accessed, access);
+}
+
 TEST_F(FileTest, TimesThatMeanNowOrNeverAreRefused) {
   const Timestamp before = file_.status()->modified;
   for (const std::uint32_t nanoseconds : {1'000'000'000u, static_cast<unsigned>(UTIME_NOW),

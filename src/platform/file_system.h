@@ -42,7 +42,9 @@ struct FileStatus {
   std::uint64_t allocated_bytes = 0;  // less than size: the file has holes
   std::uint32_t mode = 0;             // permission bits, 07777
   std::uint32_t owner = 0;
+  std::uint32_t group = 0;
   std::uint64_t links = 0;
+  Timestamp accessed;
   Timestamp modified;
   Timestamp changed;
   std::uint64_t device = 0;
@@ -97,7 +99,9 @@ class File {
   };
   [[nodiscard]] Result<std::optional<Extent>> next_data(std::uint64_t offset) const;
   [[nodiscard]] Result<void> set_mode(std::uint32_t mode) const;
-  [[nodiscard]] Result<void> set_modified(Timestamp modified) const;
+  // Without `accessed`, that stays as it is.
+  [[nodiscard]] Result<void> set_modified(Timestamp modified,
+                                          std::optional<Timestamp> accessed = {}) const;
   [[nodiscard]] Result<void> sync() const;
   // What close() would say. Network file systems tell only then that data did not fit or did not
   // arrive (close(2)); local ones have nothing to do. Not durable: that is sync().
@@ -153,12 +157,21 @@ class Directory {
   // file system or this user makes none.
   [[nodiscard]] Result<bool> make_hard_link(std::string_view name, const Directory& from,
                                             std::string_view from_name) const;
-  [[nodiscard]] Result<void> set_symlink_modified(std::string_view name, Timestamp modified) const;
+  // Of a symlink only; without `accessed`, that stays as it is.
+  [[nodiscard]] Result<void> set_symlink_modified(std::string_view name, Timestamp modified,
+                                                  std::optional<Timestamp> accessed = {}) const;
+  // A handle of a symlink itself, for platform/ownership.h and nothing else: what is given away is
+  // what was looked at, whatever takes its name meanwhile. kSkippedSpecial for anything else.
+  struct OpenSymlink {
+    Fd handle;
+    FileStatus status;
+  };
+  [[nodiscard]] Result<OpenSymlink> open_symlink(std::string_view name) const;
 
-  // A partial: a regular file for reading and writing, mode 0600, empty unless its contents are to
-  // be kept, locked (flock) until closed. One left by an earlier run is taken over if it is a
-  // regular file of ours with one link, else kUnsafeName (planted). kExists with advice when
-  // another process holds the lock.
+  // A partial: a regular file for reading and writing, mode 0600, empty and without attributes
+  // unless its contents are to be kept, locked (flock) until closed. One left by an earlier run is
+  // taken over if it is a regular file of ours with one link, else kUnsafeName (planted). kExists
+  // with advice when another process holds the lock.
   [[nodiscard]] Result<File> open_partial(std::string_view name,
                                           Contents contents = Contents::kDrop) const;
   // Gives `partial` its final name. kExists unless `replace`. With kYes a directory is still
@@ -171,7 +184,8 @@ class Directory {
   [[nodiscard]] Result<void> remove_directory(std::string_view name) const;
 
   [[nodiscard]] Result<void> set_mode(std::uint32_t mode) const;
-  [[nodiscard]] Result<void> set_modified(Timestamp modified) const;
+  [[nodiscard]] Result<void> set_modified(Timestamp modified,
+                                          std::optional<Timestamp> accessed = {}) const;
   [[nodiscard]] Result<void> sync() const;
 
   // Reads the entries, in the order the file system gives them. Independent of this handle's

@@ -9,6 +9,7 @@
 
 #include "platform/file_system.h"
 #include "platform/names_linux.h"
+#include "platform/ownership.h"
 #include "platform/retry_linux.h"
 
 namespace wormhole::platform {
@@ -102,6 +103,13 @@ Result<void> lock(int fd, std::string_view name) {
   return fail(std::move(error));
 }
 
+// A run that was about to put it in place had set these: they are not the next one's.
+void drop_attributes(int fd) {
+  for (const Attribute& one : read_attributes(fd).kept) {
+    static_cast<void>(remove_attribute(fd, one.name));
+  }
+}
+
 // Mode 0600, and empty if it is to be; a fresh one is so already, which saves two calls on each
 // small file.
 Result<void> prepare(int fd, const struct stat& status, Contents contents, std::string_view name) {
@@ -146,6 +154,7 @@ Result<File> Directory::open_partial(std::string_view name, Contents contents) c
     if (!opened.created) {  // one just created may belong to whom the server squashes us
       if (const char* why = why_planted(ours)) return planted(name, why);
       ::fcntl(opened.fd.get(), F_SETFL, 0);  // O_NONBLOCK was for what it might have been
+      if (contents == Contents::kDrop) drop_attributes(opened.fd.get());
     }
     WH_TRY(prepare(opened.fd.get(), ours, contents, name));
     return File(std::move(opened.fd));

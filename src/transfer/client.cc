@@ -91,7 +91,8 @@ Result<void> Client::get(const std::string& path, TakeOptions options, TakerEven
     taker = std::make_shared<Taker>(request, options, events, counters, *control_, clock_);
     if (options_.compression) taker->allow_compressed(codecs_);
     slot_.put_in(request, taker);
-    control_->push(wire::Get{request, path, options.may_have, kOpenEntriesMax, options.selection});
+    control_->push(wire::Get{request, path, options.may_have, kOpenEntriesMax, options.selection,
+                             options.keeps});
   }
   Result<void> result = taker->wait();
   first_byte_ = taker->first_byte();

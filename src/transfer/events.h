@@ -36,6 +36,13 @@ struct TakenCounters {
   std::atomic<std::uint64_t> specials = 0;       // devices, sockets, pipes: reported, not a failure
   std::atomic<std::uint64_t> failed = 0;
   std::atomic<std::uint64_t> deleted = 0;  // entries that the giver has not (TakeOptions)
+  // Of what is in place all the same, where it was asked for (wire::Keeps): owners and groups of
+  // entries, and single attributes.
+  std::atomic<std::uint64_t> owners_lost = 0;
+  std::atomic<std::uint64_t> groups_lost = 0;
+  std::atomic<std::uint64_t> xattrs_lost = 0;
+  std::atomic<std::uint64_t> acls_lost = 0;
+  std::atomic<std::uint64_t> capabilities_lost = 0;  // files that had some
 
   // Bytes of files; nullopt while more may be announced. Files that failed count as still to come:
   // an estimate that is too large harms nobody.
@@ -53,6 +60,8 @@ class TakerEvents {
   virtual void on_failed(const std::string& path, const Error& error) = 0;
   // A file whose data has begun to arrive (large files), or was put in place (small ones).
   virtual void on_file(const std::string& path) = 0;
+  // One of what those counters count.
+  virtual void on_not_kept(const std::string& /*path*/, const Error& /*error*/) {}
 };
 
 }  // namespace wormhole::transfer

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "platform/process.h"
+#include "transfer/archive_teller.h"
 #include "transfer/failure.h"
 #include "transfer/reconstruction.h"
 #include "transfer/tree_walker.h"
@@ -50,15 +51,18 @@ class Giver::Walk final : public WalkSink {
   std::optional<std::uint64_t> on_entry(wire::Entry entry,
                                         std::optional<FoundFile> found) override {
     std::unique_lock lock(giver_.mutex_);
-    Request* request = wait_for_credit(lock);
+    Request* request = wait_for_credit(lock, entry.cost());
     if (request == nullptr) return std::nullopt;
-    // The end of a directory is no entry that anyone finishes: it costs no credit.
-    if (entry.type != wire::EntryType::kDirectoryEnd) --request->credit;
     const std::uint64_t id = request->next_entry++;
     if (found.has_value() && giver_.tells_hard_links_ && found->status.links > 1) {
       tell_names(*request, id, found->status, entry);
-      if (entry.link_of != 0) found.reset();
+      if (entry.link_of != 0) {
+        found.reset();
+        entry.archived.reset();  // told of the first name
+      }
     }
+    // The end of a directory is no entry that anyone finishes: it costs no credit.
+    if (entry.type != wire::EntryType::kDirectoryEnd) request->credit -= entry.cost();
     if (found.has_value()) {
       entry.version = giver_.versions_.of(found->status);
       if (giver_.finds_copies_ && request->wants_data && !entry.sparse) {
@@ -160,15 +164,15 @@ class Giver::Walk final : public WalkSink {
   }
 
   // Null when the walk is over.
-  Request* wait_for_credit(std::unique_lock<std::mutex>& lock) {
+  Request* wait_for_credit(std::unique_lock<std::mutex>& lock, std::uint32_t cost) {
     while (true) {
       Request* request = giver_.find(request_);
       if (giver_.stopped_ || request == nullptr) return nullptr;
-      if (request->credit > 0) return request;
+      if (request->credit >= cost) return request;
       // What is announced must be on its way before we wait for it to be finished.
       if (!flush(lock, *request)) return nullptr;
       request = giver_.find(request_);
-      if (request == nullptr || request->credit > 0) continue;
+      if (request == nullptr || request->credit >= cost) continue;
       giver_.walker_wake_.wait(lock);
     }
   }
@@ -256,6 +260,7 @@ Result<void> Giver::on_get(const wire::Get& get) {
   request.on_want_only = get.may_have;
   request.credit = get.credit;
   request.selection = get.selection;
+  request.keeps = get.keeps;
   return add_request(std::move(request));
 }
 
@@ -539,6 +544,7 @@ void Giver::run_walker() {
     std::string path;
     bool recursive = true;
     wire::Selection selection;
+    wire::Keeps keeps;
     {
       std::unique_lock lock(mutex_);
       walker_wake_.wait(lock, [&] { return stopped_ || !to_walk_.empty(); });
@@ -550,6 +556,7 @@ void Giver::run_walker() {
       path = request->path;
       recursive = request->recursive;
       selection = std::move(request->selection);
+      keeps = request->keeps;
     }
     const auto refuse = [&](const Error& why) {
       control_.push(wire::Refused{id, failure_code(why), failure_reason(why)});
@@ -562,7 +569,10 @@ void Giver::run_walker() {
       refuse(selector.error());
     } else {
       Walk sink(*this, id);
-      if (walk(shares_, *place, recursive, *selector, sink)) sink.finish();
+      const ArchiveTeller teller(keeps, accounts_);
+      if (walk(shares_, *place, recursive, *selector, sink, keeps.any() ? &teller : nullptr)) {
+        sink.finish();
+      }
     }
   }
 }

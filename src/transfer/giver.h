@@ -21,6 +21,7 @@
 #include <unordered_map>
 
 #include "base/result.h"
+#include "platform/accounts.h"
 #include "transfer/chunk_teller.h"
 #include "transfer/control_writer.h"
 #include "transfer/copy_guesses.h"
@@ -99,6 +100,7 @@ class Giver {
     bool wants_data = true;  // Get, not List
     bool recursive = true;
     wire::Selection selection = {};
+    wire::Keeps keeps = {};
     bool on_want_only = false;  // may_have: data follows on Want
     std::uint32_t credit = 0;   // entries that may still be announced
     std::uint64_t next_entry = 0;
@@ -123,6 +125,7 @@ class Giver {
   ControlWriter& control_;
   const std::uint64_t cached_file_max_bytes_;
   const SourceVersions versions_;
+  platform::Accounts accounts_;
   std::atomic<bool> finds_copies_ = false;
   std::atomic<bool> holds_back_ = false;
   std::atomic<bool> tells_hard_links_ = false;

@@ -18,6 +18,7 @@ struct Attack {
   bool on_list = false;          // against `ls -R`, else against `get`
   bool victim_is_plain = false;  // the victim asked for unencrypted data
   bool victim_expands = true;    // it takes compressed data
+  bool victim_archives = false;  // it asked for owners and attributes
   // How the command ends; nullopt: it goes on to the end, perhaps without some entries.
   std::optional<Code> ends = Code::kProtocol;
   std::string names = {};  // what the error's object is, where it concerns one entry
@@ -37,6 +38,7 @@ struct Attack {
 [[nodiscard]] std::vector<Attack> name_attacks();
 [[nodiscard]] std::vector<Attack> link_attacks(const std::string& outside);
 [[nodiscard]] std::vector<Attack> entry_attacks();
+[[nodiscard]] std::vector<Attack> archive_attacks();
 [[nodiscard]] std::vector<Attack> data_attacks();
 [[nodiscard]] std::vector<Attack> plain_attacks();
 [[nodiscard]] std::vector<Attack> compressed_attacks();
@@ -78,5 +80,7 @@ inline constexpr std::string_view kOkContent = "as it should be";
 [[nodiscard]] wire::Entry sparse(std::uint64_t parent, std::string name, std::uint64_t size);
 [[nodiscard]] wire::Entry link(std::uint64_t parent, std::string name, std::string target);
 [[nodiscard]] wire::Entry end_of(std::uint64_t id);
+// The same entry, with what it is to have besides.
+[[nodiscard]] wire::Entry with(wire::Entry entry, wire::Archived archived);
 
 }  // namespace wormhole::transfer::testing

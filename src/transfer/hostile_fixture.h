@@ -45,7 +45,7 @@ class Victim {
   explicit Victim(const platform::Address& address, ClientOptions options = {.streams = 2});
 
   Result<void> get(const std::string& destination, const std::string& path = "",
-                   bool overwrite = false);
+                   bool overwrite = false, wire::Keeps keeps = {});
   Result<void> list();
 
   [[nodiscard]] Client& client() { return client_; }

@@ -49,8 +49,10 @@ Victim::Victim(const platform::Address& address, ClientOptions options)
   EXPECT_TRUE(connected.has_value());
 }
 
-Result<void> Victim::get(const std::string& destination, const std::string& path, bool overwrite) {
+Result<void> Victim::get(const std::string& destination, const std::string& path, bool overwrite,
+                         wire::Keeps keeps) {
   TakeOptions options{.destination = {destination}, .overwrite = overwrite};
+  options.keeps = keeps;
   options.may_have = may_have(options.destination, path);
   return client_.get(path, std::move(options), failures_, counters_);
 }

@@ -111,7 +111,9 @@ class HostileHost : public ::testing::TestWithParam<std::string> {
       Victim victim(host.address(), {.streams = 2,
                                      .unencrypted = attack.victim_is_plain,
                                      .compression = attack.victim_expands});
-      expect_ending(attack, attack.on_list ? victim.list() : victim.get(box.destination()));
+      const wire::Keeps keeps{.archive = attack.victim_archives};
+      expect_ending(
+          attack, attack.on_list ? victim.list() : victim.get(box.destination(), "", false, keeps));
       victim.client().close();
       EXPECT_EQ(victim.failed(), attack.fails);
     }

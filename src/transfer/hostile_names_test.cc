@@ -486,9 +486,9 @@ std::vector<Attack> list_attacks() {
 
 std::vector<Attack> all_attacks(const std::string& outside) {
   std::vector<Attack> all;
-  for (auto part :
-       {name_attacks(), link_attacks(outside), entry_attacks(), data_attacks(), plain_attacks(),
-        compressed_attacks(), message_attacks(), stream_attacks(), list_attacks()}) {
+  for (auto part : {name_attacks(), link_attacks(outside), entry_attacks(), archive_attacks(),
+                    data_attacks(), plain_attacks(), compressed_attacks(), message_attacks(),
+                    stream_attacks(), list_attacks()}) {
     for (Attack& attack : part) all.push_back(std::move(attack));
   }
   return all;

@@ -51,7 +51,8 @@ class PutHost::Run final : public TakerEvents {
     taker_->allow_compressed(host_.codecs_);
     host_.slot_.put_in(request_, taker_);
     host_.control_.push(
-        wire::Get{request_, put.source, options_.may_have, kOpenEntriesMax, put.selection});
+        wire::Get{request_, put.source, options_.may_have, kOpenEntriesMax,
+                                  put.selection, put.keeps});
     thread_ = std::thread([this] { run_taker(); });
   }
 
@@ -185,11 +186,12 @@ Result<TakeOptions> PutHost::options_of(const wire::Put& put) const {
   }
   const bool only_adds = access_.writing == Writing::kAdds;
   const bool wants_more =
-      put.overwrite || put.may_delete || put.checksum || put.dry_run || put.leaves != Leaves::kNone;
+      put.overwrite || put.may_delete || put.checksum || put.dry_run ||
+      put.keeps.archive || put.leaves != Leaves::kNone;
   if (only_adds && wants_more) {
     return fail(not_allowed(
         "this share takes new files and shows nothing of what is there: no --overwrite, --update, "
-        "--ignore-existing, --delete, --checksum or --dry-run"));
+        "--ignore-existing, --delete, --checksum, --archive or --dry-run"));
   }
   WH_TRY(platform::check_name(put.name));
   WH_ASSIGN(auto destination, destination_of(put.path));
@@ -204,6 +206,7 @@ Result<TakeOptions> PutHost::options_of(const wire::Put& put) const {
                       .index = only_adds ? nullptr : access_.index,
                       .index_below = share_path + "/",
                       .selection = put.selection,
+                      .keeps = put.keeps,
                       .cached_file_max_bytes = platform::memory_bytes() / kCachedPartOfMemory};
   if (options.index != nullptr) options.index->write_pending();
   const bool knows_some =

@@ -15,7 +15,8 @@ constexpr std::array<Count, wire::kTakenCounts> kCounts = {
     &TakenCounters::skipped_files,   &TakenCounters::skipped_bytes,   &TakenCounters::left_files,
     &TakenCounters::left_bytes,      &TakenCounters::resumed_bytes,   &TakenCounters::reused_bytes,
     &TakenCounters::kept_bytes,      &TakenCounters::specials,        &TakenCounters::failed,
-    &TakenCounters::deleted};
+    &TakenCounters::deleted,         &TakenCounters::owners_lost,     &TakenCounters::groups_lost,
+    &TakenCounters::xattrs_lost,     &TakenCounters::acls_lost,       &TakenCounters::capabilities_lost};
 
 }  // namespace
 

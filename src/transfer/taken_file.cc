@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "store/hash.h"
+#include "transfer/archive_keeper.h"
 
 namespace wormhole::transfer {
 namespace {
@@ -80,15 +81,31 @@ Result<void> TakenFile::unclaim(std::uint64_t offset, std::uint64_t length) {
 Result<TakenFile::FilePtr> TakenFile::open_partial(DirectoryTree& tree) {
   if (abandoned_ || partial_ != nullptr) return partial_;
   WH_ASSIGN(const auto directory, tree.open(directory_));
-  const std::string name = store::partial_name(entry_.name);
-  WH_ASSIGN(auto file, directory->open_partial(name));
+  WH_ASSIGN(auto file, open_by_name(*directory, platform::Contents::kDrop));
   const auto prepared = prepare(*directory, file);
   if (!prepared.has_value()) {
-    static_cast<void>(directory->remove_file(name));
+    static_cast<void>(directory->remove_file(store::partial_name(entry_.name)));
     return fail(prepared.error());
   }
   partial_ = std::make_shared<const platform::File>(std::move(file));
   return partial_;
+}
+
+// Between its owner and its name a file can be left by a run that is killed: it is whole then, but
+// nothing in it says so.
+Result<platform::File> TakenFile::open_by_name(const platform::Directory& directory,
+                                               platform::Contents contents) const {
+  const std::string name = store::partial_name(entry_.name);
+  auto opened = directory.open_partial(name, contents);
+  if (opened.has_value() || opened.error().code != Code::kUnsafeName || !owner_.has_value()) {
+    return opened;
+  }
+  const auto there = directory.status_of(name);
+  const bool was_given_away = there.has_value() && there->type == platform::FileType::kRegular &&
+                              there->links == 1 && there->owner == *owner_;
+  // Only its name goes: had somebody else put it there, nothing is written to it.
+  if (!was_given_away || !directory.remove_file(name).has_value()) return opened;
+  return directory.open_partial(name, contents);
 }
 
 bool TakenFile::read_back(DirectoryTree& tree, std::uint64_t offset, MutableBytes out) {
@@ -134,7 +151,7 @@ Result<bool> TakenFile::resume(DirectoryTree& tree) {
   WH_ASSIGN(const auto directory, tree.open(directory_));
   const auto there = directory->status_of(name);
   if (!there.has_value() || there->size_bytes <= store::journal_offset(entry_.size)) return false;
-  WH_ASSIGN(auto opened, directory->open_partial(name, platform::Contents::kKeep));
+  WH_ASSIGN(auto opened, open_by_name(*directory, platform::Contents::kKeep));
   auto file = std::make_shared<const platform::File>(std::move(opened));
   WH_ASSIGN(const auto now, journal_header(*directory, *file));
   WH_ASSIGN(resumed_, ResumedPartial::open(file, now, uncached_));
@@ -297,8 +314,14 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
     std::scoped_lock journal_lock(journal_mutex_);
     journal_.reset();
   }
-  WH_TRY(file->set_mode(received_mode(entry_.mode)));
-  WH_TRY(file->set_modified(modified_of(entry_)));
+  std::uint32_t mode = received_mode(entry_.mode);
+  std::optional<platform::Timestamp> accessed;
+  if (rules.keeper != nullptr) {
+    mode = rules.keeper->keep(*file, entry_.archived.get(), mode, path());
+    accessed = rules.keeper->accessed(entry_.archived.get());
+  }
+  WH_TRY(file->set_mode(mode));
+  WH_TRY(file->set_modified(modified_of(entry_), accessed));
   if (rules.sync) WH_TRY(file->sync());
   WH_ASSIGN(const auto directory, tree.open(directory_));
   WH_TRY(put_in_place(*directory, rules));

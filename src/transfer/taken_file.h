@@ -23,6 +23,8 @@
 
 namespace wormhole::transfer {
 
+class ArchiveKeeper;
+
 // Separate ranges of one file at once: every stream has one segment in hand, plus as many that
 // were given back half sent.
 inline constexpr std::size_t kRangesMax = 16 * kStreamsMax;
@@ -41,6 +43,8 @@ struct PublishRules {
   platform::Timestamp started;
   // But for those whose change was that this run took one of their names.
   std::shared_ptr<FormerNames> former = std::make_shared<FormerNames>();
+  // Of more than mode and time. Null: nothing else was asked for.
+  ArchiveKeeper* keeper = nullptr;
 };
 
 // The mode a received file or directory gets: set-user-ID and set-group-ID are dropped
@@ -62,9 +66,11 @@ class TakenFile {
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::uint64_t parent() const { return parent_; }
   [[nodiscard]] std::uint64_t size() const { return entry_.size; }
+  [[nodiscard]] std::uint32_t cost() const { return entry_.cost(); }
   [[nodiscard]] const NodePtr& directory() const { return directory_; }
   [[nodiscard]] const std::string& name() const { return entry_.name; }
   [[nodiscard]] platform::Timestamp modified() const;
+  [[nodiscard]] const wire::Archived* archived() const { return entry_.archived.get(); }
   [[nodiscard]] bool is_uncached() const { return uncached_; }
   [[nodiscard]] bool is_sparse() const { return entry_.sparse; }
   // As it is to be here.
@@ -129,6 +135,9 @@ class TakenFile {
   // What stands there is what is left of this very file. Before any other thread knows of this one.
   void may_replace() { may_replace_ = true; }
   [[nodiscard]] bool replaces_its_own() const { return may_replace_; }
+  // It will be given to that user: a partial of his is one that an earlier run was about to put in
+  // place. Likewise.
+  void will_be_given_to(std::uint32_t owner) { owner_ = owner; }
   // Mode, time and the final name. kExists when a different file is there (and is kept). The
   // partial is gone either way.
   [[nodiscard]] Result<void> publish(DirectoryTree& tree, const PublishRules& rules);
@@ -158,6 +167,9 @@ class TakenFile {
   void note(const platform::File& file, Bytes data, std::uint64_t offset);
   // One stands in the partial.
   [[nodiscard]] bool has_journal();
+  // By its name: what was given away already is made anew.
+  [[nodiscard]] Result<platform::File> open_by_name(const platform::Directory& directory,
+                                                    platform::Contents contents) const;
   // Null when the file was abandoned: what still arrives is thrown away.
   Result<FilePtr> open_partial(DirectoryTree& tree);
   // A new one: its length, and where its journal is kept.
@@ -174,6 +186,7 @@ class TakenFile {
   const bool uncached_;
   CacheSpeed& cache_;
   bool may_replace_ = false;
+  std::optional<std::uint32_t> owner_;  // will_be_given_to()
 
   mutable std::mutex mutex_;  // claims, the partial's making, publishing and end
   RangeSet claimed_{kRangesMax};

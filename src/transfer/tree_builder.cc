@@ -18,11 +18,13 @@ TreeBuilder::TreeBuilder(TakeOptions options, TakerEvents& events, TakenCounters
       selector_(Selector::compile(options_.selection)),
       events_(events),
       counters_(counters),
+      keeper_(options_.keeps, events, counters),
       cache_speed_(clock) {
   rules_.overwrite = options_.overwrite;
   rules_.sync = options_.sync;
   rules_.started = options_.started;
   rules_.former = options_.former;
+  if (options_.keeps.any()) rules_.keeper = &keeper_;
   rules_.is_recorded = options_.index != nullptr || options_.reuse;
 }
 
@@ -107,7 +109,7 @@ Result<void> TreeBuilder::publish(const TakenFilePtr& file) {
   ++counters_.files;
   counters_.file_bytes += file->size();
   if (file->size() <= kPackedFileMaxBytes) events_.on_file(file->path());
-  finished_in(file->parent());
+  finished_in(file->parent(), file->cost());
   close_directories();
   return {};
 }
@@ -256,7 +258,9 @@ Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
   const platform::File& here = reconstruction.basis()->file();
   // Else it would not be as the index has it any more.
   if (named->modified != file->modified()) WH_TRY(here.set_modified(file->modified()));
-  if (options_.overwrite && named->mode != file->mode()) WH_TRY(here.set_mode(file->mode()));
+  if (options_.overwrite) {
+    WH_TRY(match_open(here, file->archived(), file->mode(), file->path()));
+  }
   if (options_.sync) WH_TRY(here.sync());
   const auto place = place_in(file->name(), file->directory());
   if (!file->is_sparse()) remember(file->id(), place);
@@ -264,7 +268,7 @@ Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
   if (!forget(file)) return {};
   ++counters_.skipped_files;
   counters_.skipped_bytes += file->size();
-  finished_in(file->parent());
+  finished_in(file->parent(), file->cost());
   if (file->has_other_names()) {
     WH_TRY(settle_links(file->id(), link_source(file->name(), file->directory())));
   }
@@ -312,7 +316,7 @@ void TreeBuilder::give_up(const TakenFilePtr& file, const Error& error) {
   Error named = error;
   named.object = file->path();
   report(named.object, named);
-  finished_in(file->parent());
+  finished_in(file->parent(), file->cost());
   // Nothing is made of what did not come, so that nothing can go wrong.
   static_cast<void>(settle_links(file->id(), std::nullopt));
   close_directories();
@@ -344,10 +348,10 @@ Result<void> TreeBuilder::on_failed(const wire::Failed& failed, bool may_wait) {
   return {};
 }
 
-Result<void> TreeBuilder::entry_failed(std::uint64_t parent, const std::string& path,
+Result<void> TreeBuilder::entry_failed(const wire::Entry& entry, const std::string& path,
                                        const Error& error) {
   report(path, error);
-  finished_in(parent);
+  finished_in(entry.parent, entry.cost());
   return {};
 }
 
@@ -373,19 +377,19 @@ bool TreeBuilder::forget(const TakenFilePtr& file) {
   return true;
 }
 
-void TreeBuilder::finished_in(std::uint64_t parent) {
+void TreeBuilder::finished_in(std::uint64_t parent, std::uint32_t cost) {
   std::scoped_lock lock(mutex_);
   const auto found = directories_.find(parent);
   WH_CHECK(found != directories_.end() && found->second.unfinished > 0);
   --found->second.unfinished;
-  count_finished();
+  count_finished(cost);
   complete_directory(parent);
 }
 
-void TreeBuilder::count_finished() {
-  WH_CHECK(open_entries_ > 0);
-  --open_entries_;
-  ++finished_;
+void TreeBuilder::count_finished(std::uint32_t cost) {
+  WH_CHECK(open_entries_ >= cost);
+  open_entries_ -= cost;
+  finished_ += cost;
 }
 
 void TreeBuilder::complete_directory(std::uint64_t id) {
@@ -394,10 +398,11 @@ void TreeBuilder::complete_directory(std::uint64_t id) {
     WH_CHECK(found != directories_.end());
     if (!found->second.ended || found->second.unfinished > 0) return;
     const std::uint64_t above = found->second.parent;
+    const std::uint32_t cost = found->second.cost;
     complete_directories_.push_back(std::move(found->second));
     directories_.erase(found);
     if (id == wire::kNoEntry) return;  // the user's directory around a single file: no entry
-    count_finished();
+    count_finished(cost);
     if (above == wire::kNoEntry) return;
     --directories_.at(above).unfinished;
     id = above;
@@ -418,11 +423,7 @@ void TreeBuilder::close_directories() {
     lock.unlock();
     const auto set = [&]() -> Result<void> {
       WH_ASSIGN(const auto handle, tree_->open(directory.node));
-      if (directory.sets_mode) WH_TRY(handle->set_mode(received_mode(directory.mode)));
-      if (directory.sets_time) {
-        const auto timed = handle->set_modified(directory.modified);
-        if (!timed.has_value() && !directory.may_refuse_time) return timed;
-      }
+      WH_TRY(set_metadata(directory, *handle));
       return syncs ? handle->sync() : Result<void>();
     }();
     if (!set.has_value()) {
@@ -431,6 +432,34 @@ void TreeBuilder::close_directories() {
     lock.lock();
   }
   closing_directories_ = false;
+}
+
+Result<void> TreeBuilder::set_metadata(const OpenDirectory& directory,
+                                       const platform::Directory& handle) {
+  const bool is_root = directory.node->parent() == nullptr;
+  if (options_.keeps.archive && !is_root) {
+    // It was opened by its name once more, perhaps.
+    WH_ASSIGN(const auto now, handle.status());
+    if (now.device != directory.device || now.inode != directory.inode) {
+      return fail({.code = Code::kChanged,
+                   .operation = "set the owner and mode of",
+                   .object = directory.name,
+                   .detail = "another directory took its place meanwhile",
+                   .advice = "run the same command again"});
+    }
+  }
+  if (directory.sets_mode) {
+    const auto others =
+        options_.overwrite ? ArchiveKeeper::Others::kGo : ArchiveKeeper::Others::kStay;
+    const std::string path =
+        is_root ? shown_root() : DirectoryTree::path_of(directory.node->parent(), directory.name);
+    WH_TRY(handle.set_mode(keeper_.keep(handle, directory.archived.get(),
+                                        received_mode(directory.mode), path, others)));
+  }
+  if (!directory.sets_time) return {};
+  const auto timed =
+      handle.set_modified(directory.modified, keeper_.accessed(directory.archived.get()));
+  return directory.may_refuse_time ? Result<void>() : timed;
 }
 
 std::uint32_t TreeBuilder::take_finished() {

@@ -25,6 +25,7 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "store/index.h"
+#include "transfer/archive_keeper.h"
 #include "transfer/destination.h"
 #include "transfer/directory_tree.h"
 #include "transfer/events.h"
@@ -66,6 +67,8 @@ struct TakeOptions {
   std::string index_below = {};
   // What of it is meant. The host goes by the same, and one that does not is not trusted.
   wire::Selection selection = {};
+  // More than modes and times.
+  wire::Keeps keeps = {};
   // Longer files are written past the system's cache (platform::File::write_uncached_at).
   std::uint64_t cached_file_max_bytes = UINT64_MAX;
 
@@ -168,6 +171,11 @@ class TreeBuilder {
     std::string name;
     std::uint32_t mode = 0;
     platform::Timestamp modified;
+    std::shared_ptr<const wire::Archived> archived = nullptr;
+    std::uint32_t cost = 1;  // of the credit
+    // What was made, or was there: nothing else is given away.
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
     bool sets_time = true;  // not of the virtual root, nor of the user's directory of one file
     bool sets_mode = true;  // nor of a DEST that was there: its mode is the user's choice
     bool may_refuse_time = false;  // a DEST that was there, perhaps another user's
@@ -214,8 +222,13 @@ class TreeBuilder {
                                                              const NodePtr& parent) const;
   // An entry that is there already, or that stays as it is.
   void skip(const wire::Entry& entry);
-  Result<void> match_mode(const wire::Entry& entry, const NodePtr& parent,
-                          const platform::FileStatus& status) const;
+  Result<void> match_metadata(const wire::Entry& entry, const NodePtr& parent,
+                              const platform::FileStatus& status);
+  Result<void> match_open(const platform::File& file, const wire::Archived* archived,
+                          std::uint32_t mode, const std::string& path);
+  Result<void> match_symlink(const wire::Entry& entry, const platform::Directory& directory,
+                             const std::string& path);
+  Result<void> set_metadata(const OpenDirectory& directory, const platform::Directory& handle);
   void leave(const wire::Entry& entry);
   // What stands there is the file already: its time is set.
   Result<void> keep(const Reconstruction& reconstruction);
@@ -231,7 +244,7 @@ class TreeBuilder {
   ReconstructionPtr reconstruction_from_elsewhere(const TakenFilePtr& file,
                                                   const wire::Entry& entry, Present present) const;
   Result<Standing> compare(const wire::Entry& entry, const NodePtr& directory);
-  Result<void> make_directory(const OpenDirectory& made, const NodePtr& parent);
+  Result<void> make_directory(OpenDirectory& made, const NodePtr& parent);
   Result<void> make_symlink(const wire::Entry& entry, const NodePtr& parent);
 
   // Something of the file arrives: kProtocol when too many are under way.
@@ -240,15 +253,16 @@ class TreeBuilder {
   std::size_t count_begun(const TakenFilePtr& file);
   Result<void> publish(const TakenFilePtr& file);
   void give_up(const TakenFilePtr& file, const Error& error);
-  Result<void> entry_failed(std::uint64_t parent, const std::string& path, const Error& error);
+  Result<void> entry_failed(const wire::Entry& entry, const std::string& path, const Error& error);
   void report(const std::string& path, const Error& error);
   // False when another thread did so already.
   bool forget(const TakenFilePtr& file);
   void release_copies_of(std::uint64_t original, std::uint64_t size_bytes);
   void remember(std::uint64_t id, const std::optional<store::Place>& place);
   // An entry directly in `parent` is dealt with; ends directories that are complete by it.
-  void finished_in(std::uint64_t parent);
-  void count_finished();                      // with the mutex held
+  // `cost`: what it took of the credit.
+  void finished_in(std::uint64_t parent, std::uint32_t cost);
+  void count_finished(std::uint32_t cost);    // with the mutex held
   void complete_directory(std::uint64_t id);  // likewise: if it is, and then those above
   void close_directories();
 
@@ -256,6 +270,7 @@ class TreeBuilder {
   const Result<Selector> selector_;
   TakerEvents& events_;
   TakenCounters& counters_;
+  ArchiveKeeper keeper_;
   PublishRules rules_;
 
   std::unique_ptr<DirectoryTree> tree_;
@@ -290,7 +305,7 @@ class TreeBuilder {
   std::uint64_t next_entry_ = 0;
   bool listed_ = false;
   bool woken_ = false;
-  std::uint64_t open_entries_ = 0;  // announced, not finished; directory ends not counted
+  std::uint64_t open_entries_ = 0;  // announced, not finished, by their cost
   std::unordered_map<std::uint64_t, OpenDirectory> directories_;
   std::unordered_map<std::uint64_t, TakenFilePtr> files_;
   HardLinks hard_links_;

@@ -49,6 +49,7 @@ Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry, W
   if (id == 0) return on_root(entry, wanted);
 
   WH_TRY(platform::check_name(entry.name));
+  WH_TRY(keeper_.check(entry));
   OpenDirectory* parent = nullptr;
   {
     std::scoped_lock lock(mutex_);
@@ -57,7 +58,8 @@ Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry, W
       return fail(broken("the host announced an entry of no directory"));
     }
     parent = &found->second;  // stays put: only this thread inserts, and it is not complete
-    if (++open_entries_ > kOpenEntriesMax) {
+    open_entries_ += entry.cost();
+    if (open_entries_ > kOpenEntriesMax) {
       return fail(broken("the host announced more than it may"));
     }
     ++parent->unfinished;
@@ -102,6 +104,7 @@ bool TreeBuilder::is_meant(const wire::Entry& entry, const std::string& path) co
 Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
   if (!selector_.has_value()) return fail(selector_.error());
   if (entry.parent != wire::kNoEntry) return fail(broken("the host sent no root"));
+  WH_TRY(keeper_.check(entry));
   if (!options_.requested_name.empty() && entry.name != options_.requested_name) {
     return fail({.code = Code::kProtocol,
                  .operation = "fetch",
@@ -132,11 +135,13 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
     root.node = tree_->root();
     root.mode = entry.mode;
     root.modified = modified_of(entry);
+    root.archived = entry.archived;
+    root.cost = entry.cost();
     root.sets_time = is_directory && !entry.name.empty();
     counters_.made_root = placed.made || options_.owns_root;
     root.sets_mode = root.sets_time && counters_.made_root;
     root.may_refuse_time = !counters_.made_root;
-    ++open_entries_;
+    open_entries_ += entry.cost();
     // A single file's directory is the user's own: it ends with the file.
     root.ended = !is_directory;
     root.unfinished = is_directory ? 0 : 1;
@@ -161,6 +166,8 @@ Result<void> TreeBuilder::on_directory(std::uint64_t id, const wire::Entry& entr
   made.name = entry.name;
   made.mode = entry.mode;
   made.modified = modified_of(entry);
+  made.archived = entry.archived;
+  made.cost = entry.cost();
   made.depth = parent.depth + 1;
   if (made.depth >= kDepthMax) return fail(broken("the host's tree is too deep"));
   auto result = make_directory(made, parent.node);
@@ -186,7 +193,7 @@ Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
       given_up_.insert(id);
       newly_given_up_.push_back(id);
     }
-    WH_TRY(entry_failed(entry.parent, named.object, named));
+    WH_TRY(entry_failed(entry, named.object, named));
     if (entry.link_of != 0) {
       std::scoped_lock lock(mutex_);
       hard_links_.drop(entry.link_of);
@@ -203,6 +210,7 @@ Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
   refused.node = DirectoryTree::child(parent.node, entry.name);
   refused.parent = entry.parent;
   refused.name = entry.name;
+  refused.cost = entry.cost();
   refused.failed = true;
   refused.sets_time = false;
   refused.sets_mode = false;
@@ -213,7 +221,7 @@ Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
   return {};
 }
 
-Result<void> TreeBuilder::make_directory(const OpenDirectory& made, const NodePtr& parent) {
+Result<void> TreeBuilder::make_directory(OpenDirectory& made, const NodePtr& parent) {
   WH_ASSIGN(const auto handle, tree_->open(parent));
   WH_ASSIGN(const bool is_new, handle->make_directory(made.name, kOwnerAll));
   WH_ASSIGN(const auto own, tree_->open(made.node));
@@ -227,6 +235,8 @@ Result<void> TreeBuilder::make_directory(const OpenDirectory& made, const NodePt
     }
     if ((status.mode & kOwnerAll) != kOwnerAll) WH_TRY(own->set_mode(status.mode | kOwnerAll));
   }
+  made.device = status.device;
+  made.inode = status.inode;
   made_directories_.emplace(status.device, status.inode);
   return {};
 }
@@ -247,9 +257,9 @@ Result<void> TreeBuilder::on_symlink(const wire::Entry& entry, OpenDirectory& pa
   auto made = make_symlink(entry, parent.node);
   if (!made.has_value()) {
     if (ends_session(made.error())) return made;
-    return entry_failed(entry.parent, path, made.error());
+    return entry_failed(entry, path, made.error());
   }
-  finished_in(entry.parent);
+  finished_in(entry.parent, entry.cost());
   return {};
 }
 
@@ -266,7 +276,7 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& 
     const auto present = directory->read_link(entry.name);
     if (present.has_value() && *present == entry.target) {
       ++counters_.links;
-      return {};
+      return match_symlink(entry, *directory, DirectoryTree::path_of(parent, entry.name));
     }
     const auto status = directory->status_of(entry.name);
     if (status.has_value() && leaves_to_symlink(entry, *status, options_.leaves)) return {};
@@ -290,7 +300,10 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& 
     }
   }
   ++counters_.links;
-  return directory->set_symlink_modified(entry.name, modified_of(entry));
+  keeper_.keep(*directory, entry.name, entry.archived.get(),
+               DirectoryTree::path_of(parent, entry.name));
+  return directory->set_symlink_modified(entry.name, modified_of(entry),
+                                         keeper_.accessed(entry.archived.get()));
 }
 
 Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
@@ -325,7 +338,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
         share(id, entry, /*comes_by_itself=*/true, wanted);
         told_chunks_.end(id, place);
       }
-      const auto matched = match_mode(entry, parent.node, *compared->status);
+      const auto matched = match_metadata(entry, parent.node, *compared->status);
       if (!matched.has_value()) return not_taken(id, entry, path, matched.error());
       // Of a single file, the directory is over with it.
       std::optional<HardLinks::Source> source;
@@ -353,6 +366,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   auto file =
       std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
                                   entry.size > options_.cached_file_max_bytes, cache_speed_);
+  if (const auto owner = keeper_.owner(entry.archived.get())) file->will_be_given_to(*owner);
   if (present == Present::kEmptied) {
     file->may_replace();
     present = Present::kMissing;
@@ -398,7 +412,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
 
 Result<void> TreeBuilder::not_taken(std::uint64_t id, const wire::Entry& entry,
                                     const std::string& path, const Error& why) {
-  WH_TRY(entry_failed(entry.parent, path, why));
+  WH_TRY(entry_failed(entry, path, why));
   return settle_links(id, std::nullopt);
 }
 
@@ -421,25 +435,56 @@ void TreeBuilder::share(std::uint64_t id, const wire::Entry& entry, bool comes_b
 }
 
 // What is asked to be as at the host is so in its mode too, although its bytes need not come.
-Result<void> TreeBuilder::match_mode(const wire::Entry& entry, const NodePtr& parent,
-                                     const platform::FileStatus& status) const {
-  if (!options_.overwrite || status.mode == received_mode(entry.mode)) return {};
+Result<void> TreeBuilder::match_metadata(const wire::Entry& entry, const NodePtr& parent,
+                                         const platform::FileStatus& status) {
+  const bool is_as_it_is = status.mode == received_mode(entry.mode) && !options_.keeps.any();
+  if (!options_.overwrite || is_as_it_is) return {};
   WH_ASSIGN(const auto directory, tree_->open(parent));
   // Its owner may change what nobody may read: but not by a handle, and so it is told.
   WH_ASSIGN(const auto file, directory->open_file(entry.name));
-  return file.set_mode(received_mode(entry.mode));
+  WH_ASSIGN(const auto opened, file.status());
+  if (opened.device != status.device || opened.inode != status.inode) {
+    return fail({.code = Code::kChanged,
+                 .operation = "compare",
+                 .object = entry.name,
+                 .detail = "another file took its place meanwhile",
+                 .advice = "run the same command again"});
+  }
+  return match_open(file, entry.archived.get(), received_mode(entry.mode),
+                    DirectoryTree::path_of(parent, entry.name));
+}
+
+Result<void> TreeBuilder::match_open(const platform::File& file, const wire::Archived* archived,
+                                     std::uint32_t mode, const std::string& path) {
+  mode = keeper_.keep(file, archived, mode, path);
+  // After that: owners and ACLs change it.
+  WH_ASSIGN(const auto now, file.status());
+  if (now.mode != mode) WH_TRY(file.set_mode(mode));
+  const auto accessed = keeper_.accessed(archived);
+  if (!accessed.has_value() || *accessed == now.accessed) return {};
+  return file.set_modified(now.modified, accessed);
+}
+
+Result<void> TreeBuilder::match_symlink(const wire::Entry& entry,
+                                        const platform::Directory& directory,
+                                        const std::string& path) {
+  if (!options_.overwrite) return {};
+  keeper_.keep(directory, entry.name, entry.archived.get(), path);
+  const auto accessed = keeper_.accessed(entry.archived.get());
+  if (!accessed.has_value()) return {};
+  return directory.set_symlink_modified(entry.name, modified_of(entry), accessed);
 }
 
 void TreeBuilder::skip(const wire::Entry& entry) {
   ++counters_.skipped_files;
   counters_.skipped_bytes += entry.size;
-  finished_in(entry.parent);
+  finished_in(entry.parent, entry.cost());
 }
 
 void TreeBuilder::leave(const wire::Entry& entry) {
   ++counters_.left_files;
   counters_.left_bytes += entry.size;
-  finished_in(entry.parent);
+  finished_in(entry.parent, entry.cost());
 }
 
 std::optional<store::Place> TreeBuilder::place_in(const std::string& name,

@@ -4,6 +4,7 @@
 
 #include "base/block.h"
 #include "store/hash.h"
+#include "transfer/archive_teller.h"
 #include "transfer/failure.h"
 #include "transfer/tree_builder.h"
 
@@ -48,9 +49,9 @@ Result<void> TreeBuilder::finish_link(const HardLinks::Ready& ready) {
   auto made = make_link(ready);
   if (!made.has_value()) {
     if (ends_session(made.error())) return made;
-    return entry_failed(entry.parent, path, made.error());
+    return entry_failed(entry, path, made.error());
   }
-  finished_in(entry.parent);
+  finished_in(entry.parent, entry.cost());
   return {};
 }
 
@@ -191,8 +192,16 @@ Result<void> TreeBuilder::copy_instead(const HardLinks::Link& link, const HardLi
   WH_ASSIGN(const auto file, directory->open_partial(partial));
   auto copied = [&]() -> Result<void> {
     WH_TRY(copy_data(original, file, status.size_bytes));
-    WH_TRY(file.set_mode(received_mode(status.mode)));
-    WH_TRY(file.set_modified(status.modified));
+    std::uint32_t mode = received_mode(status.mode);
+    std::optional<platform::Timestamp> accessed;
+    if (options_.keeps.any()) {
+      const wire::Archived archived = archived_of(status, original.descriptor());
+      mode =
+          keeper_.keep(file, &archived, mode, DirectoryTree::path_of(link.directory, entry.name));
+      accessed = keeper_.accessed(&archived);
+    }
+    WH_TRY(file.set_mode(mode));
+    WH_TRY(file.set_modified(status.modified, accessed));
     if (rules_.sync) WH_TRY(file.sync());
     return directory->publish(partial, entry.name,
                               replaces ? platform::Replace::kYes : platform::Replace::kNo);

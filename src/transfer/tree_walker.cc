@@ -11,6 +11,12 @@ namespace {
 
 using platform::FileType;
 
+// Attributes of a directory and all those that it is in. A taker returns what they cost when the
+// directory is done with, so that they must leave some credit to what is in it.
+constexpr std::size_t kOpenAttributesMaxBytes = 4 * kMiB;
+static_assert(kDepthMax + kOpenAttributesMaxBytes / wire::Entry::kCreditedBytes <=
+              kOpenEntriesMax / 2);
+
 wire::Entry entry_of(wire::EntryType type, std::uint64_t parent, std::string name,
                      const platform::FileStatus& status) {
   wire::Entry entry;
@@ -33,8 +39,12 @@ wire::Entry end_of(std::uint64_t directory) {
 class Walker {
  public:
   Walker(std::shared_ptr<DirectoryTree> tree, bool recursive, const Selector& selector,
-         WalkSink& sink)
-      : tree_(std::move(tree)), recursive_(recursive), selector_(selector), sink_(sink) {}
+         WalkSink& sink, const ArchiveTeller* teller)
+      : tree_(std::move(tree)),
+        recursive_(recursive),
+        selector_(selector),
+        sink_(sink),
+        teller_(teller) {}
 
   // A directory, announced under `parent`, and what is below it. `path`: where it stands in what
   // was asked for, "" or "a/b/".
@@ -44,6 +54,7 @@ class Walker {
       Level& level = levels_.back();
       if (level.subdirectories.empty()) {
         const std::uint64_t ended = level.id;
+        attribute_room_ += level.attribute_bytes;
         levels_.pop_back();
         if (selector_.honours_ignore_files()) ignore_files_.leave();
         if (!sink_.on_entry(end_of(ended)).has_value()) return false;
@@ -85,6 +96,7 @@ class Walker {
     std::uint64_t id;
     NodePtr node;
     std::string path;  // as above, where anyone looks at it
+    std::size_t attribute_bytes;
     std::vector<std::string> subdirectories;
   };
 
@@ -106,10 +118,15 @@ class Walker {
     auto reader = (*handle)->read();
     if (!reader.has_value()) return report(parent, std::move(name), reader.error());
 
-    const auto id =
-        sink_.on_entry(entry_of(wire::EntryType::kDirectory, parent, std::move(name), *status));
+    auto announced = entry_of(wire::EntryType::kDirectory, parent, std::move(name), *status);
+    if (teller_ != nullptr) {
+      announced.archived = teller_->of_directory(*status, **handle, attribute_room_);
+    }
+    const std::size_t held = announced.archived ? announced.archived->attribute_bytes() : 0;
+    const auto id = sink_.on_entry(std::move(announced));
     if (!id.has_value()) return false;
-    Level level{*id, std::move(node), std::move(path), {}};
+    attribute_room_ -= held;
+    Level level{*id, std::move(node), std::move(path), held, {}};
     if (selector_.honours_ignore_files()) {
       const auto read = ignore_files_.enter(**handle, level.path);
       if (!read.has_value()) report(*id, ".gitignore", read.error());
@@ -194,6 +211,7 @@ class Walker {
         auto entry = entry_of(wire::EntryType::kRegular, parent, std::move(as_name), status);
         entry.size = status.size_bytes;
         entry.sparse = status.allocated_bytes < status.size_bytes;
+        if (teller_ != nullptr) entry.archived = teller_->of_file(status, handle, name);
         return sink_.on_entry(std::move(entry), FoundFile{tree_, directory, name, status})
             .has_value();
       }
@@ -202,6 +220,7 @@ class Walker {
         if (!target.has_value()) return report(parent, std::move(as_name), target.error());
         auto entry = entry_of(wire::EntryType::kSymlink, parent, std::move(as_name), status);
         entry.target = std::move(*target);
+        if (teller_ != nullptr) entry.archived = teller_->of_symlink(status);
         return sink_.on_entry(std::move(entry)).has_value();
       }
       case FileType::kDirectory:  // only by a race; it is walked the next time
@@ -218,19 +237,22 @@ class Walker {
   const bool recursive_;
   const Selector& selector_;
   WalkSink& sink_;
+  const ArchiveTeller* const teller_;
   std::vector<Level> levels_;
+  std::size_t attribute_room_ = kOpenAttributesMaxBytes;
   IgnoreFiles ignore_files_;
 };
 
 // Several shares as one directory. It has no name, mode or time of its own.
-bool walk_all(const Shares& shares, bool recursive, const Selector& selector, WalkSink& sink) {
+bool walk_all(const Shares& shares, bool recursive, const Selector& selector, WalkSink& sink,
+              const ArchiveTeller* teller) {
   wire::Entry root;
   root.type = wire::EntryType::kDirectory;
   root.parent = wire::kNoEntry;
   const auto id = sink.on_entry(std::move(root));
   if (!id.has_value()) return false;
   for (const Share& share : shares.all()) {
-    Walker walker(share.tree, recursive, selector, sink);
+    Walker walker(share.tree, recursive, selector, sink, teller);
     const NodePtr& top = share.tree->root();
     const std::string path = share.is_directory ? share.name + "/" : share.name;
     if (!selector.takes_path(path)) continue;
@@ -247,17 +269,17 @@ bool walk_all(const Shares& shares, bool recursive, const Selector& selector, Wa
 }  // namespace
 
 bool walk(const Shares& shares, const Shares::Place& place, bool recursive,
-          const Selector& selector, WalkSink& sink) {
+          const Selector& selector, WalkSink& sink, const ArchiveTeller* teller) {
   if (std::holds_alternative<Shares::All>(place)) {
-    return walk_all(shares, recursive, selector, sink);
+    return walk_all(shares, recursive, selector, sink, teller);
   }
   if (const auto* whole = std::get_if<Shares::WholeDirectory>(&place)) {
-    return Walker(whole->share->tree, recursive, selector, sink)
+    return Walker(whole->share->tree, recursive, selector, sink, teller)
         .directory(wire::kNoEntry, whole->node, whole->name);
   }
   const auto& single = std::get<Shares::Single>(place);
   const bool is_share = !single.share->is_directory;
-  return Walker(single.share->tree, recursive, selector, sink)
+  return Walker(single.share->tree, recursive, selector, sink, teller)
       .single(wire::kNoEntry, single.directory, single.name,
               is_share ? single.share->name : single.name);
 }

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "platform/file_system.h"
+#include "transfer/archive_teller.h"
 #include "transfer/directory_tree.h"
 #include "transfer/selector.h"
 #include "transfer/shares.h"
@@ -41,8 +42,9 @@ class WalkSink {
   virtual void on_unreadable(std::uint64_t parent, std::string name, const Error& error) = 0;
 };
 
-// False when the sink stopped it. `recursive` off: the first directory's entries only.
+// False when the sink stopped it. `recursive` off: the first directory's entries only. Without a
+// teller, entries come without what is only told where it was asked for.
 bool walk(const Shares& shares, const Shares::Place& place, bool recursive,
-          const Selector& selector, WalkSink& sink);
+          const Selector& selector, WalkSink& sink, const ArchiveTeller* teller = nullptr);
 
 }  // namespace wormhole::transfer

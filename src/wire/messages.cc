@@ -15,9 +15,10 @@ using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 using ByteField = Offset<flatbuffers::Vector<std::uint8_t>>;
 
-// Deepest nesting of the schema is 3 (Message, Entries, Entry); tables are bounded by the batch.
+// Deepest nesting of the schema is 5 (Message, Entries, Entry, Archived, Attribute); tables are
+// bounded by the batch.
 constexpr std::size_t kVerifierDepth = 8;
-constexpr std::size_t kVerifierTables = kEntriesPerMessageMax + 16;
+constexpr std::size_t kVerifierTables = 2 * kEntriesPerMessageMax + kAttributesPerMessageMax + 16;
 
 constexpr std::size_t kHashBytes = sizeof(Chunk::hash);
 
@@ -77,9 +78,10 @@ auto put_rules(FlatBufferBuilder& b, const std::vector<Rule>& from) {
 auto put(FlatBufferBuilder& b, const Get& m) {
   const auto path = put_bytes(b, m.path);
   const auto rules = put_rules(b, m.selection.rules);
-  return Body{fb::Body::Get,
-              fb::CreateGet(b, m.request, path, m.may_have, m.credit, rules,
-                            m.selection.size_max_bytes, m.selection.honours_ignore_files)};
+  return Body{
+      fb::Body::Get,
+      fb::CreateGet(b, m.request, path, m.may_have, m.credit, rules, m.selection.size_max_bytes,
+                    m.selection.honours_ignore_files, m.keeps.archive, m.keeps.access_times)};
 }
 auto put(FlatBufferBuilder& b, const List& m) {
   const auto path = put_bytes(b, m.path);
@@ -88,15 +90,33 @@ auto put(FlatBufferBuilder& b, const List& m) {
               fb::CreateList(b, m.request, path, m.recursive, m.credit, rules,
                              m.selection.size_max_bytes, m.selection.honours_ignore_files)};
 }
+Offset<fb::Archived> put_archived(FlatBufferBuilder& b, const Archived& a) {
+  std::vector<Offset<fb::Attribute>> attributes;
+  attributes.reserve(a.attributes.size());
+  for (const Attribute& one : a.attributes) {
+    const auto name = put_bytes(b, one.name);
+    const auto value = put_bytes(b, one.value);
+    attributes.push_back(fb::CreateAttribute(b, name, value));
+  }
+  const auto owner_name = put_bytes(b, a.owner_name);
+  const auto group_name = put_bytes(b, a.group_name);
+  const auto vector = attributes.empty() ? Offset<flatbuffers::Vector<Offset<fb::Attribute>>>(0)
+                                         : b.CreateVector(attributes);
+  return fb::CreateArchived(b, a.owner, a.group, owner_name, group_name, vector, a.left_out,
+                            a.has_capabilities, a.atime_seconds, a.atime_nanoseconds);
+}
 auto put(FlatBufferBuilder& b, const Entries& m) {
   std::vector<Offset<fb::Entry>> entries;
   entries.reserve(m.entries.size());
   for (const Entry& e : m.entries) {
     const auto name = put_bytes(b, e.name);
     const auto target = put_bytes(b, e.target);
+    const auto archived =
+        e.archived == nullptr ? Offset<fb::Archived>(0) : put_archived(b, *e.archived);
     entries.push_back(fb::CreateEntry(b, static_cast<fb::EntryType>(e.type), e.parent, name, e.size,
                                       e.mode, e.mtime_seconds, e.mtime_nanoseconds, target,
-                                      e.sparse, e.version, e.copy_of, e.held, e.names, e.link_of));
+                                      e.sparse, e.version, e.copy_of, e.held, e.names, e.link_of,
+                                      archived));
   }
   const auto vector = b.CreateVector(entries);
   return Body{fb::Body::Entries, fb::CreateEntries(b, m.request, m.first_id, vector)};
@@ -179,7 +199,8 @@ auto put(FlatBufferBuilder& b, const Put& m) {
               fb::CreatePut(b, m.request, source, name, path, rules, m.selection.size_max_bytes,
                             m.selection.honours_ignore_files, m.overwrite,
                             static_cast<std::uint8_t>(m.leaves), m.checksum, m.reuse, m.sync,
-                            m.may_delete, m.dry_run, m.run)};
+                            m.may_delete, m.dry_run, m.run, m.keeps.archive,
+                            m.keeps.access_times)};
 }
 auto put(FlatBufferBuilder& b, const Taken& m) {
   const auto counts = b.CreateVector(m.counts.data(), m.counts.size());
@@ -271,7 +292,8 @@ Result<Message> take(const fb::Get& m) {
   WH_ASSIGN(auto path, bounded(m.path(), kPathMaxBytes, "Get", "path"));
   WH_ASSIGN(const auto credit, credit_of(m.credit(), "Get"));
   WH_ASSIGN(auto selection, selection_of(m, "Get"));
-  return Get{m.request(), std::move(path), m.may_have(), credit, std::move(selection)};
+  return Get{m.request(), std::move(path),      m.may_have(),
+             credit,      std::move(selection), {m.archive(), m.access_times()}};
 }
 Result<Message> take(const fb::List& m) {
   WH_ASSIGN(auto path, bounded(m.path(), kPathMaxBytes, "List", "path"));
@@ -280,7 +302,68 @@ Result<Message> take(const fb::List& m) {
   return List{m.request(), std::move(path), m.recursive(), credit, std::move(selection)};
 }
 
-Result<Entry> take_entry(const fb::Entry& e) {
+Result<std::string> account_name(const flatbuffers::Vector<std::uint8_t>* field) {
+  WH_ASSIGN(auto name, bounded(field, kAccountNameMaxBytes, "Entries", "a name of an account"));
+  if (name.find('\0') != std::string::npos) return fail(broken("Entries", "a name with a NUL"));
+  return name;
+}
+
+// What all entries of a message may still have: tables can be shared in a buffer, and would be as
+// many strings here.
+struct AttributesLeft {
+  std::size_t count = kAttributesPerMessageMax;
+  std::size_t bytes = kMessageMaxBytes;
+};
+
+Result<std::vector<Attribute>> attributes_of(
+    const flatbuffers::Vector<flatbuffers::Offset<fb::Attribute>>* from, AttributesLeft& left) {
+  std::vector<Attribute> out;
+  if (from == nullptr) return out;
+  if (from->size() > std::min(kAttributesMax, left.count)) {
+    return fail(broken("Entries", "too many attributes"));
+  }
+  left.count -= from->size();
+  std::size_t room = std::min(kAttributesMaxBytes, left.bytes);
+  for (const fb::Attribute* one : *from) {
+    if (one == nullptr) return fail(broken("Entries", "missing attribute"));
+    WH_ASSIGN(auto name, bounded(one->name(), std::min(kAttributeNameMaxBytes, room), "Entries",
+                                 "a name of an attribute"));
+    if (name.empty()) return fail(broken("Entries", "an attribute without a name"));
+    room -= name.size();
+    left.bytes -= name.size();
+    WH_ASSIGN(auto value, bounded(one->value(), room, "Entries", "an attribute"));
+    room -= value.size();
+    left.bytes -= value.size();
+    out.push_back({std::move(name), std::move(value)});
+  }
+  return out;
+}
+
+Result<std::shared_ptr<const Archived>> take_archived(const fb::Archived& a, EntryType type,
+                                                      AttributesLeft& left) {
+  constexpr std::uint32_t kNobody = UINT32_MAX;  // chown(2) takes it for "as it is"
+  if (a.owner() == kNobody || a.group() == kNobody) {
+    return fail(broken("Entries", "an owner out of range"));
+  }
+  if (a.atime_nanoseconds() >= 1'000'000'000) return fail(broken("Entries", "time out of range"));
+  auto archived = std::make_shared<Archived>();
+  archived->owner = a.owner();
+  archived->group = a.group();
+  WH_ASSIGN(archived->owner_name, account_name(a.owner_name()));
+  WH_ASSIGN(archived->group_name, account_name(a.group_name()));
+  WH_ASSIGN(archived->attributes, attributes_of(a.attributes(), left));
+  const bool may_have_some = type == EntryType::kRegular || type == EntryType::kDirectory;
+  if (!archived->attributes.empty() && !may_have_some) {
+    return fail(broken("Entries", "attributes of a symlink"));
+  }
+  archived->left_out = a.left_out();
+  archived->has_capabilities = a.capabilities();
+  archived->atime_seconds = a.atime_seconds();
+  archived->atime_nanoseconds = a.atime_nanoseconds();
+  return archived;
+}
+
+Result<Entry> take_entry(const fb::Entry& e, AttributesLeft& left) {
   Entry entry;
   if (e.type() > fb::EntryType::DirectoryEnd) return fail(broken("Entries", "unknown type"));
   entry.type = static_cast<EntryType>(e.type());
@@ -300,6 +383,9 @@ Result<Entry> take_entry(const fb::Entry& e) {
   entry.held = e.held();
   entry.names = e.names();
   entry.link_of = e.link_of();
+  if (e.archived() != nullptr) {
+    WH_ASSIGN(entry.archived, take_archived(*e.archived(), entry.type, left));
+  }
   return entry;
 }
 
@@ -310,9 +396,10 @@ Result<Message> take(const fb::Entries& m) {
   if (entries->size() > kEntriesPerMessageMax) return fail(broken("Entries", "too many"));
   if (m.first_id() > kNoEntry - 1 - entries->size()) return fail(broken("Entries", "id overflows"));
   out.entries.reserve(entries->size());
+  AttributesLeft left;
   for (const fb::Entry* e : *entries) {
     if (e == nullptr) return fail(broken("Entries", "missing entry"));
-    WH_ASSIGN(auto entry, take_entry(*e));
+    WH_ASSIGN(auto entry, take_entry(*e, left));
     const std::uint64_t id = out.first_id + out.entries.size();
     const bool may_be_a_copy = entry.type == EntryType::kRegular && entry.copy_of < id;
     if (entry.copy_of != 0 && !may_be_a_copy) return fail(broken("Entries", "a copy of nothing"));
@@ -320,7 +407,8 @@ Result<Message> take(const fb::Entries& m) {
       return fail(broken("Entries", "held back, and no file"));
     }
     const bool may_be_a_link = entry.type == EntryType::kRegular && entry.link_of < id &&
-                               entry.copy_of == 0 && !entry.held && entry.names == 0;
+                               entry.copy_of == 0 && !entry.held && entry.names == 0 &&
+                               entry.archived == nullptr;
     if (entry.link_of != 0 && !may_be_a_link) return fail(broken("Entries", "a link of nothing"));
     if (entry.names == 1 || (entry.names != 0 && entry.type != EntryType::kRegular)) {
       return fail(broken("Entries", "a count of names that says nothing"));
@@ -455,6 +543,7 @@ Result<Message> take(const fb::Put& m) {
   out.may_delete = m.may_delete();
   out.dry_run = m.dry_run();
   out.run = m.run();
+  out.keeps = {m.archive(), m.access_times()};
   return out;
 }
 Result<Message> take(const fb::Taken& m) {

@@ -9,11 +9,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/attribute.h"
 #include "base/bytes.h"
 #include "base/chunk.h"
 #include "base/limits.h"
@@ -83,12 +85,20 @@ struct Selection {
   bool honours_ignore_files = false;          // what .gitignore files at the giver name is not
   friend bool operator==(const Selection&, const Selection&) = default;
 };
+// What is told of each entry besides: reading it costs the giver time.
+struct Keeps {
+  bool archive = false;  // owner, group and attributes
+  bool access_times = false;
+  [[nodiscard]] bool any() const { return archive || access_times; }
+  friend bool operator==(const Keeps&, const Keeps&) = default;
+};
 struct Get {
   std::uint32_t request = 0;
   std::string path;
   bool may_have = false;
   std::uint32_t credit = 0;
   Selection selection = {};
+  Keeps keeps = {};
 };
 struct List {
   std::uint32_t request = 0;
@@ -104,6 +114,36 @@ enum class EntryType : std::uint8_t {
   kSymlink = 2,
   kDirectoryEnd = 3
 };
+
+// What Keeps asked for, of one entry.
+struct Archived {
+  std::uint32_t owner = 0;  // numbers at the giver: never 2^32 - 1, which is nobody
+  std::uint32_t group = 0;
+  std::string owner_name = {};  // what they are called there, if anything; no NUL in it
+  std::string group_name = {};
+  // Of files and directories. Which names are good is for whoever sets them to know.
+  std::vector<Attribute> attributes = {};
+  std::uint32_t left_out = 0;  // attributes that are too long, too many or unreadable
+  bool has_capabilities = false;
+  std::int64_t atime_seconds = 0;
+  std::uint32_t atime_nanoseconds = 0;
+
+  [[nodiscard]] std::size_t attribute_bytes() const {
+    std::size_t bytes = 0;
+    for (const Attribute& one : attributes) bytes += one.name.size() + one.value.size();
+    return bytes;
+  }
+  friend bool operator==(const Archived&, const Archived&) = default;
+};
+// A message has so many attributes at most: a batch of entries that have little else, and one more.
+inline constexpr std::size_t kAttributeBytes =
+    48;  // what one takes besides name and value, roughly
+inline constexpr std::size_t kAttributesPerMessageMax = 1024;
+static_assert(kEntriesBatchBytes / kAttributeBytes + kAttributesMax <= kAttributesPerMessageMax);
+// Two words, a mode, the longest names, and as much again: what an entry takes without attributes.
+static_assert(kEntriesBatchBytes + kAttributesMaxBytes + kAttributesMax * kAttributeBytes +
+                  2 * (kNameMaxBytes + kSymlinkTargetMaxBytes + 2 * kAccountNameMaxBytes) <
+              kMessageMaxBytes);
 
 struct Entry {
   EntryType type = EntryType::kRegular;
@@ -128,10 +168,25 @@ struct Entry {
   std::uint32_t names = 0;
   // The earlier entry of which this one is another name: it has no data of its own. 0: none.
   std::uint64_t link_of = 0;
+  // Shared by all copies of this entry. Null where it was not asked for, or cannot be told: of the
+  // directory that several shares are in.
+  std::shared_ptr<const Archived> archived = nullptr;
 
   // What it takes in a message, roughly.
-  [[nodiscard]] std::size_t encoded_bytes() const { return 120 + name.size() + target.size(); }
+  [[nodiscard]] std::size_t encoded_bytes() const {
+    const std::size_t bytes = 120 + name.size() + target.size();
+    if (archived == nullptr) return bytes;
+    return bytes + 100 + archived->owner_name.size() + archived->group_name.size() +
+           archived->attributes.size() * kAttributeBytes + archived->attribute_bytes();
+  }
+  // What it costs of the credit: memory at the taker until it is done with.
+  [[nodiscard]] std::uint32_t cost() const {
+    const std::size_t bytes = archived == nullptr ? 0 : archived->attribute_bytes();
+    return static_cast<std::uint32_t>(1 + bytes / kCreditedBytes);
+  }
+  static constexpr std::size_t kCreditedBytes = kKiB;
 };
+static_assert(kAttributesMaxBytes / Entry::kCreditedBytes < kOpenEntriesMax);
 // The parent of a request's root entry.
 inline constexpr std::uint64_t kNoEntry = UINT64_MAX;
 
@@ -241,10 +296,11 @@ struct Put {
   bool may_delete = false;
   bool dry_run = false;
   std::uint64_t run = 0;
+  Keeps keeps = {};
 };
 
 // How far a Put has come: what is counted stands in docs/formats/messages.md.
-inline constexpr std::size_t kTakenCounts = 19;
+inline constexpr std::size_t kTakenCounts = 24;
 struct Taken {
   std::uint32_t request = 0;
   bool last = false;

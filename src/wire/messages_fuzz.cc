@@ -25,6 +25,7 @@ struct KeepsLimits {
       WH_CHECK(entry.size <= kFileMaxBytes);
       WH_CHECK(entry.mode <= 07777);
       WH_CHECK(entry.mtime_nanoseconds < 1'000'000'000);
+      if (entry.archived != nullptr) archived(*entry.archived);
     }
   }
   void operator()(const Want& m) const { WH_CHECK(m.files.size() <= kWantsPerMessageMax); }
@@ -67,6 +68,17 @@ struct KeepsLimits {
   void operator()(const auto& /*no limits*/) const {}
 
  private:
+  static void archived(const Archived& kept) {
+    WH_CHECK(kept.owner != UINT32_MAX && kept.group != UINT32_MAX);
+    WH_CHECK(kept.owner_name.size() <= kAccountNameMaxBytes);
+    WH_CHECK(kept.group_name.size() <= kAccountNameMaxBytes);
+    WH_CHECK(kept.attributes.size() <= kAttributesMax);
+    WH_CHECK(kept.attribute_bytes() <= kAttributesMaxBytes);
+    WH_CHECK(kept.atime_nanoseconds < 1'000'000'000);
+    for (const Attribute& one : kept.attributes) {
+      WH_CHECK(!one.name.empty() && one.name.size() <= kAttributeNameMaxBytes);
+    }
+  }
   static void ranges(const std::vector<RangeSet::Range>& them) {
     WH_CHECK(them.size() <= kRangesPerMessageMax);
     std::uint64_t behind = 0;

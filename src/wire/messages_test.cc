@@ -14,6 +14,7 @@
 #include "base/corpus_testing.h"
 #include "base/document_testing.h"
 #include "wire/messages_fuzz.h"
+#include "wire/messages_testing.h"
 
 namespace wormhole::wire {
 namespace {
@@ -23,13 +24,21 @@ auto fields(const Hello& m) {
 }
 auto fields(const Join& m) { return std::tie(m.stream, m.gives); }
 auto fields(const EndStream& m) { return std::tie(m.stream); }
-auto fields(const Get& m) { return std::tie(m.request, m.path, m.may_have, m.credit, m.selection); }
+auto fields(const Get& m) {
+  return std::tie(m.request, m.path, m.may_have, m.credit, m.selection, m.keeps);
+}
 auto fields(const List& m) {
   return std::tie(m.request, m.path, m.recursive, m.credit, m.selection);
 }
+// Not what is shared by copies, but what it says.
+std::optional<Archived> archived(const Entry& e) {
+  return e.archived == nullptr ? std::nullopt : std::optional(*e.archived);
+}
 auto fields(const Entry& e) {
-  return std::tie(e.type, e.parent, e.name, e.size, e.mode, e.mtime_seconds, e.mtime_nanoseconds,
-                  e.target, e.sparse, e.version, e.copy_of, e.held, e.names, e.link_of);
+  return std::tuple_cat(
+      std::tie(e.type, e.parent, e.name, e.size, e.mode, e.mtime_seconds, e.mtime_nanoseconds,
+               e.target, e.sparse, e.version, e.copy_of, e.held, e.names, e.link_of),
+      std::tuple(archived(e)));
 }
 auto fields(const Listed& m) { return std::tie(m.request, m.entries); }
 auto fields(const Want& m) { return std::tie(m.request, m.files, m.decided); }
@@ -49,7 +58,7 @@ auto fields(const WantFineChunks& m) { return std::tie(m.request, m.file, m.rang
 auto fields(const FineChunks& m) { return std::tie(m.request, m.file, m.offset, m.chunks); }
 auto fields(const Put& m) {
   return std::tie(m.request, m.source, m.name, m.path, m.selection, m.overwrite, m.leaves,
-                  m.checksum, m.reuse, m.sync, m.may_delete, m.dry_run, m.run);
+                  m.checksum, m.reuse, m.sync, m.may_delete, m.dry_run, m.run, m.keeps);
 }
 auto fields(const Taken& m) {
   return std::tie(m.request, m.last, m.all_announced, m.made_root, m.counts, m.root);
@@ -76,24 +85,6 @@ bool same_message(const Message& a, const Message& b) {
              },
              a);
 }
-
-class Encoded {
- public:
-  explicit Encoded(const Message& message) : block_(pool().acquire()) {
-    const auto size = encode(message, block_.payload());
-    EXPECT_TRUE(size.has_value()) << message_name(message);
-    if (size.has_value()) size_ = *size;
-  }
-  [[nodiscard]] MutableBytes bytes() const { return block_.payload().first(size_); }
-
- private:
-  static BlockPool& pool() {
-    static BlockPool pool(4);
-    return pool;
-  }
-  Block block_;
-  std::size_t size_ = 0;
-};
 
 const std::string kBytes("a\0/\xff\xc3\n", 6);  // names and paths are bytes
 
@@ -126,7 +117,18 @@ std::vector<Message> samples() {
   file.copy_of = 0x0fffffffff;
   file.held = true;
   file.names = 0xfedcba98;
+  Archived kept{.owner = 0xfffffffe,
+                .group = 0x12345678,
+                .owner_name = "an\xff",
+                .group_name = "staff",
+                .attributes = {{"user.empty", ""}, {kBytes, kBytes}},
+                .left_out = 0xffffffff,
+                .has_capabilities = true,
+                .atime_seconds = -0x1122334455,
+                .atime_nanoseconds = 999'999'998};
+  file.archived = std::make_shared<const Archived>(kept);
   Entry name = file;
+  name.archived = nullptr;
   name.copy_of = 0;
   name.held = false;
   name.names = 0;
@@ -137,6 +139,8 @@ std::vector<Message> samples() {
   link.names = 0;
   link.type = EntryType::kSymlink;
   link.target = "../" + kBytes;
+  kept.attributes.clear();
+  link.archived = std::make_shared<const Archived>(kept);
   Entry directory = link;
   directory.target.clear();
   directory.type = EntryType::kDirectory;
@@ -149,13 +153,19 @@ std::vector<Message> samples() {
   put.leaves = Leaves::kAll;
   put.reuse = false;
   put.run = 0xfedcba9876543210;
+  put.keeps = {true, true};
   Taken taken{31, true, true, true};
   for (std::size_t i = 0; i < taken.counts.size(); ++i) taken.counts[i] = 0x0123456789abcdef + i;
   taken.root = kBytes;
   return {Hello{7, 0xfedcba9876543210, 63, true, some_proof()},
           Join{63, true},
           EndStream{1},
-          Get{0x01020304, kBytes, true, 77, {{{true, kBytes}, {false, "b"}}, 0x1234567890, true}},
+          Get{0x01020304,
+              kBytes,
+              true,
+              77,
+              {{{true, kBytes}, {false, "b"}}, 0x1234567890, true},
+              {true, true}},
           List{0xffffffff, kBytes, true, 78, {{{false, kBytes}, {true, "c"}}, 0, true}},
           Entries{5, 0x1000000000, {file, name, link, directory, end}},
           Listed{6, 0xffffffffffffffff},
@@ -403,7 +413,8 @@ TEST(Messages, AHardLinkIsOfAnEarlierEntryAndHasNothingOfItsOwn) {
            [](Entry& entry) { entry.type = EntryType::kDirectory; },
            [](Entry& entry) { entry.type = EntryType::kSymlink; },
            [](Entry& entry) { entry.copy_of = 1; }, [](Entry& entry) { entry.held = true; },
-           [](Entry& entry) { entry.names = 2; }}) {
+           [](Entry& entry) { entry.names = 2; },
+           [](Entry& entry) { entry.archived = std::make_shared<const Archived>(); }}) {
     Entry changed = link;
     change(changed);
     EXPECT_FALSE(is_taken(changed));
@@ -459,10 +470,24 @@ TEST(Messages, WhatABatchMayHoldFitsAMessage) {
   Entry largest = std::get<Entries>(samples()[5]).entries[1];
   largest.name.assign(kNameMaxBytes, 'n');
   largest.target.assign(kSymlinkTargetMaxBytes, 't');
-  for (const std::size_t name_bytes : {1U, 7U, 255U}) {
+  largest.link_of = 0;
+  Archived kept{.owner_name = std::string(kAccountNameMaxBytes, 'o'),
+                .group_name = std::string(kAccountNameMaxBytes, 'g')};
+  // The rest of what they may have in the last one.
+  kept.attributes.assign(kAttributesMax, {"user.n", ""});
+  kept.attributes.back().value.assign(kAttributesMaxBytes - kept.attribute_bytes(), 'v');
+  largest.archived = std::make_shared<const Archived>(std::move(kept));
+  for (const auto& [name_bytes, attributes] : std::vector<std::pair<std::size_t, std::size_t>>{
+           {1, 0}, {7, 0}, {255, 0}, {1, 1}, {255, 2}, {1, kAttributesMax}}) {
     Entry each = largest;
     each.target.clear();
     each.name.assign(name_bytes, 'n');
+    each.archived = nullptr;
+    if (attributes > 0) {
+      Archived few{.owner_name = "o", .group_name = "g"};
+      few.attributes.assign(attributes, {"n", ""});
+      each.archived = std::make_shared<const Archived>(std::move(few));
+    }
     Entries batch{1, 0, {}};
     std::size_t estimate = 0;
     while (estimate + each.encoded_bytes() < kEntriesBatchBytes) {
@@ -474,6 +499,7 @@ TEST(Messages, WhatABatchMayHoldFitsAMessage) {
     ASSERT_LE(batch.entries.size(), kEntriesPerMessageMax);
     EXPECT_LE(Encoded(batch).bytes().size(), estimate + 256) << "the estimate is too low";
     EXPECT_LE(Encoded(batch).bytes().size(), kMessageMaxBytes);
+    EXPECT_TRUE(decode(Encoded(batch).bytes()).has_value());
   }
 }
 
@@ -621,6 +647,11 @@ TEST(Messages, TheDocumentsLimits) {
       {"credit", kOpenEntriesMax},
       {"length in Again", kBlockBytes},
       {"stream numbers", kStreamsMax - 1},
+      {"name of a user or group", kAccountNameMaxBytes},
+      {"attributes of an entry", kAttributesMax},
+      {"their names and values together", kAttributesMaxBytes},
+      {"name of an attribute", kAttributeNameMaxBytes},
+      {"attributes in one Entries", kAttributesPerMessageMax},
   };
   for (const auto& [what, limit] : limits) {
     const std::string row = "| " + std::string(what) + " | " + std::to_string(limit) + " |";
