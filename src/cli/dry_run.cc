@@ -7,19 +7,24 @@
 
 namespace wormhole::cli {
 
-ExitCode run_dry(const TransferArguments& arguments, const Errands& errands,
-                 const wire::Selection& selection, Environment& environment) {
+DryRun run_dry(const TransferArguments& arguments, const Errands& errands,
+               const wire::Selection& selection, Environment& environment) {
   Output& output = environment.output;
   GetOutcome outcome;
   PlanReport report(output, "fetch");
   const SystemClock clock;
   platform::SystemRandom random;
   BlockPool pool;
-  confine_to_asking(output);
+  // What comes after it, in the same process, writes.
+  if (arguments.dry_run) {
+    confine_to_asking(output);
+  } else {
+    confine_to(errands.destination, output);
+  }
   auto joined = join(arguments.code_file, errands.host, environment, [&] {
     return std::make_unique<transfer::Client>(clock, random, pool, transfer::ClientOptions{});
   });
-  if (!joined.has_value()) return report.finish(fail(joined.error()), outcome);
+  if (!joined.has_value()) return {report.finish(fail(joined.error()), outcome)};
   transfer::Client& client = *joined->client;
 
   const auto on_failed = [&](const Error& error) { report.on_failed(error); };
@@ -32,11 +37,17 @@ ExitCode run_dry(const TransferArguments& arguments, const Errands& errands,
           errand.path, /*recursive=*/true, selection,
           [&](const transfer::Listing& listing) -> Result<void> {
             WH_ASSIGN(const auto planned, plan.on_listing(listing));
+            for (const auto& surplus : plan.take_surplus()) report.on_planned(surplus);
             // The destination is no entry of itself.
             if (!planned.path.empty()) report.on_planned(planned);
             return {};
           },
-          on_failed);
+          [&](const Error& error) {
+            plan.on_unlisted(error.object);
+            on_failed(error);
+          });
+      if (result.has_value()) plan.finish();
+      for (const auto& surplus : plan.take_surplus()) report.on_planned(surplus);
       outcome.root = errands.all.size() > 1 ? *errands.destination.path : plan.shown_root();
       if (result.has_value()) continue;
       const bool is_only_this = errands.all.size() > 1 && is_of_one_path(result.error().code);
@@ -48,7 +59,7 @@ ExitCode run_dry(const TransferArguments& arguments, const Errands& errands,
   outcome.wire_bytes = client.wire_bytes();
   outcome.seconds = clock.now() - client.timeline().started;
   client.close();
-  return report.finish(result, outcome);
+  return {report.finish(result, outcome), report.deletions(), joined->code};
 }
 
 }  // namespace wormhole::cli

@@ -2,11 +2,12 @@
 #pragma once
 
 #include "cli/commands.h"
+#include "cli/deleting.h"
 #include "cli/errands.h"
 
 namespace wormhole::cli {
 
-[[nodiscard]] ExitCode run_dry(const TransferArguments& arguments, const Errands& errands,
-                               const wire::Selection& selection, Environment& environment);
+[[nodiscard]] DryRun run_dry(const TransferArguments& arguments, const Errands& errands,
+                             const wire::Selection& selection, Environment& environment);
 
 }  // namespace wormhole::cli

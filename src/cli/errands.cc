@@ -80,6 +80,7 @@ transfer::TakeOptions take_options(const TransferArguments& arguments, const Err
           .sync = arguments.sync,
           .may_have = transfer::may_have(errand.destination, errand.last_part()),
           .checksum = arguments.checksum,
+          .may_delete = arguments.may_delete,
           .reuse = arguments.reuse,
           .selection = selection,
           .keeps = arguments.keeps,

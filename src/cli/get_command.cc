@@ -1,11 +1,13 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/confined.h"
+#include "cli/deleting.h"
 #include "cli/dry_run.h"
 #include "cli/errands.h"
 #include "cli/index_file.h"
 #include "cli/pipe_out.h"
 #include "cli/transfer_run.h"
+#include "cli/user_secret.h"
 
 namespace wormhole::cli {
 namespace {
@@ -73,8 +75,28 @@ ExitCode run_get(const TransferArguments& arguments, Environment& environment) {
   if (errands->destination.path == kStandardOutputName) {
     return run_pipe_out(arguments, *errands, *rate, environment);
   }
-  if (arguments.dry_run) return run_dry(arguments, *errands, *selection, environment);
-  return Fetch(arguments, *errands, *selection, *rate, environment).run();
+  if (const auto checked = check_deleting(arguments, environment.output); !checked.has_value()) {
+    return give_up(checked.error(), environment);
+  }
+  if (arguments.may_delete && !errands->destination.path.has_value()) {
+    return give_up({.code = Code::kUsage,
+                    .operation = "mirror with --delete",
+                    .detail = "the host would choose what is mirrored here",
+                    .advice = "name a destination"},
+                   environment);
+  }
+  if (arguments.dry_run) return run_dry(arguments, *errands, *selection, environment).exit;
+  if (!asks_before_deleting(arguments)) {
+    return Fetch(arguments, *errands, *selection, *rate, environment).run();
+  }
+  make_user_secret(environment.output);
+  const DryRun shown = run_dry(arguments, *errands, *selection, environment);
+  if (!shown.code.has_value()) return shown.exit;
+  const auto confirmed = confirm_deleting(shown, environment);
+  if (!confirmed.has_value()) return give_up(confirmed.error(), environment);
+  const GivenCode code{.argument = shown.code->text(), .environment = std::nullopt};
+  Environment again{environment.output, code, environment.stop};
+  return Fetch(arguments, *errands, *selection, *rate, again).run();
 }
 
 }  // namespace wormhole::cli

@@ -166,6 +166,7 @@ void GetOutcome::add(const transfer::TakenCounters& counters, const transfer::Cl
   kept_bytes = counters.kept_bytes;
   specials = counters.specials;
   failed = counters.failed;
+  deleted += counters.deleted;
   bytes += counters.bytes;
   reused_bytes += counters.reused_bytes;
   files += counters.files;
@@ -198,6 +199,7 @@ void GetOutcome::add(const GetOutcome& other) {
   kept_bytes += other.kept_bytes;
   specials += other.specials;
   failed += other.failed;
+  deleted += other.deleted;
 }
 
 void print_summary_event(Output& output, const GetOutcome& outcome) {
@@ -217,6 +219,7 @@ void print_summary_event(Output& output, const GetOutcome& outcome) {
                  {"kept_bytes", outcome.kept_bytes},
                  {"specials", outcome.specials},
                  {"failed", outcome.failed},
+                 {"deleted", outcome.deleted},
                  {"owners_lost", outcome.owners_lost},
                  {"groups_lost", outcome.groups_lost},
                  {"xattrs_lost", outcome.xattrs_lost},
@@ -255,6 +258,7 @@ void print_summary(Output& output, const GetOutcome& outcome, bool stats) {
   if (outcome.left_files > 0) {
     line += fmt::format("; {} left as they are", human_count(outcome.left_files));
   }
+  if (outcome.deleted > 0) line += fmt::format("; {} deleted", human_count(outcome.deleted));
   if (outcome.failed > 0) line += fmt::format("; {} failed", human_count(outcome.failed));
   line += fmt::format("; in '{}'", escape(outcome.root));
   if (!outcome.encrypted) line += " (unencrypted)";

@@ -79,6 +79,7 @@ struct GetOutcome {
   std::uint64_t kept_bytes = 0;
   std::uint64_t specials = 0;
   std::uint64_t failed = 0;
+  std::uint64_t deleted = 0;
 
   unsigned attempts = 0;
 

@@ -128,6 +128,9 @@ void add_transfer(CLI::App& command, CommandLine& line, TransferArguments& argum
                    "Owners, groups, extended attributes and ACLs as at the source, too");
   command.add_flag("-U,--atimes", arguments.keeps.access_times,
                    "Access times as at the source, too");
+  command.add_flag("--delete", arguments.may_delete,
+                   "Delete what is not at the source; shown, and asked, first");
+  command.add_flag("-y,--yes", arguments.sure, "Do not ask before deleting");
   add_selection(command, line, arguments.selection);
   command.add_flag("-n,--dry-run", arguments.dry_run, "Say what would be done, and do nothing");
   command

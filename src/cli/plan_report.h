@@ -24,6 +24,7 @@ class PlanReport final : public transfer::TakerEvents {
   void on_failed(const Error& error);
   void on_failed(const std::string& /*path*/, const Error& error) override { on_failed(error); }
   void on_file(const std::string& /*path*/) override {}
+  [[nodiscard]] std::uint64_t deletions() const { return deleted_; }
   // All was planned, or the error ended it: says so, and what it would come to.
   ExitCode finish(const Result<void>& result, GetOutcome outcome);
 

@@ -3,10 +3,12 @@
 #include "base/bytes.h"
 #include "cli/commands.h"
 #include "cli/confined.h"
+#include "cli/deleting.h"
 #include "cli/errands.h"
 #include "cli/plan_report.h"
 #include "cli/put_items.h"
 #include "cli/transfer_run.h"
+#include "cli/user_secret.h"
 
 namespace wormhole::cli {
 namespace {
@@ -82,8 +84,8 @@ class PutRun final : public TransferRun {
 };
 
 // The host says what it would do.
-ExitCode plan_put(const TransferArguments& arguments, const PutItems& items,
-                  const transfer::Shares& shares, wire::Put put, Environment& environment) {
+DryRun plan_put(const TransferArguments& arguments, const PutItems& items,
+                const transfer::Shares& shares, wire::Put put, Environment& environment) {
   Output& output = environment.output;
   GetOutcome outcome;
   PlanReport report(output, "put");
@@ -95,7 +97,7 @@ ExitCode plan_put(const TransferArguments& arguments, const PutItems& items,
     return std::make_unique<transfer::Client>(clock, random, pool,
                                               transfer::ClientOptions{.gives = &shares});
   });
-  if (!joined.has_value()) return report.finish(fail(joined.error()), outcome);
+  if (!joined.has_value()) return {report.finish(fail(joined.error()), outcome)};
   transfer::Client& client = *joined->client;
   const auto on_planned = [&](const wire::Planned& planned) -> Result<void> {
     report.on_planned(planned);
@@ -118,7 +120,7 @@ ExitCode plan_put(const TransferArguments& arguments, const PutItems& items,
   outcome.wire_bytes = client.wire_bytes();
   outcome.seconds = clock.now() - client.timeline().started;
   client.close();
-  return report.finish(result, outcome);
+  return {report.finish(result, outcome), report.deletions(), joined->code};
 }
 
 }  // namespace
@@ -130,6 +132,9 @@ ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
   if (!selection.has_value()) return give_up(selection.error(), environment);
   const auto rate = rate_of(arguments.rate_limit);
   if (!rate.has_value()) return give_up(rate.error(), environment);
+  if (const auto checked = check_deleting(arguments, environment.output); !checked.has_value()) {
+    return give_up(checked.error(), environment);
+  }
   auto shares = transfer::Shares::open(items->paths);
   if (!shares.has_value()) {
     Error error = shares.error();
@@ -140,10 +145,30 @@ ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
     }
     return give_up(error, environment);
   }
-  if (arguments.dry_run) {
-    return plan_put(arguments, *items, *shares, put_of(arguments, *selection), environment);
+  if (arguments.may_delete && !shares->is_all_directories()) {
+    return give_up({.code = Code::kUsage,
+                    .operation = "mirror with --delete",
+                    .detail = "only directories can be mirrored",
+                    .advice = "leave out --delete"},
+                   environment);
   }
-  return PutRun(arguments, *items, *shares, *selection, *rate, environment).run();
+  const auto plan = [&] {
+    wire::Put put = put_of(arguments, *selection);
+    put.dry_run = true;
+    return plan_put(arguments, *items, *shares, std::move(put), environment);
+  };
+  if (arguments.dry_run) return plan().exit;
+  if (!asks_before_deleting(arguments)) {
+    return PutRun(arguments, *items, *shares, *selection, *rate, environment).run();
+  }
+  make_user_secret(environment.output);
+  const DryRun shown = plan();
+  if (!shown.code.has_value()) return shown.exit;
+  const auto confirmed = confirm_deleting(shown, environment);
+  if (!confirmed.has_value()) return give_up(confirmed.error(), environment);
+  const GivenCode code{.argument = shown.code->text(), .environment = std::nullopt};
+  Environment again{environment.output, code, environment.stop};
+  return PutRun(arguments, *items, *shares, *selection, *rate, again).run();
 }
 
 }  // namespace wormhole::cli

@@ -418,11 +418,10 @@ ExitCode run_share(const ShareArguments& arguments, Environment& environment) {
   }
   const auto shares = transfer::Shares::open(arguments.paths);
   if (!shares.has_value()) return give_up(shares.error());
-  for (const transfer::Share& share : shares->all()) {
-    if (share.is_directory || writing_of(arguments) == transfer::Writing::kNone) continue;
+  const bool is_read_only = writing_of(arguments) == transfer::Writing::kNone;
+  if (!is_read_only && !shares->is_all_directories()) {
     return give_up({.code = Code::kUsage,
                     .operation = "share",
-                    .object = share.name,
                     .detail = "only directories can be put into",
                     .advice = "share the directory that it is in, or leave out --writable"});
   }

@@ -14,4 +14,9 @@ store::UserSecret user_secret(Output& output, Random& random) {
   return store::UserSecret::of_machine_and_user();
 }
 
+void make_user_secret(Output& output) {
+  platform::SystemRandom random;
+  static_cast<void>(user_secret(output, random));
+}
+
 }  // namespace wormhole::cli

@@ -10,4 +10,7 @@ namespace wormhole::cli {
 // other users of this machine can make too; with a word, unless the user has no home.
 [[nodiscard]] store::UserSecret user_secret(Output& output, Random& random);
 
+// Sees to it that there is one, where the process is confined before it is needed.
+void make_user_secret(Output& output);
+
 }  // namespace wormhole::cli

@@ -266,7 +266,7 @@ TEST(Incoming, ShowsNothing) {
   for (const wire::Put& more : {wire::Put{.overwrite = true}, wire::Put{.leaves = Leaves::kAll},
                                 wire::Put{.leaves = Leaves::kNewer}, wire::Put{.checksum = true},
                                 wire::Put{.may_delete = true}, wire::Put{.dry_run = true},
-        wire::Put{.keeps = {.archive = true}}}) {
+                                wire::Put{.keeps = {.archive = true}}}) {
     const auto answers = put_a_file(host, more);
     ASSERT_TRUE(answers.refused.has_value());
     EXPECT_EQ(answers.refused->code, wire::FailureCode::kNotAllowed);

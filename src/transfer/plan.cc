@@ -21,6 +21,11 @@ Planned planned(std::string path, const wire::Entry& entry, const Judgement& jud
           .reason = std::string(judged.reason)};
 }
 
+EntryType type_of(const platform::FileStatus& status) {
+  if (status.type == FileType::kDirectory) return EntryType::kDirectory;
+  return status.type == FileType::kSymlink ? EntryType::kSymlink : EntryType::kRegular;
+}
+
 Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "list", .detail = std::string(why)};
 }
@@ -36,8 +41,9 @@ Result<Planned> Plan::on_listing(const Listing& listing) {
   if (shown_root_.empty()) return on_root(listing.entry);
   // Depth first, so that its directory is the last one or above that.
   const std::string_view above = parent_of(listing.path);
-  while (!levels_.empty() && levels_.back().path != above) levels_.pop_back();
+  while (!levels_.empty() && levels_.back().path != above) leave();
   if (levels_.empty()) return fail(broken("the host listed an entry of a directory that is over"));
+  levels_.back().known.add(listing.entry.name);
   const bool is_chosen_by_host = is_virtual_ && !options_.destination.path.has_value();
   if (above.empty() && is_chosen_by_host && listing.entry.name.starts_with('.')) {
     if (listing.entry.type == EntryType::kDirectory) {
@@ -48,7 +54,44 @@ Result<Planned> Plan::on_listing(const Listing& listing) {
   return on_entry(listing.path, listing.entry, levels_.back());
 }
 
+void Plan::on_unlisted(const std::string& path) {
+  const std::string_view above = parent_of(path);
+  for (Level& level : levels_) {
+    if (level.path != above) continue;
+    const std::string_view name =
+        above.empty() ? std::string_view(path) : std::string_view(path).substr(above.size() + 1);
+    name.empty() ? level.known.give_up() : level.known.add(name);
+  }
+}
+
+void Plan::finish() {
+  while (!levels_.empty()) leave();
+}
+
+void Plan::leave() {
+  Level level = std::move(levels_.back());
+  levels_.pop_back();
+  const bool is_whole = !(is_virtual_ || is_file_) || !level.path.empty();
+  if (!options_.may_delete || !is_whole || level.node == nullptr || level.is_refused) return;
+  const auto handle = tree_->open(level.node);
+  if (!handle.has_value()) return;
+  level.known.settle();
+  visit_surplus(
+      **handle, level.path.empty() ? "" : level.path + "/", level.known, *selector_,
+      [this](const platform::Directory&, const std::string&, const std::string& path,
+             const platform::FileStatus& status) {
+        surplus_.push_back({.path = path,
+                            .type = type_of(status),
+                            .size = status.type == FileType::kRegular ? status.size_bytes : 0,
+                            .action = Action::kDelete,
+                            .reason = "not at the source"});
+        return true;
+      },
+      [](const std::string&, const Error&) {});
+}
+
 Result<Planned> Plan::on_root(const wire::Entry& entry) {
+  if (!selector_.has_value()) return fail(selector_.error());
   if (!requested_name_.empty() && entry.name != requested_name_) {
     return fail({.code = Code::kProtocol,
                  .operation = "list",
@@ -60,6 +103,7 @@ Result<Planned> Plan::on_root(const wire::Entry& entry) {
   WH_ASSIGN(auto directory, find_root(options_.destination, place));
   shown_root_ = place.shown;
   is_virtual_ = entry.name.empty();
+  is_file_ = entry.type != EntryType::kDirectory;
   const bool is_there = directory.has_value();
   if (is_there) tree_.emplace(std::move(*directory));
   levels_.push_back({.path = "", .node = is_there ? tree_->root() : nullptr});

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -15,6 +16,8 @@
 #include "transfer/directory_tree.h"
 #include "transfer/lister.h"
 #include "transfer/present.h"
+#include "transfer/selector.h"
+#include "transfer/surplus.h"
 #include "transfer/tree_builder.h"
 
 namespace wormhole::transfer {
@@ -26,10 +29,18 @@ class Plan {
  public:
   // `requested_name`: the last part of the path that is asked for.
   Plan(const TakeOptions& options, std::string requested_name)
-      : options_(options), requested_name_(std::move(requested_name)) {}
+      : options_(options),
+        requested_name_(std::move(requested_name)),
+        selector_(Selector::compile(options_.selection)) {}
 
   // An error ends it, as it would a transfer.
   [[nodiscard]] Result<Planned> on_listing(const Listing& listing);
+  // What was not listed stays where it is.
+  void on_unlisted(const std::string& path);
+  // All was listed.
+  void finish();
+  // Since the last call: what would be deleted.
+  [[nodiscard]] std::vector<Planned> take_surplus() { return std::exchange(surplus_, {}); }
   // Where it would all go; empty before the root came.
   [[nodiscard]] const std::string& shown_root() const { return shown_root_; }
 
@@ -38,8 +49,11 @@ class Plan {
     std::string path;  // "" or "a/b"
     NodePtr node;      // null: it is not there yet
     bool is_refused = false;
+    KnownNames known = {};
   };
 
+  // The last one is over.
+  void leave();
   Result<Planned> on_root(const wire::Entry& entry);
   Result<Planned> on_entry(std::string path, const wire::Entry& entry, const Level& parent);
   Result<Judgement> judge_there(const wire::Entry& entry, const NodePtr& parent);
@@ -50,8 +64,11 @@ class Plan {
   const std::string requested_name_;
   std::optional<DirectoryTree> tree_;  // where the destination is there
   std::string shown_root_;
+  bool is_file_ = false;
   bool is_virtual_ = false;  // several shares: the host names what is in it
   std::vector<Level> levels_;
+  Result<Selector> selector_;
+  std::vector<Planned> surplus_;
 };
 
 }  // namespace wormhole::transfer

@@ -50,8 +50,7 @@ class PutHost::Run final : public TakerEvents {
         std::make_shared<Taker>(request_, options_, *this, counters_, host_.control_, host_.clock_);
     taker_->allow_compressed(host_.codecs_);
     host_.slot_.put_in(request_, taker_);
-    host_.control_.push(
-        wire::Get{request_, put.source, options_.may_have, kOpenEntriesMax,
+    host_.control_.push(wire::Get{request_, put.source, options_.may_have, kOpenEntriesMax,
                                   put.selection, put.keeps});
     thread_ = std::thread([this] { run_taker(); });
   }
@@ -60,14 +59,17 @@ class PutHost::Run final : public TakerEvents {
     plan_.emplace(options_, options_.requested_name);
     const auto on_listing = [this](const Listing& listing) -> Result<void> {
       WH_ASSIGN(auto planned, plan_->on_listing(listing));
+      tell_surplus();
       if (planned.path.empty()) return {};  // the destination is no entry of itself
       planned.request = request_;
       static_cast<void>(host_.control_.push_waiting(std::move(planned)));
       return {};
     };
     lister_ =
-        std::make_shared<Lister>(request_, host_.control_, on_listing,
-                                 [this](const Error& error) { on_failed(error.object, error); });
+        std::make_shared<Lister>(request_, host_.control_, on_listing, [this](const Error& error) {
+          plan_->on_unlisted(error.object);
+          on_failed(error.object, error);
+        });
     host_.slot_.put_in(request_, lister_);
     host_.control_.push(
         wire::List{request_, put.source, /*recursive=*/true, kOpenEntriesMax, put.selection});
@@ -101,8 +103,17 @@ class PutHost::Run final : public TakerEvents {
   void run_plan() {
     const auto ended = lister_->wait();
     host_.slot_.take_out();
+    if (ended.has_value()) plan_->finish();
+    tell_surplus();
     if (run_ != 0) host_.runs_.end(run_);
     finish(ended);
+  }
+
+  void tell_surplus() {
+    for (wire::Planned& planned : plan_->take_surplus()) {
+      planned.request = request_;
+      static_cast<void>(host_.control_.push_waiting(std::move(planned)));
+    }
   }
 
   void finish(const Result<void>& ended) {
@@ -185,9 +196,8 @@ Result<TakeOptions> PutHost::options_of(const wire::Put& put) const {
     return fail(not_allowed("it is shared read-only; 'wormhole share --writable' lets others put"));
   }
   const bool only_adds = access_.writing == Writing::kAdds;
-  const bool wants_more =
-      put.overwrite || put.may_delete || put.checksum || put.dry_run ||
-      put.keeps.archive || put.leaves != Leaves::kNone;
+  const bool wants_more = put.overwrite || put.may_delete || put.checksum || put.dry_run ||
+                          put.keeps.archive || put.leaves != Leaves::kNone;
   if (only_adds && wants_more) {
     return fail(not_allowed(
         "this share takes new files and shows nothing of what is there: no --overwrite, --update, "
@@ -202,6 +212,7 @@ Result<TakeOptions> PutHost::options_of(const wire::Put& put) const {
                       .sync = put.sync,
                       .requested_name = put.name,
                       .checksum = put.checksum,
+                      .may_delete = put.may_delete,
                       .reuse = put.reuse && !only_adds,
                       .index = only_adds ? nullptr : access_.index,
                       .index_below = share_path + "/",

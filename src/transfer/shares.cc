@@ -98,6 +98,10 @@ Result<Shares> Shares::open(const std::vector<std::string>& paths) {
   return Shares(std::move(shares));
 }
 
+bool Shares::is_all_directories() const {
+  return std::ranges::all_of(shares_, &Share::is_directory);
+}
+
 Result<std::vector<std::string>> Shares::directories() const {
   std::vector<std::string> paths;
   for (const Share& share : shares_) {

@@ -61,6 +61,7 @@ class Shares {
   };
   [[nodiscard]] Result<Location> locate(std::string_view path) const;
 
+  [[nodiscard]] bool is_all_directories() const;
   [[nodiscard]] const std::vector<Share>& all() const { return shares_; }
   // Where they stand: of a single file, the directory that it is in, as one that is put in its
   // place is shared as well. An error where the system does not tell.

@@ -9,14 +9,18 @@ using Count = std::atomic<std::uint64_t> TakenCounters::*;
 
 // In the order of docs/formats/messages.md: others are added at the end.
 constexpr std::array<Count, wire::kTakenCounts> kCounts = {
-    &TakenCounters::announced_files, &TakenCounters::announced_bytes, &TakenCounters::bytes,
-    &TakenCounters::files,           &TakenCounters::file_bytes,      &TakenCounters::directories,
-    &TakenCounters::links,           &TakenCounters::hard_links,      &TakenCounters::copied_links,
-    &TakenCounters::skipped_files,   &TakenCounters::skipped_bytes,   &TakenCounters::left_files,
-    &TakenCounters::left_bytes,      &TakenCounters::resumed_bytes,   &TakenCounters::reused_bytes,
-    &TakenCounters::kept_bytes,      &TakenCounters::specials,        &TakenCounters::failed,
-    &TakenCounters::deleted,         &TakenCounters::owners_lost,     &TakenCounters::groups_lost,
-    &TakenCounters::xattrs_lost,     &TakenCounters::acls_lost,       &TakenCounters::capabilities_lost};
+    &TakenCounters::announced_files, &TakenCounters::announced_bytes,
+    &TakenCounters::bytes,           &TakenCounters::files,
+    &TakenCounters::file_bytes,      &TakenCounters::directories,
+    &TakenCounters::links,           &TakenCounters::hard_links,
+    &TakenCounters::copied_links,    &TakenCounters::skipped_files,
+    &TakenCounters::skipped_bytes,   &TakenCounters::left_files,
+    &TakenCounters::left_bytes,      &TakenCounters::resumed_bytes,
+    &TakenCounters::reused_bytes,    &TakenCounters::kept_bytes,
+    &TakenCounters::specials,        &TakenCounters::failed,
+    &TakenCounters::deleted,         &TakenCounters::owners_lost,
+    &TakenCounters::groups_lost,     &TakenCounters::xattrs_lost,
+    &TakenCounters::acls_lost,       &TakenCounters::capabilities_lost};
 
 }  // namespace
 

@@ -342,6 +342,10 @@ Result<void> TreeBuilder::on_failed(const wire::Failed& failed, bool may_wait) {
     const auto parent = directories_.find(failed.parent);
     if (parent != directories_.end()) {
       path = DirectoryTree::path_of(parent->second.node, failed.name);
+      if (KnownNames* known = parent->second.known.get(); known != nullptr) {
+        // Of the directory itself: nobody knows what else is in it.
+        failed.name.empty() ? known->give_up() : known->add(failed.name);
+      }
     }
   }
   report(path, remote_failure(failed.code, path, failed.reason));
@@ -417,6 +421,11 @@ void TreeBuilder::close_directories() {
   while (!complete_directories_.empty()) {
     OpenDirectory directory = std::move(complete_directories_.front());
     complete_directories_.pop_front();
+    if (directory.known != nullptr) {
+      lock.unlock();
+      remove_surplus(directory);
+      lock.lock();
+    }
     // The names in it are on disk only when it is, whosever its time.
     const bool syncs = options_.sync && !directory.failed;
     if (!directory.sets_time && !syncs) continue;

@@ -35,6 +35,7 @@
 #include "transfer/present.h"
 #include "transfer/reconstruction.h"
 #include "transfer/selector.h"
+#include "transfer/surplus.h"
 #include "transfer/taken_file.h"
 #include "transfer/told_chunks.h"
 #include "wire/messages.h"
@@ -58,6 +59,8 @@ struct TakeOptions {
   std::string requested_name = {};
   // A file that looks equal is compared by its content.
   bool checksum = false;
+  // What stands in its directories and is not at the giver goes.
+  bool may_delete = false;
   // Of a file that is there in another version, only what is different is asked for.
   bool reuse = true;
   // Of files that were fetched before, wherever they are now. Null: there is none. Outlives the
@@ -181,8 +184,9 @@ class TreeBuilder {
     bool may_refuse_time = false;  // a DEST that was there, perhaps another user's
     bool failed = false;
     bool ended = false;
-    std::size_t depth = 0;         // below the root
-    std::uint64_t unfinished = 0;  // entries directly in it
+    std::size_t depth = 0;                        // below the root
+    std::uint64_t unfinished = 0;                 // entries directly in it
+    std::unique_ptr<KnownNames> known = nullptr;  // where what is not among them goes
   };
 
   // Waits (if it may) until the entry is announced; kProtocol when it never can be.
@@ -228,6 +232,8 @@ class TreeBuilder {
                           std::uint32_t mode, const std::string& path);
   Result<void> match_symlink(const wire::Entry& entry, const platform::Directory& directory,
                              const std::string& path);
+  // The giver has told of all that is in it: what else there is goes.
+  void remove_surplus(OpenDirectory& directory);
   Result<void> set_metadata(const OpenDirectory& directory, const platform::Directory& handle);
   void leave(const wire::Entry& entry);
   // What stands there is the file already: its time is set.

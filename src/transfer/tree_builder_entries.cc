@@ -63,6 +63,7 @@ Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry, W
       return fail(broken("the host announced more than it may"));
     }
     ++parent->unfinished;
+    if (parent->known != nullptr) parent->known->add(entry.name);
   }
   const std::string path = DirectoryTree::path_of(parent->node, entry.name);
   if (!is_meant(entry, path)) return fail(broken("the host announced what was excluded"));
@@ -138,6 +139,7 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
     root.archived = entry.archived;
     root.cost = entry.cost();
     root.sets_time = is_directory && !entry.name.empty();
+    if (options_.may_delete && root.sets_time) root.known = std::make_unique<KnownNames>();
     counters_.made_root = placed.made || options_.owns_root;
     root.sets_mode = root.sets_time && counters_.made_root;
     root.may_refuse_time = !counters_.made_root;
@@ -169,6 +171,7 @@ Result<void> TreeBuilder::on_directory(std::uint64_t id, const wire::Entry& entr
   made.archived = entry.archived;
   made.cost = entry.cost();
   made.depth = parent.depth + 1;
+  if (options_.may_delete) made.known = std::make_unique<KnownNames>();
   if (made.depth >= kDepthMax) return fail(broken("the host's tree is too deep"));
   auto result = make_directory(made, parent.node);
   if (!result.has_value()) {

@@ -199,8 +199,7 @@ auto put(FlatBufferBuilder& b, const Put& m) {
               fb::CreatePut(b, m.request, source, name, path, rules, m.selection.size_max_bytes,
                             m.selection.honours_ignore_files, m.overwrite,
                             static_cast<std::uint8_t>(m.leaves), m.checksum, m.reuse, m.sync,
-                            m.may_delete, m.dry_run, m.run, m.keeps.archive,
-                            m.keeps.access_times)};
+                            m.may_delete, m.dry_run, m.run, m.keeps.archive, m.keeps.access_times)};
 }
 auto put(FlatBufferBuilder& b, const Taken& m) {
   const auto counts = b.CreateVector(m.counts.data(), m.counts.size());

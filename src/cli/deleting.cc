@@ -1,0 +1,53 @@
+#include "cli/deleting.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <iostream>
+#include <limits>
+
+#include "cli/human.h"
+#include "platform/readiness.h"
+
+namespace wormhole::cli {
+namespace {
+
+constexpr int kStandardInput = 0;
+
+Error unusable(std::string_view why, std::string_view advice) {
+  return {.code = Code::kUsage,
+          .operation = "mirror with --delete",
+          .detail = std::string(why),
+          .advice = std::string(advice)};
+}
+
+}  // namespace
+
+Result<void> check_deleting(const TransferArguments& arguments, Output& output) {
+  if (!arguments.may_delete) return {};
+  if (arguments.selection.gitignore || arguments.selection.max_size.has_value()) {
+    return fail(unusable("what --gitignore and --max-size pass over looks as if it were gone",
+                         "say what stays with --exclude"));
+  }
+  const bool can_ask = platform::is_terminal(kStandardInput) && !output.is_json();
+  if (!asks_before_deleting(arguments) || can_ask) return {};
+  return fail(unusable("nobody is here to be asked", "look at it with --dry-run, then say --yes"));
+}
+
+Result<void> confirm_deleting(const DryRun& shown, Environment& environment) {
+  if (shown.deletions == 0) return {};
+  environment.output.result(fmt::format("Delete {} as shown? [y/N]", human_count(shown.deletions)));
+  std::array<platform::Watch, 2> watches;
+  watches[0].descriptor = kStandardInput;
+  watches[1].descriptor = environment.stop.descriptor();
+  std::string line;
+  const bool waited =
+      platform::wait_ready(watches, std::chrono::hours(24)).has_value() && watches[0].ready;
+  if (waited && environment.stop.arrived() == 0) std::getline(std::cin, line);
+  if (line == "y" || line == "Y" || line == "yes") return {};
+  return fail({.code = Code::kInterrupted,
+               .operation = "mirror",
+               .detail = "it was not wanted: nothing was changed"});
+}
+
+}  // namespace wormhole::cli

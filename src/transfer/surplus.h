@@ -1,0 +1,47 @@
+// What stands in a directory of a destination and is not at the giver: for a mirror (--delete).
+//
+// One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platform/file_system.h"
+#include "transfer/selector.h"
+
+namespace wormhole::transfer {
+
+// The names that the giver has told of one directory, by a hash of each: of two with the same one,
+// both are taken for known, and stay.
+class KnownNames {
+ public:
+  void add(std::string_view name);
+  // Not all of them were told.
+  void give_up() { is_complete_ = false; }
+  [[nodiscard]] bool is_complete() const { return is_complete_; }
+  // After the last one.
+  void settle();
+  [[nodiscard]] bool contains(std::string_view name) const;
+
+ private:
+  std::vector<std::uint64_t> hashes_;  // in order, once settled
+  bool is_complete_ = true;
+};
+
+// An entry that is to go, after all that is in it. False: it stays, and so does what it is in.
+using OnSurplus = std::function<bool(const platform::Directory& parent, const std::string& name,
+                                     const std::string& path, const platform::FileStatus& status)>;
+// What cannot be looked at, and so stays.
+using OnUnseen = std::function<void(const std::string& path, const Error& error)>;
+
+// All in `directory` that is neither known nor excluded nor an unfinished download. `path`: its
+// own,
+// "" or "a/b/". Links are not followed, and no other file system is entered.
+void visit_surplus(const platform::Directory& directory, const std::string& path,
+                   const KnownNames& known, const Selector& selector, const OnSurplus& on_surplus,
+                   const OnUnseen& on_unseen);
+
+}  // namespace wormhole::transfer
