@@ -1,17 +1,18 @@
 # fish completion for wormhole
 
-set -l verbs share get ls cache
+set -l verbs share get put ls cache
 set -l any "__fish_seen_subcommand_from $verbs"
 set -l share '__fish_seen_subcommand_from share'
-set -l get '__fish_seen_subcommand_from get'
+set -l get '__fish_seen_subcommand_from get put'
 set -l ls '__fish_seen_subcommand_from ls'
 set -l cache '__fish_seen_subcommand_from cache'
-set -l joining '__fish_seen_subcommand_from share get ls'
-set -l guest '__fish_seen_subcommand_from get ls'
+set -l joining '__fish_seen_subcommand_from share get put ls'
+set -l guest '__fish_seen_subcommand_from get put ls'
 
 complete -c wormhole -f
 complete -c wormhole -n "not $any" -a share -d 'Serve files and directories'
 complete -c wormhole -n "not $any" -a get -d 'Fetch them'
+complete -c wormhole -n "not $any" -a put -d 'Put some there'
 complete -c wormhole -n "not $any" -a ls -d 'Look first'
 complete -c wormhole -n "not $any" -a cache -d 'What is remembered of fetched files'
 complete -c wormhole -n "not $any" -l version -d 'The version'
@@ -25,12 +26,16 @@ complete -c wormhole -n "$joining" -l code-file -r -F -d 'The code is in this fi
 complete -c wormhole -n "$share" -F
 complete -c wormhole -n "$share" -l listen -x -d 'Address and port to listen at'
 complete -c wormhole -n "$share" -l once -d 'End after one session'
+complete -c wormhole -n "$share" -l writable -d 'Others may change what is there'
+complete -c wormhole -n "$share" -l incoming -d 'Others may add files, and see nothing'
 complete -c wormhole -n "$share" -l encryption -x -a 'on off' -d 'Allow unencrypted contents'
 
 complete -c wormhole -n "$joining" -l code -x -d 'The code'
 complete -c wormhole -n "$guest" -a '(__fish_print_hostnames)'
 complete -c wormhole -n "$get" -F
 complete -c wormhole -n "$get" -l overwrite -d 'Replace files that differ'
+complete -c wormhole -n "$get" -l delete -d 'Delete what is not at the source'
+complete -c wormhole -n "$get" -s y -l yes -d 'Do not ask before deleting'
 complete -c wormhole -n "$get" -l checksum -d 'Compare by content'
 complete -c wormhole -n "$get" -l no-reuse -d 'Fetch changed files whole'
 complete -c wormhole -n "$get" -l streams -x -d 'At most so many connections'

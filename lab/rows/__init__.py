@@ -1,8 +1,8 @@
 """All rows, in the order of the report."""
 
-from rows import (changed, chaos, compression, concurrent, efficiency, first_byte, later, resume,
-                  reuse, small_files, sustained, throughput, trees, wan)
+from rows import (changed, chaos, compression, concurrent, efficiency, first_byte, later, put,
+                  resume, reuse, small_files, sustained, throughput, trees, wan)
 
 ROWS = [row for group in (throughput, sustained, wan, compression, first_byte, small_files, trees,
-                          efficiency, concurrent, chaos, resume, changed, reuse, later)
+                          put, efficiency, concurrent, chaos, resume, changed, reuse, later)
         for row in group.ROWS]

@@ -69,17 +69,17 @@ def test_version(box):
     assert version.encode() in done.stdout
 
 
-@pytest.mark.parametrize("verb", [[], ["share"], ["get"], ["ls"]], ids=str)
+@pytest.mark.parametrize("verb", [[], ["share"], ["get"], ["put"], ["ls"]], ids=str)
 def test_help_has_examples(box, verb):
     done = command(box, *verb, "--help").expect(SUCCESS)
-    assert re.search(rb"Examples:\n  +\S*.*wormhole (share|get|ls) ", done.stdout)
+    assert re.search(rb"Examples:\n  +\S*.*wormhole (share|get|put|ls) ", done.stdout)
 
 
 def options_in_help(box):
     """{verb: long options}"""
     return {verb: set(re.findall(r"--[a-z][a-z-]+",
                                  command(box, verb, "--help").expect(SUCCESS).stdout.decode()))
-            for verb in ("share", "get", "ls")}
+            for verb in ("share", "get", "put", "ls")}
 
 
 def test_manual_and_completions_know_every_option(box):
@@ -119,7 +119,7 @@ def test_bash_completes(box):
                               cwd=box).stdout.split()
 
     trees.write(os.path.join(box, "footage"))
-    assert complete("wormhole", "''") == ["cache", "get", "ls", "share"]
+    assert complete("wormhole", "''") == ["cache", "get", "ls", "put", "share"]
     assert complete("wormhole", "g") == ["get"]
     assert "--overwrite" in complete("wormhole", "get", "--o")
     assert "--once" in complete("wormhole", "share", "--o")

@@ -408,6 +408,36 @@ def test_hard_links_and_sparse_files(box, inbox):
     assert data.written_bytes(os.path.join(there, "holes")) < MB
 
 
+def test_standard_input_goes_into_a_file(box, inbox):
+    content = random.Random(5).randbytes(3 * MB)
+    cache = os.path.join(box, "home-guest", "cache", "wormhole")
+
+    def spools():
+        return [name for name in os.listdir(cache) if name.startswith("put-")]
+
+    with writable(box, inbox) as share:
+        for name, given in (("some", content), ("deep/er/none", b"")):
+            read, write = os.pipe()
+            running = start_put(box, "-", f"{share.target}/{name}", stdin=read)
+            os.close(read)
+            with os.fdopen(write, "wb") as pipe:
+                pipe.write(given)
+            running.finish().expect(SUCCESS)
+            assert trees.read(os.path.join(inbox, name)) == given
+        put(box, "-", share.target).expect(USAGE)
+        put(box, "-", share.target + "/d/").expect(USAGE)
+        put(box, "-", os.path.join(box, "x"), share.target + "/d").expect(USAGE)
+        # Nothing comes: it waits, and can be stopped.
+        read, write = os.pipe()
+        running = start_put(box, "-", share.target + "/never", stdin=read)
+        wait_until(spools, "it to begin")
+        running.interrupt().expect(INTERRUPTED)
+        os.close(read)
+        os.close(write)
+    assert spools() == []
+    assert not os.path.exists(os.path.join(inbox, "never"))
+
+
 def test_a_host_that_is_not_there(box, source):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -56,8 +56,11 @@ void confine_to(const transfer::Shares& shares, Output& output) {
   confine_to_reading(shares, {}, output);
 }
 
-void confine_to_giving(const transfer::Shares& shares, Output& output) {
-  confine_to_reading(shares, {kTerminal}, output);
+void confine_to_giving(const transfer::Shares& shares, const std::vector<std::string>& own,
+                       Output& output) {
+  std::vector<std::string> written = own;
+  written.emplace_back(kTerminal);
+  confine_to_reading(shares, std::move(written), output);
 }
 
 void confine_to_writable(const transfer::Shares& shares, Output& output) {
@@ -73,8 +76,10 @@ void confine_to(const transfer::Destination& destination, Output& output) {
   tell(platform::confine({.written = std::move(written), .read = std::nullopt}), output);
 }
 
-void confine_to_asking(Output& output) {
-  tell(platform::confine({.written = {kTerminal}, .read = std::nullopt}), output);
+void confine_to_asking(Output& output, const std::vector<std::string>& own) {
+  std::vector<std::string> written = own;
+  written.emplace_back(kTerminal);
+  tell(platform::confine({.written = std::move(written), .read = std::nullopt}), output);
 }
 
 }  // namespace wormhole::cli

@@ -178,7 +178,7 @@ CLI::App* add_put(CLI::App& app, CommandLine& line) {
   put->add_option("PATH... TARGET", line.put.operands,
                   "What to put, and where to: " + std::string(kTargetHelp) +
                       ". With a PATH after the host, that receives a directory's contents; "
-                      "without one, and of several, each goes by its name")
+                      "without one, and of several, each goes by its name. '-': standard input")
       ->required();
   add_transfer(*put, line, line.put);
   put->footer(

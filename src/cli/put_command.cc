@@ -7,6 +7,7 @@
 #include "cli/errands.h"
 #include "cli/plan_report.h"
 #include "cli/put_items.h"
+#include "cli/spool.h"
 #include "cli/transfer_run.h"
 #include "cli/user_secret.h"
 
@@ -48,10 +49,12 @@ void set_item(wire::Put& put, const PutItems& items, const transfer::Shares& sha
 class PutRun final : public TransferRun {
  public:
   PutRun(const TransferArguments& arguments, const PutItems& items, const transfer::Shares& shares,
-         const wire::Selection& selection, std::uint64_t rate_max_bytes, Environment& environment)
+         std::vector<std::string> own, const wire::Selection& selection,
+         std::uint64_t rate_max_bytes, Environment& environment)
       : TransferRun(arguments, items.host, rate_max_bytes, "put", environment),
         items_(items),
         shares_(shares),
+        own_(std::move(own)),
         put_(put_of(arguments, selection)) {
     put_.run = random_number();
   }
@@ -66,9 +69,9 @@ class PutRun final : public TransferRun {
     return shown(items_.host, root);
   }
 
-  void confine() override { confine_to_asking(output_); }
+  void confine() override { confine_to_asking(output_, own_); }
   // Names were looked up by now, which takes files of the system's.
-  void before_joining() override { confine_to_giving(shares_, output_); }
+  void before_joining() override { confine_to_giving(shares_, own_, output_); }
   void add_options(transfer::ClientOptions& options) const override { options.gives = &shares_; }
 
   void begin(std::size_t item) override { set_item(put_, items_, shares_, item); }
@@ -80,19 +83,21 @@ class PutRun final : public TransferRun {
 
   const PutItems& items_;
   const transfer::Shares& shares_;
+  const std::vector<std::string> own_;  // what is removed when all is over
   wire::Put put_;
 };
 
 // The host says what it would do.
 DryRun plan_put(const TransferArguments& arguments, const PutItems& items,
-                const transfer::Shares& shares, wire::Put put, Environment& environment) {
+                const transfer::Shares& shares, const std::vector<std::string>& own, wire::Put put,
+                Environment& environment) {
   Output& output = environment.output;
   GetOutcome outcome;
   PlanReport report(output, "put");
   const SystemClock clock;
   platform::SystemRandom random;
   BlockPool pool;
-  confine_to_asking(output);
+  confine_to_asking(output, own);
   auto joined = join(arguments.code_file, items.host, environment, [&] {
     return std::make_unique<transfer::Client>(clock, random, pool,
                                               transfer::ClientOptions{.gives = &shares});
@@ -135,7 +140,17 @@ ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
   if (const auto checked = check_deleting(arguments, environment.output); !checked.has_value()) {
     return give_up(checked.error(), environment);
   }
-  auto shares = transfer::Shares::open(items->paths);
+  std::optional<Spool> spool;
+  std::vector<std::string> own;
+  std::vector<std::string> paths = items->paths;
+  if (items->is_standard_input()) {
+    auto read = Spool::read(items->host.last_part(), environment.stop.descriptor());
+    if (!read.has_value()) return give_up(read.error(), environment);
+    spool.emplace(std::move(*read));
+    own = {*Spool::place()};
+    paths = {spool->path()};
+  }
+  auto shares = transfer::Shares::open(paths);
   if (!shares.has_value()) {
     Error error = shares.error();
     error.operation = "put";
@@ -155,11 +170,11 @@ ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
   const auto plan = [&] {
     wire::Put put = put_of(arguments, *selection);
     put.dry_run = true;
-    return plan_put(arguments, *items, *shares, std::move(put), environment);
+    return plan_put(arguments, *items, *shares, own, std::move(put), environment);
   };
   if (arguments.dry_run) return plan().exit;
   if (!asks_before_deleting(arguments)) {
-    return PutRun(arguments, *items, *shares, *selection, *rate, environment).run();
+    return PutRun(arguments, *items, *shares, own, *selection, *rate, environment).run();
   }
   make_user_secret(environment.output);
   const DryRun shown = plan();
@@ -168,7 +183,7 @@ ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
   if (!confirmed.has_value()) return give_up(confirmed.error(), environment);
   const GivenCode code{.argument = shown.code->text(), .environment = std::nullopt};
   Environment again{environment.output, code, environment.stop};
-  return PutRun(arguments, *items, *shares, *selection, *rate, again).run();
+  return PutRun(arguments, *items, *shares, own, *selection, *rate, again).run();
 }
 
 }  // namespace wormhole::cli

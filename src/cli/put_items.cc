@@ -20,6 +20,14 @@ Result<PutItems> put_items_of(const std::vector<std::string>& operands) {
   PutItems items;
   items.paths.assign(operands.begin(), operands.end() - 1);
   WH_ASSIGN(items.host, parse_target(operands.back()));
+  if (!items.is_standard_input()) return items;
+  if (items.paths.size() > 1 || items.host.path.ends_with('/') || items.host.last_part().empty()) {
+    return fail({.code = Code::kUsage,
+                 .operation = "put",
+                 .object = "-",
+                 .detail = "standard input has no name, and goes alone",
+                 .advice = "say 'wormhole put - HOST/FILE'; for a file of that name, './-'"});
+  }
   return items;
 }
 

@@ -22,6 +22,17 @@ TEST(PutItemsTest, OneGoesToTheTargetsPathSeveralIntoIt) {
   EXPECT_EQ(put_items_of({"a", "b", "host/d/"})->path_for("b"), "d/b");
 }
 
+TEST(PutItemsTest, StandardInputNeedsAName) {
+  EXPECT_TRUE(put_items_of({"-", "host/d/name"})->is_standard_input());
+  EXPECT_FALSE(put_items_of({"./-", "host"})->is_standard_input());
+  for (const auto& operands : {std::vector<std::string>{"-", "host"},
+                               {"-", "host/"},
+                               {"-", "host/d/"},
+                               {"-", "a", "host/d"}}) {
+    EXPECT_FALSE(put_items_of(operands).has_value());
+  }
+}
+
 TEST(PutItemsTest, WhatCannotBeMeantIsTold) {
   for (const auto& operands : {std::vector<std::string>{}, {"host"}, {"a", ""}, {"a", "/tmp"}}) {
     const auto items = put_items_of(operands);

@@ -75,6 +75,12 @@ inline constexpr std::array<const char*, 2> kMachineIdFiles = {"/etc/machine-id"
 // `stop` can be read; kLocalIo when nobody reads it any more.
 [[nodiscard]] Result<void> write_standard_output(Bytes data, int stop);
 
+// Reads some of standard input; 0 at its end. kInterrupted once `stop` can be read.
+[[nodiscard]] Result<std::size_t> read_standard_input(MutableBytes out, int stop);
+
+// A new directory that only this user reaches, of a name that begins so. Its path.
+[[nodiscard]] Result<std::string> make_temporary_directory(const std::string& prefix);
+
 [[nodiscard]] bool is_terminal(int descriptor);
 [[nodiscard]] unsigned terminal_columns(int descriptor);  // 80 when unknown
 // Asks on the controlling terminal without echo, also when stdin and stdout are pipes; the

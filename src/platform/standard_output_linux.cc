@@ -33,6 +33,7 @@ Result<void> write_standard_output(Bytes data, int stop) {
       watches[1] = {.descriptor = stop};
       WH_TRY(wait_ready(watches, std::nullopt));
       if (watches[1].ready) return fail({.code = Code::kInterrupted, .operation = "write"});
+      if (!watches[0].ready) continue;  // a signal: who waits for room in write(2) is not woken
       // So much a pipe that is ready takes without waiting (pipe(7)).
       length = std::min<std::size_t>(length, PIPE_BUF);
     }
