@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import subprocess
 
 import pytest
@@ -188,6 +189,30 @@ def test_it_asks(box, source, there, verb, answer):
         assert running.returncode == INTERRUPTED
         assert all(os.path.lexists(os.path.join(there, name)) for name in GONE)
         assert b"nothing was changed" in stderr
+
+
+@pytest.mark.parametrize("verb", ["get", "put"])
+def test_no_more_goes_than_was_shown(box, source, there, verb):
+    args = ("--writable",) if verb == "put" else ()
+    shared = os.path.dirname(there) if verb == "put" else source
+    with Share(box, shared, args=args) as share:
+        operands = [source, share.target] if verb == "put" else [share.target, there]
+        ours, theirs = pty.openpty()
+        running = subprocess.Popen([binary(), verb, *operands, "--delete", "--overwrite"],
+                                   stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=environment(box, "guest", CODE), cwd=box,
+                                   start_new_session=True)
+        os.close(theirs)
+        shown = b""
+        while b"as shown?" not in shown:
+            shown += os.read(running.stdout.fileno(), 4096)
+        # As if a disk were gone at the source.
+        shutil.rmtree(os.path.join(source, "d"))
+        os.write(ours, b"y\n")
+        _stdout, stderr = running.communicate(timeout=60)
+        os.close(ours)
+    assert running.returncode == PARTIAL
+    assert b"more would be deleted than was shown" in stderr
 
 
 def test_help_names_it(box):

@@ -182,6 +182,34 @@ def test_incoming_takes_and_shows_nothing(box, inbox, source):
     assert trees.read(os.path.join(inbox, "secret")) == b"secret"
 
 
+def test_incoming_changes_nothing_that_is_there(box, inbox):
+    for name in ("d/sub/f", "d/closed/g"):
+        trees.write(os.path.join(inbox, name), b"f", mtime_ns=10**18)
+        trees.write(os.path.join(box, "from", name), b"f", mtime_ns=10**18)
+    trees.write(os.path.join(box, "from/d/sub/new"), b"new")
+    os.chmod(os.path.join(inbox, "d/sub"), 0o700)
+    os.chmod(os.path.join(inbox, "d/closed"), 0o500)
+    before = {name: os.stat(os.path.join(inbox, name)) for name in ("d", "d/sub", "d/closed")}
+    os.chmod(os.path.join(box, "from/d/sub"), 0o777)
+    with Share(box, inbox, args=INCOMING) as share:
+        put(box, os.path.join(box, "from/d"), share.target).expect(SUCCESS)
+    assert trees.read(os.path.join(inbox, "d/sub/new")) == b"new"
+    for name, status in before.items():
+        now = os.stat(os.path.join(inbox, name))
+        assert now.st_mode == status.st_mode, name
+        if name != "d/sub":
+            assert now.st_mtime_ns == status.st_mtime_ns, name
+
+
+def test_an_emptied_file_is_another_one_for_incoming(box, inbox):
+    trees.write(os.path.join(inbox, "f"), b"", mtime_ns=10**18)
+    trees.write(os.path.join(box, "f"), b"content", mtime_ns=10**18)
+    with Share(box, inbox, args=INCOMING) as share:
+        done = put(box, os.path.join(box, "f"), share.target).expect(PARTIAL)
+    assert "--overwrite" not in done.events[0]["reason"], "it would be refused"
+    assert trees.read(os.path.join(inbox, "f")) == b""
+
+
 def test_links_in_the_share_lead_nowhere(box, inbox, source):
     outside = os.path.join(box, "outside")
     os.mkdir(outside)
@@ -338,9 +366,44 @@ def test_an_attempt_takes_the_place_of_the_last_one(box, inbox, large):
             gate.cut_unnoticed()
             gate.release()
             done = running.finish().expect(SUCCESS)
-            assert len(share.output.named("client_gone")) <= 1, "it noticed"
+        older, = [event for event in share.output.named("client_gone") if not event["ok"]]
+        assert "come back" in older["reason"], "it noticed"
     assert done.failed() == {}
     assert done.summary["bytes"] <= SIZE + 4 * MB, "what was there came again"
+    trees.assert_same(large, os.path.join(inbox, "large"))
+
+
+def test_what_was_changed_between_two_attempts_stays(box, inbox, large):
+    """And what an earlier attempt made is still this run's own."""
+    trees.write(os.path.join(large, "zz-edited"), b"from here")
+    os.chmod(large, 0o775)
+    with writable(box, inbox) as share:
+        with Gate(share.port, hold_after=SIZE // 2, of_guest=True) as gate:
+            running = start_put(box, large, gate.target, "--overwrite")
+            gate.wait_held(DEADLINE_SECONDS)
+            wait_until(lambda: arrived(inbox) >= SIZE // 2 - 4 * MB, "half of it to be there")
+            edited = os.path.join(inbox, "large/zz-edited")
+            if os.path.exists(edited):
+                os.remove(edited)
+            trees.write(edited, b"the user's own")
+            gate.cut()
+            gate.release()
+            done = running.finish().expect(PARTIAL)
+    assert done.failed() == {"zz-edited": "exists"}
+    assert trees.read(edited) == b"the user's own"
+    assert os.stat(os.path.join(inbox, "large")).st_mode & 0o777 == 0o775
+
+
+def test_it_goes_on_as_long_as_it_gets_on(box, inbox, large):
+    with writable(box, inbox) as share:
+        with Gate(share.port) as gate:
+            running = start_put(box, large, gate.target, "--streams", "1", "--bwlimit", "24MB")
+            for part in range(1, 7):
+                wait_until(lambda part=part: arrived(inbox) >= SIZE * part // 8
+                           or running.process.poll() is not None, f"eighth {part}")
+                gate.cut()
+            done = running.finish().expect(SUCCESS)
+    assert len([event for event in done.events if event["event"] == "retrying"]) >= 5
     trees.assert_same(large, os.path.join(inbox, "large"))
 
 

@@ -43,7 +43,8 @@ struct TransferArguments {
   bool checksum = false;
   bool reuse = true;
   bool may_delete = false;
-  bool sure = false;  // of that, without being asked
+  bool sure = false;                         // of that, without being asked
+  std::uint64_t deletions_max = UINT64_MAX;  // that were shown
 };
 
 struct ListArguments {

@@ -81,6 +81,7 @@ transfer::TakeOptions take_options(const TransferArguments& arguments, const Err
           .may_have = transfer::may_have(errand.destination, errand.last_part()),
           .checksum = arguments.checksum,
           .may_delete = arguments.may_delete,
+          .deletions_max = arguments.deletions_max,
           .reuse = arguments.reuse,
           .selection = selection,
           .keeps = arguments.keeps,

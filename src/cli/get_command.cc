@@ -96,7 +96,9 @@ ExitCode run_get(const TransferArguments& arguments, Environment& environment) {
   if (!confirmed.has_value()) return give_up(confirmed.error(), environment);
   const GivenCode code{.argument = shown.code->text(), .environment = std::nullopt};
   Environment again{environment.output, code, environment.stop};
-  return Fetch(arguments, *errands, *selection, *rate, again).run();
+  TransferArguments as_shown = arguments;
+  as_shown.deletions_max = shown.deletions;
+  return Fetch(as_shown, *errands, *selection, *rate, again).run();
 }
 
 }  // namespace wormhole::cli

@@ -35,7 +35,8 @@ wire::Put put_of(const TransferArguments& arguments, const wire::Selection& sele
           .sync = arguments.sync,
           .may_delete = arguments.may_delete,
           .dry_run = arguments.dry_run,
-          .keeps = arguments.keeps};
+          .keeps = arguments.keeps,
+          .deletions_max = arguments.deletions_max};
 }
 
 // One of several things, or the only one.
@@ -80,6 +81,11 @@ class PutRun final : public TransferRun {
     return client.put(put_, events, counters);
   }
   void begin_again(const transfer::TakenCounters& /*last*/) override {}
+  // What the host keeps of unfinished files it cannot tell once the link is gone.
+  [[nodiscard]] std::uint64_t left_behind(const GetOutcome& /*so_far*/,
+                                          const transfer::TakenCounters& last) const override {
+    return last.bytes + last.resumed_bytes + last.reused_bytes + last.skipped_bytes;
+  }
 
   const PutItems& items_;
   const transfer::Shares& shares_;
@@ -99,6 +105,8 @@ DryRun plan_put(const TransferArguments& arguments, const PutItems& items,
   BlockPool pool;
   confine_to_asking(output, own);
   auto joined = join(arguments.code_file, items.host, environment, [&] {
+    // The host's name was looked up. What is asked about first is looked up once more afterwards.
+    if (arguments.dry_run) confine_to_giving(shares, own, output);
     return std::make_unique<transfer::Client>(clock, random, pool,
                                               transfer::ClientOptions{.gives = &shares});
   });
@@ -183,7 +191,9 @@ ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
   if (!confirmed.has_value()) return give_up(confirmed.error(), environment);
   const GivenCode code{.argument = shown.code->text(), .environment = std::nullopt};
   Environment again{environment.output, code, environment.stop};
-  return PutRun(arguments, *items, *shares, own, *selection, *rate, again).run();
+  TransferArguments as_shown = arguments;
+  as_shown.deletions_max = shown.deletions;
+  return PutRun(as_shown, *items, *shares, own, *selection, *rate, again).run();
 }
 
 }  // namespace wormhole::cli

@@ -171,9 +171,9 @@ Result<void> TransferRun::watched_attempt(transfer::TakenCounters& counters) {
   const std::uint64_t wire = client.wire_bytes();
   outcome_.add(counters, client, wire - std::exchange(wire_bytes_before_, wire), begun_);
   if (!client.shown_root().empty()) outcome_.root = shown_root(client.shown_root());
-  const std::uint64_t left_behind = outcome_.file_bytes + outcome_.kept_bytes;
-  progressed_ = left_behind > left_behind_;
-  left_behind_ = std::max(left_behind_, left_behind);
+  const std::uint64_t now = left_behind(outcome_, counters);
+  progressed_ = now > left_behind_;
+  left_behind_ = std::max(left_behind_, now);
   return result;
 }
 

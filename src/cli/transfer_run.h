@@ -54,6 +54,11 @@ class TransferRun {
                                              transfer::TakenCounters& counters) = 0;
   // Another attempt is made for it: something may be there by now.
   virtual void begin_again(const transfer::TakenCounters& last) = 0;
+  // Bytes that need not come again by all that was done so far, about.
+  [[nodiscard]] virtual std::uint64_t left_behind(const GetOutcome& so_far,
+                                                  const transfer::TakenCounters& /*last*/) const {
+    return so_far.file_bytes + so_far.kept_bytes;
+  }
 
   const TransferArguments& arguments_;
   Environment& environment_;

@@ -27,14 +27,14 @@ const Attribute* find(const std::vector<Attribute>& among, std::string_view name
 
 Result<void> ArchiveKeeper::check(const wire::Entry& entry) const {
   if (entry.archived == nullptr) return {};
-  if (!keeps_.any()) return fail(broken(entry, "the host told of owners unasked"));
+  if (!keeps_.any()) return fail(broken(entry, "the other side told of owners unasked"));
   const auto& attributes = entry.archived->attributes;
   if (!keeps_.archive && !attributes.empty()) {
-    return fail(broken(entry, "the host sent attributes unasked"));
+    return fail(broken(entry, "the other side sent attributes unasked"));
   }
   for (const Attribute& one : attributes) {
     if (!platform::is_kept_attribute(one.name)) {
-      return fail(broken(entry, "the host sent an attribute that is not to be taken"));
+      return fail(broken(entry, "the other side sent an attribute that is not to be taken"));
     }
   }
   return {};
@@ -117,7 +117,7 @@ std::uint32_t ArchiveKeeper::keep_open(const Handle& handle, const wire::Archive
 void ArchiveKeeper::give(int handle, const platform::FileStatus& now,
                          const wire::Archived* archived, const std::string& path) {
   if (archived == nullptr) {
-    return lose_owner(path, "the host does not tell it");
+    return lose_owner(path, "the other side does not tell it");
   }
   const std::uint32_t user = accounts_.user_here(archived->owner_name, archived->owner);
   const std::uint32_t group = accounts_.group_here(archived->group_name, archived->group);

@@ -41,7 +41,10 @@ Client::Client(const Clock& clock, Random& random, BlockPool& pool, ClientOption
   if (waker.has_value()) dials_end_.emplace(std::move(*waker));
 }
 
-Client::~Client() { close(); }
+Client::~Client() {
+  close();
+  giving_.reset();  // its walker uses what is declared after it
+}
 
 Result<void> Client::connect(const std::vector<platform::Address>& addresses,
                              const session::JoinCode& code) {
@@ -148,6 +151,7 @@ Result<void> Client::put(wire::Put put, TakerEvents& events, TakenCounters& coun
     WH_ASSIGN(put.request, next_request());
     following = std::make_shared<PutClient>(put.request, events, counters, on_planned);
     slot_.put_in(put.request, following);
+    put_ = put;
     control_->push(std::move(put));
   }
   const Result<void> result = following->wait();
@@ -228,7 +232,7 @@ Result<void> Client::on_control(wire::Message message) {
     const bool asks =
         std::holds_alternative<wire::Get>(message) || std::holds_alternative<wire::List>(message);
     if (asks && slot_.is_over(request)) return {};  // it came too late
-    if (asks && !slot_.is_under_way(request)) return fail(broken("the host asks unasked"));
+    if (asks) WH_TRY(check_asked(message));
     WH_ASSIGN(const bool was_for_giver, giving_->on_message(message));
     if (was_for_giver) return {};
   }
@@ -247,6 +251,24 @@ Result<void> Client::on_control(wire::Message message) {
   for (const auto& entry : entries->entries) bytes += entry.size;
   if (bytes > kSingleStreamBytes || entries->first_id > kSingleStreamFiles) begin_streams();
   return {};
+}
+
+Result<void> Client::check_asked(const wire::Message& message) {
+  std::scoped_lock lock(mutex_);
+  const auto put = std::exchange(put_, std::nullopt);
+  if (put.has_value()) {
+    if (const auto* get = std::get_if<wire::Get>(&message)) {
+      const bool is_that = get->request == put->request && get->path == put->source &&
+                           get->selection == put->selection && get->keeps == put->keeps;
+      if (is_that && !put->dry_run) return {};
+    }
+    if (const auto* list = std::get_if<wire::List>(&message)) {
+      const bool is_that = list->request == put->request && list->path == put->source &&
+                           list->selection == put->selection;
+      if (is_that && put->dry_run) return {};
+    }
+  }
+  return fail(broken("the host asks for what was not put"));
 }
 
 Result<void> Client::on_hello(const wire::Hello& hello) {

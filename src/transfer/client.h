@@ -124,6 +124,8 @@ class Client {
   Result<void> on_control(wire::Message message);
   Result<void> on_hello(const wire::Hello& hello);
   Result<void> give_on(session::Connection& connection);
+  // The host asks for what is put: for exactly that, and once.
+  Result<void> check_asked(const wire::Message& message);
   // The next one, with the mutex held: what is failed already takes none.
   Result<std::uint32_t> next_request();
   // The request is over: the host forgets it, and no thread is at it any more.
@@ -170,6 +172,7 @@ class Client {
   Carried first_carried_;
   std::uint64_t carried_bytes_ = 0;
   std::uint32_t last_request_ = 0;
+  std::optional<wire::Put> put_;  // under way, and not asked for by the host yet
   std::optional<Error> failed_;
   bool closing_ = false;
   bool is_writer_over_ = false;

@@ -171,7 +171,7 @@ Result<wire::FrameHeader> expanded(Codecs* codecs, wire::FrameHeader header, Blo
   if (codecs == nullptr) {
     return fail({.code = Code::kProtocol,
                  .operation = "fetch",
-                 .detail = "the host sent compressed data that was not asked for"});
+                 .detail = "the other side sent compressed data that was not asked for"});
   }
   WH_ASSIGN(const auto inner, codecs->expand(block, header.payload_bytes));
   header.type = inner.type;

@@ -160,7 +160,7 @@ Result<RootPlace> locate_root(const Destination& destination, const wire::Entry&
   if (is_virtual && !is_whole_directory) {
     return fail({.code = Code::kUnsafeName,
                  .operation = "fetch",
-                 .detail = "the host sent a file without a name"});
+                 .detail = "the other side sent a file without a name"});
   }
   if (!is_virtual) WH_TRY(platform::check_name(root.name));
 
@@ -170,7 +170,7 @@ Result<RootPlace> locate_root(const Destination& destination, const wire::Entry&
     return fail({.code = Code::kUnsafeName,
                  .operation = "fetch",
                  .object = root.name,
-                 .detail = "the host chose a hidden name",
+                 .detail = "the other side chose a hidden name",
                  .advice = "name a destination"});
   }
   if (!destination.path.has_value()) {

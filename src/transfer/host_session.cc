@@ -29,7 +29,11 @@ HostSession::HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, 
       peer_(first_->socket.peer()),
       control_(*first_->writer, pool),
       giving_(shares, *first_->writer, control_, codecs, clock),
-      put_(shares, options.access, runs, control_, codecs, clock) {
+      put_(shares, options.access, runs, control_, codecs, clock, [this] {
+        end(fail({.code = Code::kLost,
+                  .operation = "serve client",
+                  .detail = "the same command has come back meanwhile"}));
+      }) {
   reader_ = std::thread([this] { run_reader(); });
   writer_ = std::thread([this] { run_writer(); });
 }

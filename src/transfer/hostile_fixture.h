@@ -47,6 +47,7 @@ class Victim {
   Result<void> get(const std::string& destination, const std::string& path = "",
                    bool overwrite = false, wire::Keeps keeps = {});
   Result<void> list();
+  Result<void> put(const wire::Put& put);
 
   [[nodiscard]] Client& client() { return client_; }
   [[nodiscard]] const TakenCounters& counters() const { return counters_; }

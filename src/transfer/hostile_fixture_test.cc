@@ -63,6 +63,11 @@ Result<void> Victim::list() {
       [this](const Error& error) { failures_.on_failed(error.object, error); });
 }
 
+Result<void> Victim::put(const wire::Put& put) {
+  return client_.put(put, failures_, counters_,
+                     [](const wire::Planned&) { return Result<void>(); });
+}
+
 namespace {
 const store::UserSecret kHostSecret{store::Hash{std::byte{1}}};
 }  // namespace

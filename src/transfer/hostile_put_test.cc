@@ -1,7 +1,9 @@
 // A real host that may be written to, against whoever puts: what a hostile host does to a taker,
 // with the roles turned round, and what only a put can do.
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "base/limits.h"
 #include "base/units.h"
@@ -248,6 +250,96 @@ TEST(Writable, OnePutAtATime) {
   EXPECT_TRUE(other->hear_a<wire::Get>().has_value());
   other->say(put_of_share());  // the same once more
   EXPECT_EQ(host.next_ending().error().code, Code::kProtocol);
+}
+
+// The older one reads nothing of what it is told, so that the host waits for it.
+TEST(Writable, AnAttemptThatWaitsForNobodyEndsTheOneBefore) {
+  const Box box;
+  HonestHost host({box.share()}, kWritable);
+  wire::Put put = put_of_share();
+  put.run = 77;
+  const auto deaf = host.join();
+  deaf->say(wire::Hello{.streams_max = 4});
+  deaf->say(put);
+  EXPECT_TRUE(deaf->hear_a<wire::Get>().has_value());
+  std::thread flood([&deaf] {
+    deaf->say(wire::Entries{1, 0, {root_directory()}});
+    // Each is refused, with a word.
+    for (std::uint64_t id = 1; id < kOpenEntriesMax - 1; ++id) {
+      if (!deaf->say(wire::Entries{1, id, {file(0, store::partial_name("x"), 0)}})) return;
+    }
+  });
+  const auto next = host.join();
+  next->begin_put(put);
+  EXPECT_TRUE(next->hear_a<wire::Get>().has_value());
+  const auto ending = host.next_ending();
+  ASSERT_FALSE(ending.has_value());
+  EXPECT_EQ(ending.error().code, Code::kLost);
+  flood.join();
+}
+
+// --- against whoever puts ----------------------------------------------------------------------
+
+// What a host asks of a client that puts "film" without "secret".
+struct Ask {
+  std::string name;
+  bool dry_run = false;
+  wire::Message message;
+};
+
+TEST(HostAskedToTake, GetsWhatIsPutAndNothingElse) {
+  const platform::TestDirectory directory;
+  fs::create_directory(directory / "source");
+  directory.write("source/film", "film");
+  directory.write("source/secret", "secret");
+  const wire::Selection selection{.rules = {{.excludes = true, .pattern = "secret"}}};
+  const std::vector<Ask> asks = {
+      {"all", false, wire::Get{1, "", false, kOpenEntriesMax}},
+      {"another path", false, wire::Get{1, "secret", false, kOpenEntriesMax, selection}},
+      {"owners", false, wire::Get{1, "", false, kOpenEntriesMax, selection, {.archive = true}}},
+      {"a list", false, wire::List{1, "", true, kOpenEntriesMax, selection}},
+      {"another request", false, wire::Get{2, "", false, kOpenEntriesMax, selection}},
+      {"data of a plan", true, wire::Get{1, "", false, kOpenEntriesMax, selection}},
+      {"a list of all", true, wire::List{1, "", true, kOpenEntriesMax}}};
+  for (const Ask& ask : asks) {
+    std::atomic<bool> heard = false;
+    EvilHost host([&](EvilHost&, Peer& first) {
+      if (!first.hear_a<wire::Hello>().has_value()) return;
+      first.say(wire::Hello{.streams_max = 4});
+      if (!first.hear_a<wire::Put>().has_value()) return;
+      first.say(ask.message);
+      heard = first.hear_a<wire::Entries>().has_value();
+    });
+    const auto shares = Shares::open({(directory / "source").string()});
+    ASSERT_TRUE(shares.has_value());
+    Victim victim(host.address(), {.gives = &*shares});
+    const auto result =
+        victim.put({.name = "source", .selection = selection, .dry_run = ask.dry_run});
+    ASSERT_FALSE(result.has_value()) << ask.name;
+    EXPECT_EQ(result.error().code, Code::kProtocol) << ask.name;
+    victim.client().close();
+    EXPECT_FALSE(heard) << ask.name;
+  }
+}
+
+TEST(HostAskedToTake, AsksOnce) {
+  const platform::TestDirectory directory;
+  fs::create_directory(directory / "source");
+  directory.write("source/film", "film");
+  EvilHost host([&](EvilHost&, Peer& first) {
+    if (!first.hear_a<wire::Hello>().has_value()) return;
+    first.say(wire::Hello{.streams_max = 4});
+    if (!first.hear_a<wire::Put>().has_value()) return;
+    first.say(wire::Get{1, "", false, kOpenEntriesMax});
+    first.say(wire::Get{1, "", false, kOpenEntriesMax});
+    first.wait_for_end();
+  });
+  const auto shares = Shares::open({(directory / "source").string()});
+  ASSERT_TRUE(shares.has_value());
+  Victim victim(host.address(), {.gives = &*shares});
+  const auto result = victim.put({.name = "source"});
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, Code::kProtocol);
 }
 
 TEST(Incoming, ShowsNothing) {

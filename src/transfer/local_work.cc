@@ -21,7 +21,7 @@ constexpr std::uint64_t kPausedMaxBytes = 256 * kMiB;
 Error unasked() {
   return {.code = Code::kProtocol,
           .operation = "fetch",
-          .detail = "the host told chunks that were not asked for"};
+          .detail = "the other side told chunks that were not asked for"};
 }
 
 }  // namespace

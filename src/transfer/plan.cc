@@ -42,14 +42,16 @@ Result<Planned> Plan::on_listing(const Listing& listing) {
   // Depth first, so that its directory is the last one or above that.
   const std::string_view above = parent_of(listing.path);
   while (!levels_.empty() && levels_.back().path != above) leave();
-  if (levels_.empty()) return fail(broken("the host listed an entry of a directory that is over"));
+  if (levels_.empty())
+    return fail(broken("the other side listed an entry of a directory that is over"));
   levels_.back().known.add(listing.entry.name);
   const bool is_chosen_by_host = is_virtual_ && !options_.destination.path.has_value();
   if (above.empty() && is_chosen_by_host && listing.entry.name.starts_with('.')) {
     if (listing.entry.type == EntryType::kDirectory) {
       levels_.push_back({.path = listing.path, .node = nullptr, .is_refused = true});
     }
-    return planned(listing.path, listing.entry, {Action::kRefuse, "the host chose a hidden name"});
+    return planned(listing.path, listing.entry,
+                   {Action::kRefuse, "the other side chose a hidden name"});
   }
   return on_entry(listing.path, listing.entry, levels_.back());
 }
@@ -96,7 +98,7 @@ Result<Planned> Plan::on_root(const wire::Entry& entry) {
     return fail({.code = Code::kProtocol,
                  .operation = "list",
                  .object = entry.name,
-                 .detail = "the host listed something else than was asked for"});
+                 .detail = "the other side listed something else than was asked for"});
   }
   WH_ASSIGN(const auto place, locate_root(options_.destination, entry,
                                           /*name_was_typed=*/!requested_name_.empty()));

@@ -33,7 +33,8 @@ Result<Standing> look(const wire::Entry& entry, const platform::Directory& direc
     return fail(status.error());
   }
   if (!looks_equal(entry, *status)) {
-    return Standing{is_emptied(entry, *status) ? Present::kEmptied : Present::kDifferent, *status};
+    const bool may_be_emptied = !rules.only_adds && is_emptied(entry, *status);
+    return Standing{may_be_emptied ? Present::kEmptied : Present::kDifferent, *status};
   }
   const Standing equal{Present::kEqual, *status};
   // Shorter files are written at once, and are whole or empty; and nobody is told anything of what

@@ -30,6 +30,7 @@ struct PresentRules {
   Leaves leaves = Leaves::kNone;
   bool reuse = true;  // what is inside a file may be looked at
   bool sync = false;  // an equal one is to be on disk
+  bool only_adds = false;
 };
 
 struct Standing {

@@ -16,14 +16,11 @@ Error broken(std::string_view why) {
 }
 
 // The host's words, or our own giver's, that the host has passed on.
-Error failure_of(const wire::NotTaken& failed) {
-  Error error = remote_failure(failed.code, failed.path, failed.reason);
+Error failure_of(wire::FailureCode code, std::string path, std::string reason, bool by_giver) {
+  Error error = remote_failure(code, std::move(path), std::move(reason));
   error.operation = kOperation;
-  error.is_peers = !failed.by_giver;
-  if (failed.by_giver && error.code == Code::kRemoteIo) error.code = Code::kLocalIo;
-  if (!failed.by_giver && error.code == Code::kExists) {
-    error.advice = "use --overwrite to replace it";
-  }
+  error.is_peers = !by_giver;
+  if (by_giver && error.code == Code::kRemoteIo) error.code = Code::kLocalIo;
   return error;
 }
 
@@ -41,7 +38,9 @@ Result<void> PutClient::on_message(const wire::Message& message) {
     return {};
   }
   if (const auto* failed = std::get_if<wire::NotTaken>(&message)) {
-    events_.on_failed(failed->path, failure_of(*failed));
+    Error error = failure_of(failed->code, failed->path, failed->reason, failed->by_giver);
+    if (failed->is_replaceable) error.advice = "use --overwrite to replace it";
+    events_.on_failed(failed->path, error);
     return {};
   }
   if (const auto* planned = std::get_if<wire::Planned>(&message)) {
@@ -49,9 +48,7 @@ Result<void> PutClient::on_message(const wire::Message& message) {
     return on_planned_(*planned);
   }
   if (const auto* refused = std::get_if<wire::Refused>(&message)) {
-    Error error = remote_failure(refused->code, "", refused->reason);
-    error.operation = kOperation;
-    finish(fail(std::move(error)));
+    finish(fail(failure_of(refused->code, "", refused->reason, refused->by_giver)));
     return {};
   }
   return fail(broken("unexpected message " + std::string(wire::message_name(message))));

@@ -29,15 +29,17 @@ Error not_allowed(std::string_view why) {
 
 class PutHost::Run final : public TakerEvents {
  public:
-  // The attempts of a command that does not number itself are each a command's own.
-  Run(PutHost& host, const wire::Put& put, TakeOptions options)
-      : host_(host), request_(put.request), run_(put.run), options_(std::move(options)) {
-    if (run_ == 0) return;
-    host_.runs_.begin(run_, [&host] {
-      host.slot_.fail_with({.code = Code::kLost,
-                            .operation = "take",
-                            .detail = "the same command has come back meanwhile"});
-    });
+  Run(PutHost& host, const wire::Put& put, TakeOptions options,
+      std::shared_ptr<PutRuns::Memory> memory)
+      : host_(host),
+        request_(put.request),
+        run_(put.run),
+        place_(put.path + '\0' + put.name),
+        memory_(std::move(memory)),
+        options_(std::move(options)) {
+    options_.started = memory_->started;
+    options_.former = memory_->former;
+    options_.owns_root = memory_->made_roots.contains(place_);
   }
   ~Run() override {
     if (thread_.joinable()) thread_.join();
@@ -81,22 +83,32 @@ class PutHost::Run final : public TakerEvents {
 
   // Waits for the dialler to read what it is told: there may be a line for every file.
   void on_failed(const std::string& path, const Error& error) override {
-    static_cast<void>(host_.control_.push_waiting(wire::NotTaken{.request = request_,
-                                                                 .path = path,
-                                                                 .code = failure_code(error),
-                                                                 .by_giver = error.is_peers,
-                                                                 .reason = failure_reason(error)}));
+    static_cast<void>(
+        host_.control_.push_waiting(wire::NotTaken{.request = request_,
+                                                   .path = path,
+                                                   .code = failure_code(error),
+                                                   .by_giver = error.is_peers,
+                                                   .is_replaceable = is_replaceable(error),
+                                                   .reason = failure_reason(error)}));
   }
   void on_file(const std::string& /*path*/) override {}
 
  private:
+  [[nodiscard]] bool is_replaceable(const Error& error) const {
+    return error.code == Code::kExists && !options_.overwrite && !options_.only_adds &&
+           error.advice.find("--overwrite") != std::string::npos;
+  }
+
   void run_taker() {
     std::optional<Result<void>> ended;
     while (!(ended = taker_->wait_for(kTellInterval)).has_value()) tell(/*last=*/false);
     host_.slot_.take_out();
     taker_->stop_local_work();
     if (!ended->has_value()) taker_->abandon();
-    if (run_ != 0) host_.runs_.end(run_);
+    if (counters_.made_root && memory_->made_roots.size() < kMadeRootsMax) {
+      memory_->made_roots.insert(place_);
+    }
+    host_.runs_.end(run_);
     finish(*ended);
   }
 
@@ -105,7 +117,7 @@ class PutHost::Run final : public TakerEvents {
     host_.slot_.take_out();
     if (ended.has_value()) plan_->finish();
     tell_surplus();
-    if (run_ != 0) host_.runs_.end(run_);
+    host_.runs_.end(run_);
     finish(ended);
   }
 
@@ -135,7 +147,9 @@ class PutHost::Run final : public TakerEvents {
   PutHost& host_;
   const std::uint32_t request_;
   const std::uint64_t run_;
-  const TakeOptions options_;
+  const std::string place_;
+  const std::shared_ptr<PutRuns::Memory> memory_;
+  TakeOptions options_;
   TakenCounters counters_;
   std::shared_ptr<Taker> taker_;
   std::optional<Plan> plan_;  // instead, with the next
@@ -145,13 +159,14 @@ class PutHost::Run final : public TakerEvents {
 };
 
 PutHost::PutHost(const Shares& shares, WriteAccess access, PutRuns& runs, ControlWriter& control,
-                 Codecs& codecs, const Clock& clock)
+                 Codecs& codecs, const Clock& clock, std::function<void()> end_session)
     : shares_(shares),
       access_(access),
       runs_(runs),
       control_(control),
       codecs_(codecs),
-      clock_(clock) {}
+      clock_(clock),
+      end_session_(std::move(end_session)) {}
 
 PutHost::~PutHost() = default;
 
@@ -175,7 +190,13 @@ Result<void> PutHost::on_put(const wire::Put& put) {
     refuse(put.request, options.error());
     return {};
   }
-  auto run = std::make_unique<Run>(*this, put, std::move(*options));
+  const auto is_over = [this] {
+    std::scoped_lock lock(mutex_);
+    return stopped_.has_value();
+  };
+  auto memory = runs_.begin(put.run, end_session_, is_over);
+  if (memory == nullptr) return {};
+  auto run = std::make_unique<Run>(*this, put, std::move(*options), std::move(memory));
   Run& begun = *run;
   {
     std::scoped_lock lock(mutex_);
@@ -213,6 +234,8 @@ Result<TakeOptions> PutHost::options_of(const wire::Put& put) const {
                       .requested_name = put.name,
                       .checksum = put.checksum,
                       .may_delete = put.may_delete,
+                      .deletions_max = put.deletions_max,
+                      .only_adds = only_adds,
                       .reuse = put.reuse && !only_adds,
                       .index = only_adds ? nullptr : access_.index,
                       .index_below = share_path + "/",
@@ -222,7 +245,8 @@ Result<TakeOptions> PutHost::options_of(const wire::Put& put) const {
   if (options.index != nullptr) options.index->write_pending();
   const bool knows_some =
       options.reuse && options.index != nullptr && options.index->may_hold_any();
-  options.may_have = knows_some || may_have(options.destination, put.name);
+  // What is there is nothing to a client that may only add.
+  options.may_have = only_adds || knows_some || may_have(options.destination, put.name);
   return options;
 }
 
@@ -255,7 +279,7 @@ Result<Destination> PutHost::destination_of(const std::string& path) const {
 }
 
 void PutHost::refuse(std::uint32_t request, const Error& why) {
-  control_.push(wire::Refused{request, failure_code(why), failure_reason(why)});
+  control_.push(wire::Refused{request, failure_code(why), failure_reason(why), why.is_peers});
 }
 
 Result<bool> PutHost::on_message(wire::Message& message) {

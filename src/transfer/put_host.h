@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -43,9 +44,9 @@ struct WriteAccess {
 
 class PutHost {
  public:
-  // All outlive it.
+  // All outlive it. `end_session` ends all that this is part of; any thread may call it.
   PutHost(const Shares& shares, WriteAccess access, PutRuns& runs, ControlWriter& control,
-          Codecs& codecs, const Clock& clock);
+          Codecs& codecs, const Clock& clock, std::function<void()> end_session);
   ~PutHost();
   PutHost(const PutHost&) = delete;
   PutHost& operator=(const PutHost&) = delete;
@@ -81,6 +82,7 @@ class PutHost {
   ControlWriter& control_;
   Codecs& codecs_;
   const Clock& clock_;
+  const std::function<void()> end_session_;
   std::optional<VersionNames> version_names_;
   std::uint32_t request_ = 0;  // the last one; the reader's
   ReceiverSlot slot_;

@@ -115,19 +115,19 @@ Result<void> Refinement::on_told(const wire::FineChunks& chunks) {
   if (is_ended_) return {};
   for (std::uint64_t offset = chunks.offset; const Chunk& chunk : chunks.chunks) {
     if (told_ranges_ == asked_.size()) {
-      return fail(broken("the host told fine chunks that were not asked for"));
+      return fail(broken("the other side told fine chunks that were not asked for"));
     }
     const RangeSet::Range& range = asked_[told_ranges_];
     if (offset != range.offset + told_to_) {
-      return fail(broken("the host told fine chunks out of order"));
+      return fail(broken("the other side told fine chunks out of order"));
     }
     if (chunk.length > range.length - told_to_) {
-      return fail(broken("the host told fine chunks behind the end of their range"));
+      return fail(broken("the other side told fine chunks behind the end of their range"));
     }
     told_to_ += chunk.length;
     // What would make the list longer than it can need to be.
     if (chunk.length < kFineChunkMinBytes && told_to_ != range.length) {
-      return fail(broken("the host told a fine chunk that is too short"));
+      return fail(broken("the other side told a fine chunk that is too short"));
     }
     told_.push_back(chunk);
     offset += chunk.length;

@@ -12,6 +12,28 @@ using platform::FileType;
 
 std::uint64_t hash_of(std::string_view name) { return std::hash<std::string_view>{}(name); }
 
+std::string folded(std::string_view name) {
+  std::string lower(name);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+// The same file answers to its name in another case.
+bool folds_case(const platform::Directory& parent, const std::string& name,
+                const platform::FileStatus& status) {
+  std::string other = folded(name);
+  if (other == name) {
+    for (char& c : other) {
+      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    }
+  }
+  if (other == name) return false;
+  const auto there = parent.status_of(other);
+  return there.has_value() && there->device == status.device && there->inode == status.inode;
+}
+
 class Visit {
  public:
   Visit(const Selector& selector, const OnSurplus& on_surplus, const OnUnseen& on_unseen)
@@ -29,7 +51,7 @@ class Visit {
     }
     bool all_go = true;
     for (const std::string& name : *names) {
-      all_go = entry(directory, own->device, name, path + name, depth) && all_go;
+      all_go = entry(directory, own->device, name, path + name, known, depth) && all_go;
     }
     return all_go;
   }
@@ -50,7 +72,7 @@ class Visit {
   }
 
   bool entry(const platform::Directory& parent, std::uint64_t device, const std::string& name,
-             const std::string& path, std::size_t depth) {
+             const std::string& path, const KnownNames* known, std::size_t depth) {
     if (store::is_partial_name(name)) return false;
     const auto status = parent.status_of(name);
     if (!status.has_value()) {
@@ -58,6 +80,8 @@ class Visit {
       on_unseen_(path, status.error());
       return false;
     }
+    const bool may_be_known = known != nullptr && known->contains_folded(name);
+    if (may_be_known && folds_case(parent, name, *status)) return false;
     const bool is_directory = status->type == FileType::kDirectory;
     if (!selector_.takes_path(is_directory ? path + "/" : path)) return false;
     if (!is_directory) return on_surplus_(parent, name, path, *status);
@@ -85,9 +109,19 @@ class Visit {
 
 }  // namespace
 
-void KnownNames::add(std::string_view name) { hashes_.push_back(hash_of(name)); }
+void KnownNames::add(std::string_view name) {
+  hashes_.push_back(hash_of(name));
+  folded_hashes_.push_back(hash_of(folded(name)));
+}
 
-void KnownNames::settle() { std::ranges::sort(hashes_); }
+void KnownNames::settle() {
+  std::ranges::sort(hashes_);
+  std::ranges::sort(folded_hashes_);
+}
+
+bool KnownNames::contains_folded(std::string_view name) const {
+  return std::ranges::binary_search(folded_hashes_, hash_of(folded(name)));
+}
 
 bool KnownNames::contains(std::string_view name) const {
   return std::ranges::binary_search(hashes_, hash_of(name));

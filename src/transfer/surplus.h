@@ -14,6 +14,9 @@
 
 namespace wormhole::transfer {
 
+// Where a file system takes upper and lower case for the same, a known name may be listed in
+// another case: such a one stays.
+//
 // The names that the giver has told of one directory, by a hash of each: of two with the same one,
 // both are taken for known, and stay.
 class KnownNames {
@@ -25,9 +28,12 @@ class KnownNames {
   // After the last one.
   void settle();
   [[nodiscard]] bool contains(std::string_view name) const;
+  // One that differs in nothing but the case of A to Z.
+  [[nodiscard]] bool contains_folded(std::string_view name) const;
 
  private:
-  std::vector<std::uint64_t> hashes_;  // in order, once settled
+  std::vector<std::uint64_t> hashes_;  // in order, once settled; the next, too
+  std::vector<std::uint64_t> folded_hashes_;
   bool is_complete_ = true;
 };
 

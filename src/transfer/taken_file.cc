@@ -51,18 +51,18 @@ bool looks_equal(const wire::Entry& entry, const platform::FileStatus& status) {
 
 Result<void> TakenFile::claim(std::uint64_t offset, std::uint64_t length) {
   if (length == 0 || offset >= entry_.size || length > entry_.size - offset) {
-    return fail(refused_range(path(), "the host sent bytes outside the file"));
+    return fail(refused_range(path(), "the other side sent bytes outside the file"));
   }
   std::scoped_lock lock(mutex_);
   switch (claimed_.add(offset, length)) {
     case RangeSet::Added::kOk:
       return {};
     case RangeSet::Added::kOverlaps:
-      return fail(refused_range(path(), "the host sent the same bytes twice"));
+      return fail(refused_range(path(), "the other side sent the same bytes twice"));
     case RangeSet::Added::kTooMany:
       break;
   }
-  return fail(refused_range(path(), "the host sent too many scattered pieces"));
+  return fail(refused_range(path(), "the other side sent too many scattered pieces"));
 }
 
 Result<void> TakenFile::unclaim(std::uint64_t offset, std::uint64_t length) {

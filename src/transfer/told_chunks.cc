@@ -26,14 +26,14 @@ Error broken(std::string_view why) {
 
 Result<void> count_told(std::uint64_t& told_bytes, std::uint64_t size_bytes,
                         const wire::Chunks& chunks) {
-  if (chunks.offset != told_bytes) return fail(broken("the host told chunks out of order"));
+  if (chunks.offset != told_bytes) return fail(broken("the other side told chunks out of order"));
   for (const Chunk& chunk : chunks.chunks) {
     if (chunk.length > size_bytes - told_bytes) {
-      return fail(broken("the host told chunks behind the end of the file"));
+      return fail(broken("the other side told chunks behind the end of the file"));
     }
     told_bytes += chunk.length;
     if (chunk.length < kChunkMinBytes && told_bytes != size_bytes) {
-      return fail(broken("the host told a chunk that is too short"));
+      return fail(broken("the other side told a chunk that is too short"));
     }
   }
   return {};

@@ -35,7 +35,7 @@ TreeBuilder::~TreeBuilder() = default;
 Result<void> TreeBuilder::wait_for_entry(std::unique_lock<std::mutex>& lock, std::uint64_t id,
                                          bool may_wait) {
   while (id >= next_entry_) {
-    if (!may_wait || listed_) return fail(broken("the host sent what it has not announced"));
+    if (!may_wait || listed_) return fail(broken("the other side sent what it has not announced"));
     if (woken_) return fail({.code = Code::kLost, .operation = "fetch"});
     announced_.wait(lock);
   }
@@ -48,12 +48,12 @@ Result<TakenFilePtr> TreeBuilder::find(std::uint64_t id, bool may_wait) {
   const auto found = files_.find(id);
   if (found != files_.end()) return found->second;
   if (given_up_.contains(id)) return TakenFilePtr();
-  return fail(broken("the host sent a file that was not asked for, or twice"));
+  return fail(broken("the other side sent a file that was not asked for, or twice"));
 }
 
 Result<void> TreeBuilder::begin(const TakenFilePtr& file) {
   if (count_begun(file) <= kOpenPartialsMax) return {};
-  return fail(broken("the host began too many files at once"));
+  return fail(broken("the other side began too many files at once"));
 }
 
 std::size_t TreeBuilder::count_begun(const TakenFilePtr& file) {
@@ -85,7 +85,7 @@ Result<void> TreeBuilder::on_data(const TakenFilePtr& file, std::uint64_t offset
 
 Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset,
                                   std::uint64_t length) {
-  if (!file->is_sparse()) return fail(broken("the host sent a hole in a file without any"));
+  if (!file->is_sparse()) return fail(broken("the other side sent a hole in a file without any"));
   WH_TRY(file->claim(offset, length));
   WH_TRY(begin(file));
   local_work_.progressed();
@@ -121,7 +121,7 @@ Result<void> TreeBuilder::on_chunks(const wire::Chunks& chunks) {
     return local_work_.on_chunks(chunks);
   }
   FirstToShare& first = *first_to_share_;
-  if (!first.is_asked) return fail(broken("the host told chunks that were not asked for"));
+  if (!first.is_asked) return fail(broken("the other side told chunks that were not asked for"));
   return count_told(first.told_bytes, first.size_bytes, chunks);
 }
 

@@ -61,6 +61,9 @@ struct TakeOptions {
   bool checksum = false;
   // What stands in its directories and is not at the giver goes.
   bool may_delete = false;
+  std::uint64_t deletions_max = UINT64_MAX;  // what else there is stays, and is reported
+  // What is there stays as it is in every respect, directories' modes and times included.
+  bool only_adds = false;
   // Of a file that is there in another version, only what is different is asked for.
   bool reuse = true;
   // Of files that were fetched before, wherever they are now. Null: there is none. Outlives the
@@ -76,7 +79,11 @@ struct TakeOptions {
   std::uint64_t cached_file_max_bytes = UINT64_MAX;
 
   [[nodiscard]] PresentRules present_rules() const {
-    return {.overwrite = overwrite, .leaves = leaves, .reuse = reuse, .sync = sync};
+    return {.overwrite = overwrite,
+            .leaves = leaves,
+            .reuse = reuse,
+            .sync = sync,
+            .only_adds = only_adds};
   }
 };
 
@@ -234,6 +241,7 @@ class TreeBuilder {
                              const std::string& path);
   // The giver has told of all that is in it: what else there is goes.
   void remove_surplus(OpenDirectory& directory);
+  bool told_deletions_max_ = false;  // of whoever closes directories: one thread at a time
   Result<void> set_metadata(const OpenDirectory& directory, const platform::Directory& handle);
   void leave(const wire::Entry& entry);
   // What stands there is the file already: its time is set.

@@ -1,4 +1,6 @@
 // TreeBuilder: what stands at the destination and is not at the giver.
+#include <utility>
+
 #include "transfer/tree_builder.h"
 
 namespace wormhole::transfer {
@@ -13,6 +15,16 @@ void TreeBuilder::remove_surplus(OpenDirectory& directory) {
   directory.known->settle();
   const auto remove = [this](const platform::Directory& parent, const std::string& name,
                              const std::string& there, const platform::FileStatus& status) {
+    if (counters_.deleted >= options_.deletions_max) {
+      if (!std::exchange(told_deletions_max_, true)) {
+        report(there, {.code = Code::kLimit,
+                       .operation = "delete",
+                       .object = there,
+                       .detail = "more would be deleted than was shown",
+                       .advice = "look at it once more"});
+      }
+      return false;
+    }
     const bool is_directory = status.type == platform::FileType::kDirectory;
     // A directory is changed by what went from it.
     if (!is_directory && options_.former->is_since(status, rules_.started)) {

@@ -29,7 +29,7 @@ Result<void> TreeBuilder::on_entries(const wire::Entries& entries, Wanted& wante
   {
     std::scoped_lock lock(mutex_);
     if (listed_ || entries.first_id != next_entry_) {
-      return fail(broken("the host announced entries out of order"));
+      return fail(broken("the other side announced entries out of order"));
     }
   }
   std::uint64_t id = entries.first_id;
@@ -55,18 +55,18 @@ Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry, W
     std::scoped_lock lock(mutex_);
     const auto found = directories_.find(entry.parent);
     if (found == directories_.end() || found->second.ended) {
-      return fail(broken("the host announced an entry of no directory"));
+      return fail(broken("the other side announced an entry of no directory"));
     }
     parent = &found->second;  // stays put: only this thread inserts, and it is not complete
     open_entries_ += entry.cost();
     if (open_entries_ > kOpenEntriesMax) {
-      return fail(broken("the host announced more than it may"));
+      return fail(broken("the other side announced more than it may"));
     }
     ++parent->unfinished;
     if (parent->known != nullptr) parent->known->add(entry.name);
   }
   const std::string path = DirectoryTree::path_of(parent->node, entry.name);
-  if (!is_meant(entry, path)) return fail(broken("the host announced what was excluded"));
+  if (!is_meant(entry, path)) return fail(broken("the other side announced what was excluded"));
   if (parent->failed) {
     return refuse(id, entry, *parent,
                   {.code = Code::kLocalIo,
@@ -80,7 +80,7 @@ Result<void> TreeBuilder::on_entry(std::uint64_t id, const wire::Entry& entry, W
                   {.code = Code::kUnsafeName,
                    .operation = "fetch",
                    .object = path,
-                   .detail = "the host chose a hidden name",
+                   .detail = "the other side chose a hidden name",
                    .advice = "name a destination"});
   }
   switch (entry.type) {
@@ -104,13 +104,13 @@ bool TreeBuilder::is_meant(const wire::Entry& entry, const std::string& path) co
 
 Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
   if (!selector_.has_value()) return fail(selector_.error());
-  if (entry.parent != wire::kNoEntry) return fail(broken("the host sent no root"));
+  if (entry.parent != wire::kNoEntry) return fail(broken("the other side sent no root"));
   WH_TRY(keeper_.check(entry));
   if (!options_.requested_name.empty() && entry.name != options_.requested_name) {
     return fail({.code = Code::kProtocol,
                  .operation = "fetch",
                  .object = entry.name,
-                 .detail = "the host sent something else than was asked for"});
+                 .detail = "the other side sent something else than was asked for"});
   }
   WH_ASSIGN(auto placed, place_root(options_.destination, entry,
                                     /*name_was_typed=*/!options_.requested_name.empty()));
@@ -142,6 +142,7 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
     if (options_.may_delete && root.sets_time) root.known = std::make_unique<KnownNames>();
     counters_.made_root = placed.made || options_.owns_root;
     root.sets_mode = root.sets_time && counters_.made_root;
+    if (options_.only_adds && !counters_.made_root) root.sets_time = false;
     root.may_refuse_time = !counters_.made_root;
     open_entries_ += entry.cost();
     // A single file's directory is the user's own: it ends with the file.
@@ -172,7 +173,7 @@ Result<void> TreeBuilder::on_directory(std::uint64_t id, const wire::Entry& entr
   made.cost = entry.cost();
   made.depth = parent.depth + 1;
   if (options_.may_delete) made.known = std::make_unique<KnownNames>();
-  if (made.depth >= kDepthMax) return fail(broken("the host's tree is too deep"));
+  if (made.depth >= kDepthMax) return fail(broken("the other side's tree is too deep"));
   auto result = make_directory(made, parent.node);
   if (!result.has_value()) {
     if (ends_session(result.error())) return result;
@@ -218,7 +219,7 @@ Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
   refused.sets_time = false;
   refused.sets_mode = false;
   refused.depth = parent.depth + 1;
-  if (refused.depth >= kDepthMax) return fail(broken("the host's tree is too deep"));
+  if (refused.depth >= kDepthMax) return fail(broken("the other side's tree is too deep"));
   std::scoped_lock lock(mutex_);
   directories_.emplace(id, std::move(refused));
   return {};
@@ -236,7 +237,9 @@ Result<void> TreeBuilder::make_directory(OpenDirectory& made, const NodePtr& par
                    .object = made.name,
                    .detail = "its name is one with another's on this file system"});
     }
-    if ((status.mode & kOwnerAll) != kOwnerAll) WH_TRY(own->set_mode(status.mode | kOwnerAll));
+    made.sets_mode = made.sets_time = !options_.only_adds;
+    const bool is_closed = (status.mode & kOwnerAll) != kOwnerAll;
+    if (is_closed && !options_.only_adds) WH_TRY(own->set_mode(status.mode | kOwnerAll));
   }
   made.device = status.device;
   made.inode = status.inode;
@@ -248,7 +251,7 @@ Result<void> TreeBuilder::on_directory_end(std::uint64_t directory) {
   std::scoped_lock lock(mutex_);
   const auto found = directories_.find(directory);
   if (found == directories_.end() || found->second.ended) {
-    return fail(broken("the host ended a directory that is not open"));
+    return fail(broken("the other side ended a directory that is not open"));
   }
   found->second.ended = true;
   complete_directory(directory);
@@ -268,7 +271,7 @@ Result<void> TreeBuilder::on_symlink(const wire::Entry& entry, OpenDirectory& pa
 
 Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& parent) {
   if (entry.target.empty() || entry.target.find('\0') != std::string::npos) {
-    Error error = broken("the host sent a symlink without a usable target");
+    Error error = broken("the other side sent a symlink without a usable target");
     error.object = DirectoryTree::path_of(parent, entry.name);
     return fail(std::move(error));
   }
@@ -317,7 +320,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   if (entry.names > 1) {
     std::scoped_lock lock(mutex_);
     if (!hard_links_.begin(id, entry.names)) {
-      return fail(broken("the host named too many files of several names"));
+      return fail(broken("the other side named too many files of several names"));
     }
   }
   const std::string path = DirectoryTree::path_of(parent.node, entry.name);
@@ -381,7 +384,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   if (entry.copy_of != 0 || entry.held) {
     const bool may_be_held = options_.reuse && !entry.sparse && is_comparable_length(entry.size);
     if (!may_be_held) {
-      return fail(broken("the host held back a file that is to come as it is"));
+      return fail(broken("the other side held back a file that is to come as it is"));
     }
     if (reconstruction == nullptr && entry.copy_of != 0) {
       reconstruction = Reconstruction::of_copy(file);
@@ -600,10 +603,10 @@ Result<Standing> TreeBuilder::compare(const wire::Entry& entry, const NodePtr& d
 Result<void> TreeBuilder::on_listed(std::uint64_t entries) {
   std::scoped_lock lock(mutex_);
   if (listed_ || entries != next_entry_ || entries == 0) {
-    return fail(broken("the host's count of entries is wrong"));
+    return fail(broken("the other side's count of entries is wrong"));
   }
   for (const auto& [id, directory] : directories_) {
-    if (!directory.ended) return fail(broken("the host left a directory open"));
+    if (!directory.ended) return fail(broken("the other side left a directory open"));
   }
   listed_ = true;
   counters_.all_announced = true;

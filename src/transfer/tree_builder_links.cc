@@ -26,7 +26,7 @@ Result<void> TreeBuilder::on_hard_link(const wire::Entry& entry, const OpenDirec
     std::scoped_lock lock(mutex_);
     bool is_known = false;
     ready = hard_links_.add(entry.link_of, {parent.node, entry}, is_known);
-    if (!is_known) return fail(broken("the host named a hard link of no file"));
+    if (!is_known) return fail(broken("the other side named a hard link of no file"));
   }
   return ready.has_value() ? finish_link(*ready) : Result<void>();
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <ranges>
 
 #include "base/check.h"
 #include "wire/messages_generated.h"
@@ -139,8 +140,8 @@ auto put(FlatBufferBuilder& b, const Failed& m) {
 }
 auto put(FlatBufferBuilder& b, const Refused& m) {
   const auto reason = put_bytes(b, m.reason);
-  return Body{fb::Body::Refused,
-              fb::CreateRefused(b, m.request, static_cast<std::uint8_t>(m.code), reason)};
+  return Body{fb::Body::Refused, fb::CreateRefused(b, m.request, static_cast<std::uint8_t>(m.code),
+                                                   reason, m.by_giver)};
 }
 auto put(FlatBufferBuilder& b, const Again& m) {
   return Body{fb::Body::Again, fb::CreateAgain(b, m.request, m.file, m.offset, m.length)};
@@ -195,11 +196,12 @@ auto put(FlatBufferBuilder& b, const Put& m) {
   const auto name = put_bytes(b, m.name);
   const auto path = put_bytes(b, m.path);
   const auto rules = put_rules(b, m.selection.rules);
-  return Body{fb::Body::Put,
-              fb::CreatePut(b, m.request, source, name, path, rules, m.selection.size_max_bytes,
-                            m.selection.honours_ignore_files, m.overwrite,
-                            static_cast<std::uint8_t>(m.leaves), m.checksum, m.reuse, m.sync,
-                            m.may_delete, m.dry_run, m.run, m.keeps.archive, m.keeps.access_times)};
+  return Body{
+      fb::Body::Put,
+      fb::CreatePut(b, m.request, source, name, path, rules, m.selection.size_max_bytes,
+                    m.selection.honours_ignore_files, m.overwrite,
+                    static_cast<std::uint8_t>(m.leaves), m.checksum, m.reuse, m.sync, m.may_delete,
+                    m.dry_run, m.run, m.keeps.archive, m.keeps.access_times, m.deletions_max)};
 }
 auto put(FlatBufferBuilder& b, const Taken& m) {
   const auto counts = b.CreateVector(m.counts.data(), m.counts.size());
@@ -212,7 +214,7 @@ auto put(FlatBufferBuilder& b, const NotTaken& m) {
   const auto reason = put_bytes(b, m.reason);
   return Body{fb::Body::NotTaken,
               fb::CreateNotTaken(b, m.request, path, static_cast<std::uint8_t>(m.code), m.by_giver,
-                                 reason)};
+                                 reason, m.is_replaceable)};
 }
 auto put(FlatBufferBuilder& b, const Planned& m) {
   const auto path = put_bytes(b, m.path);
@@ -446,7 +448,7 @@ Result<Message> take(const fb::Failed& m) {
 Result<Message> take(const fb::Refused& m) {
   WH_ASSIGN(auto reason, bounded(m.reason(), kReasonMaxBytes, "Refused", "reason"));
   WH_ASSIGN(const auto code, failure_code(m.code(), "Refused"));
-  return Refused{m.request(), code, std::move(reason)};
+  return Refused{m.request(), code, std::move(reason), m.by_giver()};
 }
 Result<Message> take(const fb::Again& m) {
   if (m.length() == 0 || m.length() > kBlockBytes || m.offset() > kFileMaxBytes) {
@@ -543,14 +545,14 @@ Result<Message> take(const fb::Put& m) {
   out.dry_run = m.dry_run();
   out.run = m.run();
   out.keeps = {m.archive(), m.access_times()};
+  out.deletions_max = m.deletions_max();
   return out;
 }
 Result<Message> take(const fb::Taken& m) {
   Taken out{m.request(), m.last(), m.all_announced(), m.made_root()};
-  if (m.counts() == nullptr || m.counts()->size() != out.counts.size()) {
-    return fail(broken("Taken", "another number of counts"));
-  }
-  std::ranges::copy(copied(m.counts()), out.counts.begin());
+  const std::vector<std::uint64_t> counts = copied(m.counts());
+  if (counts.size() > kTakenCountsMax) return fail(broken("Taken", "too many counts"));
+  std::ranges::copy(counts | std::views::take(out.counts.size()), out.counts.begin());
   WH_ASSIGN(out.root, bounded(m.root(), kPathMaxBytes, "Taken", "root"));
   return out;
 }
@@ -558,7 +560,8 @@ Result<Message> take(const fb::NotTaken& m) {
   WH_ASSIGN(auto path, bounded(m.path(), kPathMaxBytes, "NotTaken", "path"));
   WH_ASSIGN(auto reason, bounded(m.reason(), kReasonMaxBytes, "NotTaken", "reason"));
   WH_ASSIGN(const auto code, failure_code(m.code(), "NotTaken"));
-  return NotTaken{m.request(), std::move(path), code, m.by_giver(), std::move(reason)};
+  return NotTaken{m.request(),  std::move(path), code,
+                  m.by_giver(), m.replaceable(), std::move(reason)};
 }
 Result<Message> take(const fb::Planned& m) {
   Planned out;

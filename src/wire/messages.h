@@ -233,6 +233,7 @@ struct Refused {
   std::uint32_t request = 0;
   FailureCode code = FailureCode::kIo;
   std::string reason;
+  bool by_giver = false;
 };
 struct Again {
   std::uint32_t request = 0;
@@ -297,10 +298,13 @@ struct Put {
   bool dry_run = false;
   std::uint64_t run = 0;
   Keeps keeps = {};
+  std::uint64_t deletions_max = UINT64_MAX;
 };
 
 // How far a Put has come: what is counted stands in docs/formats/messages.md.
 inline constexpr std::size_t kTakenCounts = 24;
+// Others may come to be told: those are passed over, and those that are not told are 0.
+inline constexpr std::size_t kTakenCountsMax = 64;
 struct Taken {
   std::uint32_t request = 0;
   bool last = false;
@@ -314,6 +318,7 @@ struct NotTaken {
   std::string path = {};
   FailureCode code = FailureCode::kIo;
   bool by_giver = false;
+  bool is_replaceable = false;
   std::string reason = {};
 };
 

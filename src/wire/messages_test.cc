@@ -46,7 +46,7 @@ auto fields(const Credit& m) { return std::tie(m.request, m.entries); }
 auto fields(const Failed& m) {
   return std::tie(m.request, m.has_file, m.file, m.parent, m.name, m.code, m.reason);
 }
-auto fields(const Refused& m) { return std::tie(m.request, m.code, m.reason); }
+auto fields(const Refused& m) { return std::tie(m.request, m.code, m.reason, m.by_giver); }
 auto fields(const Again& m) { return std::tie(m.request, m.file, m.offset, m.length); }
 auto fields(const Cancel& m) { return std::tie(m.request); }
 auto fields(const Ping& /*m*/) { return std::tuple<>(); }
@@ -58,12 +58,15 @@ auto fields(const WantFineChunks& m) { return std::tie(m.request, m.file, m.rang
 auto fields(const FineChunks& m) { return std::tie(m.request, m.file, m.offset, m.chunks); }
 auto fields(const Put& m) {
   return std::tie(m.request, m.source, m.name, m.path, m.selection, m.overwrite, m.leaves,
-                  m.checksum, m.reuse, m.sync, m.may_delete, m.dry_run, m.run, m.keeps);
+                  m.checksum, m.reuse, m.sync, m.may_delete, m.dry_run, m.run, m.keeps,
+                  m.deletions_max);
 }
 auto fields(const Taken& m) {
   return std::tie(m.request, m.last, m.all_announced, m.made_root, m.counts, m.root);
 }
-auto fields(const NotTaken& m) { return std::tie(m.request, m.path, m.code, m.by_giver, m.reason); }
+auto fields(const NotTaken& m) {
+  return std::tie(m.request, m.path, m.code, m.by_giver, m.is_replaceable, m.reason);
+}
 auto fields(const Planned& m) {
   return std::tie(m.request, m.path, m.type, m.size, m.is_link, m.action, m.reason);
 }
@@ -154,6 +157,7 @@ std::vector<Message> samples() {
   put.reuse = false;
   put.run = 0xfedcba9876543210;
   put.keeps = {true, true};
+  put.deletions_max = 0x123456789a;
   Taken taken{31, true, true, true};
   for (std::size_t i = 0; i < taken.counts.size(); ++i) taken.counts[i] = 0x0123456789abcdef + i;
   taken.root = kBytes;
@@ -172,7 +176,7 @@ std::vector<Message> samples() {
           Want{7, {1, 0, 0xffffffffffffffff}, 12},
           Credit{8, 79},
           Failed{9, true, 10, 11, kBytes, FailureCode::kUnsafeName, kBytes},
-          Refused{12, FailureCode::kNotFound, kBytes},
+          Refused{12, FailureCode::kNotFound, kBytes, true},
           Again{13, 14, 15, 16},
           Cancel{17},
           Ping{},
@@ -184,7 +188,7 @@ std::vector<Message> samples() {
           FineChunks{27, 28, 29, {chunk(1), chunk(kFineChunkMaxBytes), chunk(0x1234)}},
           put,
           taken,
-          NotTaken{32, kBytes, FailureCode::kNotAllowed, true, kBytes},
+          NotTaken{32, kBytes, FailureCode::kNotAllowed, true, true, kBytes},
           Planned{33, kBytes, EntryType::kSymlink, 34, true, Action::kDelete, kBytes}};
 }
 
@@ -356,8 +360,8 @@ std::vector<Limit> other_limits() {
        Put{.request = 1, .leaves = static_cast<Leaves>(3)}},
       {"Taken root", Taken{.request = 1, .root = path}, Taken{.request = 1, .root = path + "p"}},
       {"NotTaken path", NotTaken{1, path}, NotTaken{1, path + "p"}},
-      {"NotTaken reason", NotTaken{1, "", io, false, reason},
-       NotTaken{1, "", io, false, reason + "r"}},
+      {"NotTaken reason", NotTaken{1, "", io, false, false, reason},
+       NotTaken{1, "", io, false, false, reason + "r"}},
       {"NotTaken code", NotTaken{1, "", code(7)}, NotTaken{1, "", code(8)}},
       {"Planned path", Planned{1, path}, Planned{1, path + "p"}},
       {"Planned reason", Planned{.request = 1, .reason = reason},
