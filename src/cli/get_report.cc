@@ -64,8 +64,8 @@ void say_what_was_lost(Output& output, const GetOutcome& outcome) {
   say(outcome.groups_lost, "group of a file or directory", "groups of files and directories",
       "that takes root or being in the group, and a file system that has groups");
   say(outcome.xattrs_lost, "extended attribute", "extended attributes",
-      "this file system does not take them, or the host could not tell them (-v says which)");
-  say(outcome.acls_lost, "ACL", "ACLs", "this file system does not take them (-v says which)");
+      "the file system there does not take them, or they could not be read");
+  say(outcome.acls_lost, "ACL", "ACLs", "the file system there does not take them");
   if (outcome.capabilities_lost > 0) {
     output.say(fmt::format("the capabilities of {} were dropped, as set-user-ID is",
                            counted(outcome.capabilities_lost, "file", "files")));

@@ -44,6 +44,7 @@ HostSession::~HostSession() {
   writer_.join();
   // No stream is added any more: stop() closed that door.
   for (Stream& stream : streams_) stream.thread.join();
+  put_.wait_for_end();  // an attempt that comes after it may still call end()
 }
 
 void HostSession::stop() { end(fail({.code = Code::kInterrupted, .operation = "serve client"})); }

@@ -41,7 +41,8 @@ class PutHost::Run final : public TakerEvents {
     options_.former = memory_->former;
     options_.owns_root = memory_->made_roots.contains(place_);
   }
-  ~Run() override {
+  ~Run() override { wait(); }
+  void wait() {
     if (thread_.joinable()) thread_.join();
   }
   Run(const Run&) = delete;
@@ -317,6 +318,19 @@ void PutHost::stop(const Error& why) {
     stopped_ = why;
   }
   slot_.fail_with(why);
+}
+
+void PutHost::wait_for_end() {
+  std::unique_ptr<Run> last;
+  {
+    std::scoped_lock lock(mutex_);
+    last = std::move(run_);
+    if (last == nullptr) return;
+  }
+  last->wait();
+  std::scoped_lock lock(mutex_);
+  ended_bytes_ += last->counters().bytes;
+  ended_files_ += last->counters().files;
 }
 
 std::uint64_t PutHost::taken_bytes() const {

@@ -61,6 +61,8 @@ class PutHost {
                                       bool on_first_connection);
   // What is under way ends.
   void stop(const Error& why);
+  // After stop(), when no message and no frame comes any more: nobody calls `end_session` after it.
+  void wait_for_end();
 
   // Over all puts.
   [[nodiscard]] std::uint64_t taken_bytes() const;
