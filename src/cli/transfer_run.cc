@@ -113,7 +113,7 @@ ClientMaker TransferRun::maker() {
                                     .rate_max_bytes = rate_max_bytes_,
                                     .secret = secret_};
     add_options(options);
-    return std::make_unique<transfer::Client>(clock_, random_, pool_, std::move(options));
+    return std::make_unique<transfer::Client>(clock_, random_, pool_, options);
   };
 }
 
