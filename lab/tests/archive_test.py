@@ -332,7 +332,8 @@ def test_many_files_of_large_attributes(xfs):
     for number in range(count):
         value = os.getxattr(os.path.join(path, "dest", f"f{number}"), "user.large")
         assert value == b"%4d" % number * 15_000
-    assert done.summary["peak_rss_bytes"] < 100e6
+    if not any(name in os.environ for name in ("ASAN_OPTIONS", "TSAN_OPTIONS")):
+        assert done.summary["peak_rss_bytes"] < 100e6, "a sanitizer keeps what was freed"
 
 
 def test_capabilities_are_dropped_and_told(root, box):
