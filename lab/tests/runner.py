@@ -62,6 +62,13 @@ def binary():
     return os.path.abspath(path)
 
 
+def is_sanitized():
+    """The binary carries a sanitizer's runtime."""
+    with open(binary(), "rb") as program:
+        text = program.read()
+    return b"__asan_init" in text or b"__tsan_init" in text
+
+
 def lab_file(name):
     """A helper that was built with the binary under test."""
     return os.path.normpath(os.path.join(os.path.dirname(binary()), "../../lab", name))
