@@ -1,5 +1,6 @@
 """--delete: what is not at the source goes, and nothing else."""
 
+import contextlib
 import os
 import pty
 import shutil
@@ -163,9 +164,9 @@ def test_what_cannot_be_meant(box, source, there):
     assert os.path.exists(os.path.join(there, "gone"))
 
 
-@pytest.mark.parametrize("answer", [b"y\n", b"n\n", b"\n"], ids=["yes", "no", "nothing"])
-@pytest.mark.parametrize("verb", ["get", "put"])
-def test_it_asks(box, source, there, verb, answer):
+@contextlib.contextmanager
+def asked(box, source, there, verb):
+    """(the command, on a terminal from which it can be answered; that terminal)"""
     args = ("--writable",) if verb == "put" else ()
     shared = os.path.dirname(there) if verb == "put" else source
     with Share(box, shared, args=args) as share:
@@ -176,9 +177,16 @@ def test_it_asks(box, source, there, verb, answer):
                                    env=environment(box, "guest", CODE), cwd=box,
                                    start_new_session=True)
         os.close(theirs)
-        os.write(ours, answer)
-        stdout, stderr = running.communicate(timeout=60)
+        yield running, ours
         os.close(ours)
+
+
+@pytest.mark.parametrize("answer", [b"y\n", b"n\n", b"\n"], ids=["yes", "no", "nothing"])
+@pytest.mark.parametrize("verb", ["get", "put"])
+def test_it_asks(box, source, there, verb, answer):
+    with asked(box, source, there, verb) as (running, terminal):
+        os.write(terminal, answer)
+        stdout, stderr = running.communicate(timeout=60)
     assert f"Delete {len(GONE)} as shown?".encode() in stdout
     for name in GONE:
         assert f" {name}".encode() in stdout
@@ -193,24 +201,14 @@ def test_it_asks(box, source, there, verb, answer):
 
 @pytest.mark.parametrize("verb", ["get", "put"])
 def test_no_more_goes_than_was_shown(box, source, there, verb):
-    args = ("--writable",) if verb == "put" else ()
-    shared = os.path.dirname(there) if verb == "put" else source
-    with Share(box, shared, args=args) as share:
-        operands = [source, share.target] if verb == "put" else [share.target, there]
-        ours, theirs = pty.openpty()
-        running = subprocess.Popen([binary(), verb, *operands, "--delete", "--overwrite"],
-                                   stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   env=environment(box, "guest", CODE), cwd=box,
-                                   start_new_session=True)
-        os.close(theirs)
+    with asked(box, source, there, verb) as (running, terminal):
         shown = b""
         while b"as shown?" not in shown:
             shown += os.read(running.stdout.fileno(), 4096)
         # As if a disk were gone at the source.
         shutil.rmtree(os.path.join(source, "d"))
-        os.write(ours, b"y\n")
+        os.write(terminal, b"y\n")
         _stdout, stderr = running.communicate(timeout=60)
-        os.close(ours)
     assert running.returncode == PARTIAL
     assert b"more would be deleted than was shown" in stderr
 

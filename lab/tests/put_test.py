@@ -1,5 +1,6 @@
 """put: into what a host shares with --writable or --incoming."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -294,6 +295,16 @@ def arrived(inbox):
         return 0
 
 
+@contextlib.contextmanager
+def held_at(at, box, inbox, large, share, *options):
+    """(a gate that lets no more through, the put of which so much has arrived)"""
+    with Gate(share.port, hold_after=at, of_guest=True) as gate:
+        running = start_put(box, large, gate.target, *options)
+        gate.wait_held(DEADLINE_SECONDS)
+        wait_until(lambda: arrived(inbox) >= at - 4 * MB, f"{at} bytes to be there")
+        yield gate, running
+
+
 def kill(running, _gate):
     running.kill()
 
@@ -312,10 +323,7 @@ def cut(running, gate):
 @pytest.mark.parametrize("how", [kill, ctrl_c, cut], ids=lambda how: how.__name__)
 def test_the_same_command_goes_on(box, inbox, large, how):
     with writable(box, inbox) as share:
-        with Gate(share.port, hold_after=SIZE * 9 // 10, of_guest=True) as gate:
-            running = start_put(box, large, gate.target)
-            gate.wait_held(DEADLINE_SECONDS)
-            wait_until(lambda: arrived(inbox) >= SIZE * 9 // 10 - 4 * MB, "most of it to be there")
+        with held_at(SIZE * 9 // 10, box, inbox, large, share) as (gate, running):
             how(running, gate)
         wait_until(lambda: len(share.output.named("client_gone")) == 1, "the host to notice")
         assert not os.path.exists(os.path.join(inbox, "large/film"))
@@ -328,10 +336,7 @@ def test_the_same_command_goes_on(box, inbox, large, how):
 
 def test_it_goes_on_after_the_host_was_killed(box, inbox, large):
     with writable(box, inbox) as share:
-        with Gate(share.port, hold_after=SIZE // 2, of_guest=True) as gate:
-            running = start_put(box, large, gate.target)
-            gate.wait_held(DEADLINE_SECONDS)
-            wait_until(lambda: arrived(inbox) >= SIZE // 2 - 4 * MB, "half of it to be there")
+        with held_at(SIZE // 2, box, inbox, large, share) as (gate, running):
             gate.close_to_new_ones()
             share.kill()
             gate.release()
@@ -344,10 +349,7 @@ def test_it_goes_on_after_the_host_was_killed(box, inbox, large):
 
 def test_a_lost_link_is_tried_again_in_the_same_run(box, inbox, large):
     with writable(box, inbox) as share:
-        with Gate(share.port, hold_after=SIZE // 2, of_guest=True) as gate:
-            running = start_put(box, large, gate.target)
-            gate.wait_held(DEADLINE_SECONDS)
-            wait_until(lambda: arrived(inbox) >= SIZE // 2 - 4 * MB, "half of it to be there")
+        with held_at(SIZE // 2, box, inbox, large, share) as (gate, running):
             gate.cut()
             gate.release()
             done = running.finish().expect(SUCCESS)
@@ -359,10 +361,7 @@ def test_a_lost_link_is_tried_again_in_the_same_run(box, inbox, large):
 def test_an_attempt_takes_the_place_of_the_last_one(box, inbox, large):
     """The host does not know yet that the link is gone, and still holds what it took by it."""
     with writable(box, inbox) as share:
-        with Gate(share.port, hold_after=SIZE // 2, of_guest=True) as gate:
-            running = start_put(box, large, gate.target)
-            gate.wait_held(DEADLINE_SECONDS)
-            wait_until(lambda: arrived(inbox) >= SIZE // 2 - 4 * MB, "half of it to be there")
+        with held_at(SIZE // 2, box, inbox, large, share) as (gate, running):
             gate.cut_unnoticed()
             gate.release()
             done = running.finish().expect(SUCCESS)
@@ -378,10 +377,7 @@ def test_what_was_changed_between_two_attempts_stays(box, inbox, large):
     trees.write(os.path.join(large, "zz-edited"), b"from here")
     os.chmod(large, 0o775)
     with writable(box, inbox) as share:
-        with Gate(share.port, hold_after=SIZE // 2, of_guest=True) as gate:
-            running = start_put(box, large, gate.target, "--overwrite")
-            gate.wait_held(DEADLINE_SECONDS)
-            wait_until(lambda: arrived(inbox) >= SIZE // 2 - 4 * MB, "half of it to be there")
+        with held_at(SIZE // 2, box, inbox, large, share, "--overwrite") as (gate, running):
             edited = os.path.join(inbox, "large/zz-edited")
             if os.path.exists(edited):
                 os.remove(edited)

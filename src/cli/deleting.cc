@@ -4,9 +4,10 @@
 
 #include <array>
 #include <iostream>
-#include <limits>
 
 #include "cli/human.h"
+#include "cli/transfer_run.h"
+#include "cli/user_secret.h"
 #include "platform/readiness.h"
 
 namespace wormhole::cli {
@@ -21,19 +22,12 @@ Error unusable(std::string_view why, std::string_view advice) {
           .advice = std::string(advice)};
 }
 
-}  // namespace
-
-Result<void> check_deleting(const TransferArguments& arguments, Output& output) {
-  if (!arguments.may_delete) return {};
-  if (arguments.selection.gitignore || arguments.selection.max_size.has_value()) {
-    return fail(unusable("what --gitignore and --max-size pass over looks as if it were gone",
-                         "say what stays with --exclude"));
-  }
-  const bool can_ask = platform::is_terminal(kStandardInput) && !output.is_json();
-  if (!asks_before_deleting(arguments) || can_ask) return {};
-  return fail(unusable("nobody is here to be asked", "look at it with --dry-run, then say --yes"));
+// Whether what would be done is to be shown first.
+bool asks_before_deleting(const TransferArguments& arguments) {
+  return arguments.may_delete && !arguments.sure && !arguments.dry_run;
 }
 
+// kInterrupted: no.
 Result<void> confirm_deleting(const DryRun& shown, Environment& environment) {
   if (shown.deletions == 0) return {};
   environment.output.result(fmt::format("Delete {} as shown? [y/N]", human_count(shown.deletions)));
@@ -48,6 +42,34 @@ Result<void> confirm_deleting(const DryRun& shown, Environment& environment) {
   return fail({.code = Code::kInterrupted,
                .operation = "mirror",
                .detail = "it was not wanted: nothing was changed"});
+}
+}  // namespace
+
+Result<void> check_deleting(const TransferArguments& arguments, Output& output) {
+  if (!arguments.may_delete) return {};
+  if (arguments.selection.gitignore || arguments.selection.max_size.has_value()) {
+    return fail(unusable("what --gitignore and --max-size pass over looks as if it were gone",
+                         "say what stays with --exclude"));
+  }
+  const bool can_ask = platform::is_terminal(kStandardInput) && !output.is_json();
+  if (!asks_before_deleting(arguments) || can_ask) return {};
+  return fail(unusable("nobody is here to be asked", "look at it with --dry-run, then say --yes"));
+}
+
+ExitCode run_or_plan(const TransferArguments& arguments, Environment& environment,
+                     const PlanIt& plan, const RunIt& run) {
+  if (arguments.dry_run) return plan().exit;
+  if (!asks_before_deleting(arguments)) return run(arguments, environment);
+  make_user_secret(environment.output);
+  const DryRun shown = plan();
+  if (!shown.code.has_value()) return shown.exit;
+  const auto confirmed = confirm_deleting(shown, environment);
+  if (!confirmed.has_value()) return give_up(confirmed.error(), environment);
+  const GivenCode code{.argument = shown.code->text(), .environment = std::nullopt};
+  Environment again{environment.output, code, environment.stop};
+  TransferArguments as_shown = arguments;
+  as_shown.deletions_max = shown.deletions;
+  return run(as_shown, again);
 }
 
 }  // namespace wormhole::cli

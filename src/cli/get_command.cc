@@ -7,7 +7,6 @@
 #include "cli/index_file.h"
 #include "cli/pipe_out.h"
 #include "cli/transfer_run.h"
-#include "cli/user_secret.h"
 
 namespace wormhole::cli {
 namespace {
@@ -85,20 +84,11 @@ ExitCode run_get(const TransferArguments& arguments, Environment& environment) {
                     .advice = "name a destination"},
                    environment);
   }
-  if (arguments.dry_run) return run_dry(arguments, *errands, *selection, environment).exit;
-  if (!asks_before_deleting(arguments)) {
-    return Fetch(arguments, *errands, *selection, *rate, environment).run();
-  }
-  make_user_secret(environment.output);
-  const DryRun shown = run_dry(arguments, *errands, *selection, environment);
-  if (!shown.code.has_value()) return shown.exit;
-  const auto confirmed = confirm_deleting(shown, environment);
-  if (!confirmed.has_value()) return give_up(confirmed.error(), environment);
-  const GivenCode code{.argument = shown.code->text(), .environment = std::nullopt};
-  Environment again{environment.output, code, environment.stop};
-  TransferArguments as_shown = arguments;
-  as_shown.deletions_max = shown.deletions;
-  return Fetch(as_shown, *errands, *selection, *rate, again).run();
+  return run_or_plan(
+      arguments, environment, [&] { return run_dry(arguments, *errands, *selection, environment); },
+      [&](const TransferArguments& as_asked, Environment& surroundings) {
+        return Fetch(as_asked, *errands, *selection, *rate, surroundings).run();
+      });
 }
 
 }  // namespace wormhole::cli

@@ -9,7 +9,6 @@
 #include "cli/put_items.h"
 #include "cli/spool.h"
 #include "cli/transfer_run.h"
-#include "cli/user_secret.h"
 
 namespace wormhole::cli {
 namespace {
@@ -180,20 +179,11 @@ ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
     put.dry_run = true;
     return plan_put(arguments, *items, *shares, own, std::move(put), environment);
   };
-  if (arguments.dry_run) return plan().exit;
-  if (!asks_before_deleting(arguments)) {
-    return PutRun(arguments, *items, *shares, own, *selection, *rate, environment).run();
-  }
-  make_user_secret(environment.output);
-  const DryRun shown = plan();
-  if (!shown.code.has_value()) return shown.exit;
-  const auto confirmed = confirm_deleting(shown, environment);
-  if (!confirmed.has_value()) return give_up(confirmed.error(), environment);
-  const GivenCode code{.argument = shown.code->text(), .environment = std::nullopt};
-  Environment again{environment.output, code, environment.stop};
-  TransferArguments as_shown = arguments;
-  as_shown.deletions_max = shown.deletions;
-  return PutRun(as_shown, *items, *shares, own, *selection, *rate, again).run();
+  return run_or_plan(
+      arguments, environment, plan,
+      [&](const TransferArguments& as_asked, Environment& surroundings) {
+        return PutRun(as_asked, *items, *shares, own, *selection, *rate, surroundings).run();
+      });
 }
 
 }  // namespace wormhole::cli

@@ -22,6 +22,9 @@ namespace wormhole::transfer::testing {
 // Everything below `root`: "d/" -> "", "f" -> its content, "l" -> "-> target".
 [[nodiscard]] std::map<std::string, std::string> tree_of(const std::filesystem::path& root);
 
+// What no attack may reach, the same for all: so the table is made once.
+[[nodiscard]] const std::string& outside();
+
 class Failures final : public TakerEvents {
  public:
   void on_failed(const std::string& path, const Error& error) override {

@@ -43,6 +43,15 @@ std::map<std::string, std::string> tree_of(const fs::path& root) {
   return tree;
 }
 
+const std::string& outside() {
+  static const platform::TestDirectory directory;
+  static const std::string path = [] {
+    directory.write("precious", "precious");
+    return directory.path().string();
+  }();
+  return path;
+}
+
 Victim::Victim(const platform::Address& address, ClientOptions options)
     : client_(clock_, random_, pool_, options) {
   const auto connected = client_.connect({address}, evil_code());

@@ -14,16 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What no attack may reach, the same for all: so the table is made once.
-const std::string& outside() {
-  static const platform::TestDirectory directory;
-  static const std::string path = [] {
-    directory.write("precious", "precious");
-    return directory.path().string();
-  }();
-  return path;
-}
-
 class Box {
  public:
   Box() {

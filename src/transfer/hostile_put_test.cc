@@ -20,16 +20,6 @@ namespace fs = std::filesystem;
 constexpr HostOptions kWritable{.access = {.writing = Writing::kAll}};
 constexpr HostOptions kIncoming{.access = {.writing = Writing::kAdds}};
 
-// What no attack may reach, the same for all: so the table is made once.
-const std::string& outside() {
-  static const platform::TestDirectory directory;
-  static const std::string path = [] {
-    directory.write("precious", "precious");
-    return directory.path().string();
-  }();
-  return path;
-}
-
 // "share" is shared; nothing else may change.
 class Box {
  public:
@@ -154,13 +144,14 @@ Peer::PutAnswers put_a_file(HonestHost& host, wire::Put put) {
   put.request = 1;
   put.name = "f";
   peer->begin_put(put);
+  EvilHost nobody([](EvilHost&, Peer&) {});  // whom scripts are handed
   answer([](Talk& talk) {
     wire::Entry f = file(wire::kNoEntry, "f", 1);
     f.mtime_seconds = 1;
     talk.entries(0, {f});
     talk.give(0, "x");
     talk.listed(1);
-  })(*static_cast<EvilHost*>(nullptr), *peer);
+  })(nobody, *peer);
   const auto answers = peer->put_answers();
   peer->hang_up();
   static_cast<void>(host.next_ending());
