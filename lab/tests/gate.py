@@ -4,6 +4,7 @@ that otherwise only luck would hit."""
 import select
 import socket
 import threading
+import time
 
 CHUNK_BYTES = 64 * 1024
 
@@ -12,12 +13,15 @@ class Gate:
     """Relays every connection to 127.0.0.1:port.
 
     `hold_after`: once that many bytes have gone from host to guest (over all connections), nothing
-    more goes that way until release(); with `of_guest`, from guest to host. `source`: the address the host sees. `record`: keeps what
-    crosses, both ways, in `seen`.
+    more goes that way until release(); with `of_guest`, from guest to host. `lags`: seconds by which
+    what the guest says on its first connection comes later, and what the host says on the others.
+    `source`: the address the host sees. `record`: keeps what crosses, both ways, in `seen`.
     """
 
-    def __init__(self, port, hold_after=None, source=None, record=False, of_guest=False):
+    def __init__(self, port, hold_after=None, source=None, record=False, of_guest=False,
+                 lags=(0, 0)):
         self._port = port
+        self._lags = lags
         self._source = source
         self._hold_after = hold_after
         self._record = record
@@ -81,11 +85,16 @@ class Gate:
                         self.to_guest += len(data)
                     else:
                         self.to_host += len(data)
+                time.sleep(self._lag(source, from_host))
                 target.sendall(data)
             if target not in self._deaf:
                 target.shutdown(socket.SHUT_WR)
         except OSError:
             self._end(*({source, target} - self._deaf))
+
+    def _lag(self, source, from_host):
+        is_first = source in self._pairs[:2]
+        return self._lags[from_host] if is_first != from_host else 0
 
     def _must_hold(self):
         gone = self.to_host if self._of_guest else self.to_guest

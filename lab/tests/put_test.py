@@ -365,11 +365,25 @@ def test_an_attempt_takes_the_place_of_the_last_one(box, inbox, large):
             gate.cut_unnoticed()
             gate.release()
             done = running.finish().expect(SUCCESS)
-        older, = [event for event in share.output.named("client_gone") if not event["ok"]]
+            # The gate stays until then: it would break what the goodbye is on its way by.
+            wait_until(lambda: len(share.output.named("client_gone")) == 2, "the host to notice")
+        older, newer = share.output.named("client_gone")
         assert "come back" in older["reason"], "it noticed"
+        assert newer["ok"], newer["reason"]
     assert done.failed() == {}
     assert done.summary["bytes"] <= SIZE + 4 * MB, "what was there came again"
     trees.assert_same(large, os.path.join(inbox, "large"))
+
+
+def test_a_goodbye_that_comes_last_is_one(box, inbox, source):
+    """The other connections have ended in order before it, also where they were not let in yet."""
+    trees.write(os.path.join(source, "large"), random.Random(5).randbytes(32 * MB))
+    with writable(box, inbox, args=(*WRITABLE, "--once")) as share:
+        with Gate(share.port, lags=(0.005, 2)) as gate:  # 13 MB/s
+            put(box, source, gate.target, "--streams", "4").expect(SUCCESS)
+            wait_until(lambda: share.output.named("client_gone"), "the host to notice")
+        gone, = share.output.named("client_gone")
+    assert gone["ok"], gone["reason"]
 
 
 def test_what_was_changed_between_two_attempts_stays(box, inbox, large):

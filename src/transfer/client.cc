@@ -178,7 +178,7 @@ void Client::run_writer() {
   {
     std::scoped_lock lock(mutex_);
     is_writer_over_ = true;
-    writer_over_.notify_all();
+    some_over_.notify_all();
   }
   if (!result.has_value()) session_failed(result.error());
 }
@@ -369,11 +369,12 @@ void Client::run_stream(unsigned number) {
   session::Connection* connection = nullptr;
   {
     std::scoped_lock lock(mutex_);
-    if (!dialled.has_value()) {  // the others carry on without it
+    // The others carry on without it.
+    if (!dialled.has_value() || closing_ || failed_.has_value()) {
       streams_[number - 1]->over = true;
+      some_over_.notify_all();
       return;
     }
-    if (closing_ || failed_.has_value()) return;
     connection = dialled->get();
     streams_[number - 1]->connection = std::move(*dialled);
     streams_at_most_ = std::max(streams_at_most_.load(), ++further_streams_);
@@ -383,6 +384,7 @@ void Client::run_stream(unsigned number) {
     std::scoped_lock lock(mutex_);
     --further_streams_;
     streams_[number - 1]->over = true;
+    some_over_.notify_all();
   }
   if (!result.has_value()) session_failed(result.error());
 }
@@ -467,9 +469,14 @@ void Client::close() {
     control_->close();
   }
   {
-    // A host that does not read need not be said goodbye to.
+    // A host that does not read need not be said goodbye to. Streams that give are ended in order
+    // first: one that only breaks may be seen there before the goodbye, which comes by another way.
     std::unique_lock lock(mutex_);
-    writer_over_.wait_for(lock, kGoodbyeTimeout, [&] { return is_writer_over_; });
+    some_over_.wait_for(lock, kGoodbyeTimeout, [&] {
+      return is_writer_over_ &&
+             (!giving_.has_value() ||
+              std::ranges::all_of(streams_, [](const auto& stream) { return stream->over; }));
+    });
     cut();
   }
   if (writer_.joinable()) writer_.join();

@@ -176,7 +176,7 @@ class Client {
   std::optional<Error> failed_;
   bool closing_ = false;
   bool is_writer_over_ = false;
-  std::condition_variable writer_over_;
+  std::condition_variable some_over_;  // the writer, or a stream
   bool streams_begun_ = false;
   unsigned streams_granted_ = 0;
   bool is_loss_based_ = false;  // whoever gives
