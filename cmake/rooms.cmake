@@ -62,3 +62,9 @@ function(wormhole_room name)
       ${ROOM_PRIVATE_LINKS} benchmark::benchmark benchmark::benchmark_main)
   endif()
 endfunction()
+
+# wormhole_library_inside(VARIABLE NAME): the library to link, as a part of the program where that
+# can be, as to load and bind a shared one costs each start (docs/dependencies.md says which).
+function(wormhole_library_inside variable name)
+  find_library(${variable} NAMES lib${name}.a ${name} REQUIRED)
+endfunction()

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,9 +52,11 @@ class Socket {
  public:
   explicit Socket(Fd fd) : fd_(std::move(fd)) {}
 
-  // Tries the addresses in turn. Never waits past `until`.
+  // Tries the addresses in turn. Never waits past `until`. `meanwhile` is called once, as soon as
+  // the first attempt is on its way; not where there is none.
   [[nodiscard]] static Result<Socket> connect(const std::vector<Address>& addresses,
-                                              const Until& until);
+                                              const Until& until,
+                                              std::function<void()> meanwhile = nullptr);
 
   // Sends everything. One call where the kernel takes it.
   [[nodiscard]] Result<void> send_all(Bytes data) const;

@@ -63,17 +63,17 @@ Address name_of(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
   return to_address(address);
 }
 
-Result<Socket> connect_one(const Address& address, const Until& until) {
+Result<Socket> connect_one(const Address& address, const Until& until,
+                           std::function<void()>& meanwhile) {
   WH_ASSIGN(const KernelAddress kernel, to_kernel_address(address));
   Fd fd(::socket(kernel.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return fail(connect_error(errno, address));
   tune_connection(fd.get());
   // Not retried after EINTR: the attempt goes on, and poll tells how it ended.
-  if (::connect(fd.get(), kernel.get(), kernel.bytes) != 0) {
-    const int os_errno =
-        errno == EINPROGRESS || errno == EINTR ? finish_connect(fd.get(), until) : errno;
-    if (os_errno != 0) return fail(connect_error(os_errno, address));
-  }
+  int os_errno = ::connect(fd.get(), kernel.get(), kernel.bytes) == 0 ? 0 : errno;
+  if (meanwhile) std::exchange(meanwhile, nullptr)();
+  if (os_errno == EINPROGRESS || os_errno == EINTR) os_errno = finish_connect(fd.get(), until);
+  if (os_errno != 0) return fail(connect_error(os_errno, address));
   Socket socket(std::move(fd));
   // On loopback the kernel may choose the very port we call, and TCP then meets itself.
   if (socket.local() == socket.peer()) return fail(connect_error(ECONNREFUSED, address));
@@ -83,7 +83,8 @@ Result<Socket> connect_one(const Address& address, const Until& until) {
 
 }  // namespace
 
-Result<Socket> Socket::connect(const std::vector<Address>& addresses, const Until& until) {
+Result<Socket> Socket::connect(const std::vector<Address>& addresses, const Until& until,
+                               std::function<void()> meanwhile) {
   const TimePoint deadline = until.deadline;
   std::optional<Error> last;
   for (std::size_t at = 0; at < addresses.size(); ++at) {
@@ -92,7 +93,7 @@ Result<Socket> Socket::connect(const std::vector<Address>& addresses, const Unti
     // An equal share of what is left: an address that swallows everything must not use up the
     // time of the others.
     const auto share = (deadline - now) / static_cast<int>(addresses.size() - at);
-    auto socket = connect_one(addresses[at], Until(now + share, until.cancel));
+    auto socket = connect_one(addresses[at], Until(now + share, until.cancel), meanwhile);
     if (socket || socket.error().code == Code::kInterrupted) return socket;
     last = std::move(socket).error();
   }

@@ -51,20 +51,21 @@ Result<void> drive(const platform::Socket& socket, ClientHandshake& handshake,
 }
 
 // The handshake is prepared (a library begins, a point is multiplied) while the connection is on
-// its way.
+// its way; the threads that do so are made then, too.
 Result<std::unique_ptr<Connection>> dial(const std::function<Result<ClientHandshake>()>& prepare,
                                          const std::vector<platform::Address>& addresses,
                                          const Clock& clock, int cancel) {
   const TimePoint started = clock.now();
   const platform::Until until(started + kDialTimeout, cancel);
   Timeline timeline{.started = started};
-  auto preparing = std::async(std::launch::async, prepare);
+  std::future<Result<ClientHandshake>> preparing;
   timeline.connecting = clock.now();
-  auto connected = platform::Socket::connect(addresses, until);
+  auto connected = platform::Socket::connect(
+      addresses, until, [&] { preparing = std::async(std::launch::async, prepare); });
   timeline.connected = clock.now();
+  WH_ASSIGN(auto socket, std::move(connected));
   auto handshake = preparing.get();
   if (!handshake) return fail(std::move(handshake).error());
-  WH_ASSIGN(auto socket, std::move(connected));
   if (auto driven = drive(socket, *handshake, until, clock, timeline); !driven) {
     Error error = std::move(driven).error();
     error.object = socket.peer().to_string();
@@ -80,11 +81,13 @@ Result<std::unique_ptr<Connection>> dial(const std::function<Result<ClientHandsh
 Result<std::unique_ptr<Connection>> Dialler::join(const std::vector<platform::Address>& addresses,
                                                   const JoinCode& code) {
   // The cipher is looked for (self-tests, once per process) while the keys are exchanged.
-  const auto cipher = std::async(std::launch::async, &has_ipsec_mb);
-  auto dialled = dial([&] { return ClientHandshake::join(code, offer_, random_); }, addresses,
-                      clock_, cancel_);
-  cipher.wait();
-  return dialled;
+  std::future<bool> cipher;
+  return dial(
+      [&] {
+        cipher = std::async(std::launch::async, &has_ipsec_mb);
+        return ClientHandshake::join(code, offer_, random_);
+      },
+      addresses, clock_, cancel_);
 }
 
 Result<std::unique_ptr<Connection>> Dialler::add_stream(const Connection& first, unsigned number) {

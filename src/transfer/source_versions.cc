@@ -10,10 +10,16 @@ namespace {
 
 constexpr std::string_view kKeyLabel = "wormhole source version 1, ";
 
+// Read once a process: a session begins without a file to open.
+const store::Hash& key_of_machine_and_user() {
+  static const store::Hash key =
+      store::hash(as_bytes(std::string(kKeyLabel) + platform::machine_and_user()));
+  return key;
+}
+
 }  // namespace
 
-SourceVersions::SourceVersions()
-    : key_(store::hash(as_bytes(std::string(kKeyLabel) + platform::machine_and_user()))) {}
+SourceVersions::SourceVersions() : key_(key_of_machine_and_user()) {}
 
 std::uint64_t SourceVersions::of(const platform::FileStatus& status) const {
   if (status.size_bytes < kReusableMinBytes) return 0;
