@@ -174,6 +174,13 @@ class Directory {
   // with advice when another process holds the lock.
   [[nodiscard]] Result<File> open_partial(std::string_view name,
                                           Contents contents = Contents::kDrop) const;
+  // An empty file of this directory for reading and writing that nobody can find: nothing is left
+  // of it once it is closed, unless it was given a name. `mode` as far as the process's umask and
+  // the directory's default ACL let it. nullopt where there are no such files, or this one cannot
+  // be made.
+  [[nodiscard]] std::optional<File> make_nameless(std::uint32_t mode) const;
+  // Its first name. kExists when that is taken; false where it cannot be given any.
+  [[nodiscard]] Result<bool> give_name(const File& nameless, std::string_view name) const;
   // Gives `partial` its final name. kExists unless `replace`. With kYes a directory is still
   // never replaced.
   [[nodiscard]] Result<void> publish(std::string_view partial, std::string_view name,

@@ -81,6 +81,13 @@ Result<void> TakenFile::unclaim(std::uint64_t offset, std::uint64_t length) {
 Result<TakenFile::FilePtr> TakenFile::open_partial(DirectoryTree& tree) {
   if (abandoned_ || partial_ != nullptr) return partial_;
   WH_ASSIGN(const auto directory, tree.open(directory_));
+  if (may_be_nameless()) {
+    if (auto nameless = directory->make_nameless(mode())) {
+      is_nameless_ = true;
+      partial_ = std::make_shared<const platform::File>(std::move(*nameless));
+      return partial_;
+    }
+  }
   WH_ASSIGN(auto file, open_by_name(*directory, platform::Contents::kDrop));
   const auto prepared = prepare(*directory, file);
   if (!prepared.has_value()) {
@@ -314,24 +321,35 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
     std::scoped_lock journal_lock(journal_mutex_);
     journal_.reset();
   }
-  std::uint32_t mode = received_mode(entry_.mode);
-  std::optional<platform::Timestamp> accessed;
-  if (rules.keeper != nullptr) {
-    mode = rules.keeper->keep(*file, entry_.archived.get(), mode, path());
-    accessed = rules.keeper->accessed(entry_.archived.get());
-  }
-  WH_TRY(file->set_mode(mode));
-  WH_TRY(file->set_modified(modified_of(entry_), accessed));
-  if (rules.sync) WH_TRY(file->sync());
+  WH_TRY(finish(rules));
   WH_ASSIGN(const auto directory, tree.open(directory_));
   WH_TRY(put_in_place(*directory, rules));
   if (rules.is_recorded && entry_.size >= kReusableMinBytes) {
     // After the renaming, which counts as a change.
-    const auto status = file->status();
+    const auto status = partial_->status();
     if (status.has_value()) published_ = *status;
   }
   partial_.reset();
   return {};
+}
+
+Result<void> TakenFile::finish(const PublishRules& rules) const {
+  std::uint32_t mode = this->mode();
+  std::optional<platform::Timestamp> accessed;
+  if (rules.keeper != nullptr) {
+    mode = rules.keeper->keep(*partial_, entry_.archived.get(), mode, path());
+    accessed = rules.keeper->accessed(entry_.archived.get());
+  }
+  if (!has_mode(mode)) WH_TRY(partial_->set_mode(mode));
+  WH_TRY(partial_->set_modified(modified_of(entry_), accessed));
+  return rules.sync ? partial_->sync() : Result<void>();
+}
+
+// To look costs less than a change that is none.
+bool TakenFile::has_mode(std::uint32_t mode) const {
+  if (!is_nameless_) return false;  // 0600 until now
+  const auto status = partial_->status();
+  return status.has_value() && status->mode == mode;
 }
 
 std::optional<store::Place> TakenFile::place(DirectoryTree& tree, const PublishRules& rules) const {
@@ -355,8 +373,7 @@ std::optional<store::Place> TakenFile::place(DirectoryTree& tree, const PublishR
 
 Result<void> TakenFile::put_in_place(const platform::Directory& directory,
                                      const PublishRules& rules) {
-  const std::string partial = store::partial_name(entry_.name);
-  auto published = directory.publish(partial, entry_.name, platform::Replace::kNo);
+  auto published = give_final_name(directory, rules);
   if (published.has_value() || published.error().code != Code::kExists) return published;
 
   const auto there = directory.status_of(entry_.name);
@@ -376,7 +393,29 @@ Result<void> TakenFile::put_in_place(const platform::Directory& directory,
                  .advice = "use --overwrite to replace it"});
   }
   if (there.has_value()) rules.former->on_replace(*there);
-  return directory.publish(partial, entry_.name, platform::Replace::kYes);
+  if (is_nameless_) WH_TRY(become_named(directory, rules));
+  return directory.publish(store::partial_name(entry_.name), entry_.name, platform::Replace::kYes);
+}
+
+Result<void> TakenFile::give_final_name(const platform::Directory& directory,
+                                        const PublishRules& rules) {
+  if (is_nameless_) {
+    WH_ASSIGN(const bool is_named, directory.give_name(*partial_, entry_.name));
+    if (is_named) return {};
+    WH_TRY(become_named(directory, rules));
+  }
+  return directory.publish(store::partial_name(entry_.name), entry_.name, platform::Replace::kNo);
+}
+
+Result<void> TakenFile::become_named(const platform::Directory& directory,
+                                     const PublishRules& rules) {
+  std::vector<std::byte> contents(entry_.size);
+  WH_ASSIGN(const std::size_t got, partial_->read_at(contents, 0));
+  WH_ASSIGN(auto named, open_by_name(directory, platform::Contents::kDrop));
+  partial_ = std::make_shared<const platform::File>(std::move(named));
+  is_nameless_ = false;
+  WH_TRY(partial_->write_at(Bytes(contents).first(got), 0));
+  return finish(rules);
 }
 
 void TakenFile::abandon(DirectoryTree& tree) {
@@ -384,7 +423,7 @@ void TakenFile::abandon(DirectoryTree& tree) {
   abandoned_ = true;
   if (partial_ == nullptr) return;
   const auto directory = tree.open(directory_);
-  if (directory.has_value()) {
+  if (directory.has_value() && !is_nameless_) {
     // Nothing to tell when that fails: the next run takes the partial over.
     static_cast<void>((*directory)->remove_file(store::partial_name(entry_.name)));
   }

@@ -132,7 +132,9 @@ class TakenFile {
   // what is written from now on goes there at once. Any thread.
   void expect_clone() { is_to_be_cloned_.store(true, std::memory_order_relaxed); }
 
-  // What stands there is what is left of this very file. Before any other thread knows of this one.
+  // Nothing stands there, nor a partial of it. Before any other thread knows of this one.
+  void is_new() { is_new_ = true; }
+  // What stands there is what is left of this very file. Likewise.
   void may_replace() { may_replace_ = true; }
   [[nodiscard]] bool replaces_its_own() const { return may_replace_; }
   // It will be given to that user: a partial of his is one that an earlier run was about to put in
@@ -170,13 +172,24 @@ class TakenFile {
   // By its name: what was given away already is made anew.
   [[nodiscard]] Result<platform::File> open_by_name(const platform::Directory& directory,
                                                     platform::Contents contents) const;
+  // It comes in one piece: nobody would go on with a part of it, so nobody need find it.
+  [[nodiscard]] bool may_be_nameless() const {
+    return is_new_ && entry_.size <= kPackedFileMaxBytes && !entry_.sparse;
+  }
   // Null when the file was abandoned: what still arrives is thrown away.
   Result<FilePtr> open_partial(DirectoryTree& tree);
   // A new one: its length, and where its journal is kept.
   Result<void> prepare(const platform::Directory& directory, const platform::File& partial);
   [[nodiscard]] Result<void> set_length(const platform::File& partial) const;
   Result<void> write_to(const platform::File& file, Bytes data, std::uint64_t offset);
+  [[nodiscard]] bool has_mode(std::uint32_t mode) const;
+  // Mode, time and whatever else is kept; on disk where that is asked for.
+  Result<void> finish(const PublishRules& rules) const;
   Result<void> put_in_place(const platform::Directory& directory, const PublishRules& rules);
+  // kExists when the name is taken.
+  Result<void> give_final_name(const platform::Directory& directory, const PublishRules& rules);
+  // A nameless one gets the partial's name, where need be by becoming a copy of itself.
+  Result<void> become_named(const platform::Directory& directory, const PublishRules& rules);
   bool written(std::uint64_t length) { return (written_bytes_ += length) == entry_.size; }
 
   const std::uint64_t id_;
@@ -185,6 +198,7 @@ class TakenFile {
   const wire::Entry entry_;
   const bool uncached_;
   CacheSpeed& cache_;
+  bool is_new_ = false;
   bool may_replace_ = false;
   std::optional<std::uint32_t> owner_;  // will_be_given_to()
 
@@ -199,7 +213,8 @@ class TakenFile {
   RangeSet damaged_{kDamagedRangesMax};
   std::uint64_t intact_bytes_ = 0;
   std::optional<platform::FileStatus> published_;
-  FilePtr partial_;      // writers hold a reference of their own
+  FilePtr partial_;  // writers hold a reference of their own
+  bool is_nameless_ = false;
   bool is_old_ = false;  // an earlier run may have left in it what it did not note, or a clone
   bool abandoned_ = false;
   std::atomic<bool> is_to_be_cloned_ = false;

@@ -181,6 +181,53 @@ TEST_F(TakenFileTest, EmptyAndSparseFilesGetTheirSize) {
   EXPECT_LT(there_.open().status_of("f")->allocated_bytes, 3 * kBlockBytes);
 }
 
+TEST_F(TakenFileTest, AShortNewFileHasNoNameUntilItIsWhole) {
+  if (!there_.open().make_nameless(0600).has_value()) GTEST_SKIP() << "no nameless files here";
+  const auto file = file_of(6, "f", 0640);
+  file->is_new();
+  EXPECT_FALSE(put(*file, "abc", 0));
+  EXPECT_TRUE(fs::is_empty(there_.path()));
+  EXPECT_TRUE(put(*file, "def", 3));
+  ASSERT_TRUE(file->publish(tree_, kNow).has_value());
+  EXPECT_EQ(there_.read("f"), "abcdef");
+  const auto status = *there_.open().status_of("f");
+  EXPECT_EQ(status.mode, 0640U);
+  EXPECT_EQ(status.modified, (platform::Timestamp{1'234'567'890, 987'654'321}));
+  EXPECT_FALSE(partial_there());
+}
+
+TEST_F(TakenFileTest, AnAbandonedNamelessFileRemovesNothing) {
+  const auto file = file_of(6);
+  file->is_new();
+  put(*file, "abc", 0);
+  there_.write(store::partial_name("f"), "another's");
+  file->abandon(tree_);
+  EXPECT_FALSE(there("f"));
+  if (there_.open().make_nameless(0600).has_value()) {
+    EXPECT_TRUE(partial_there());
+  }
+}
+
+// It came to stand there while the nameless one was on its way.
+TEST_F(TakenFileTest, WhatTookItsNameMeanwhileIsAsSafeAsEver) {
+  const auto meanwhile = [&](bool overwrite, platform::Timestamp started) {
+    there_.write("f", "theirs");
+    const auto file = file_of(4, "f", 0600);
+    file->is_new();
+    put(*file, "ours");
+    return file->publish(tree_, {.overwrite = overwrite, .started = started});
+  };
+  const auto kept = meanwhile(false, kNow.started);
+  EXPECT_EQ(code_of(kept), Code::kExists);
+  EXPECT_EQ(code_of(meanwhile(true, {0, 0})), Code::kExists) << "it was made since";
+  EXPECT_EQ(there_.read("f"), "theirs");
+  EXPECT_TRUE(meanwhile(true, kNow.started).has_value());
+  EXPECT_EQ(there_.read("f"), "ours");
+  EXPECT_EQ(there_.open().status_of("f")->mode, 0600U);
+  EXPECT_EQ(there_.open().status_of("f")->modified.seconds, 1'234'567'890);
+  EXPECT_FALSE(partial_there());
+}
+
 TEST_F(TakenFileTest, ADifferentFileIsKeptUnlessOverwriting) {
   there_.write("f", "mine");
   const auto kept = file_of(3);

@@ -186,6 +186,7 @@ class TreeBuilder {
     // What was made, or was there: nothing else is given away.
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
+    bool is_new = false;    // this run made it: nothing stood there, nor any partial
     bool sets_time = true;  // not of the virtual root, nor of the user's directory of one file
     bool sets_mode = true;  // nor of a DEST that was there: its mode is the user's choice
     bool may_refuse_time = false;  // a DEST that was there, perhaps another user's

@@ -140,6 +140,7 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
     root.cost = entry.cost();
     root.sets_time = is_directory && !entry.name.empty();
     if (options_.may_delete && root.sets_time) root.known = std::make_unique<KnownNames>();
+    root.is_new = placed.made;
     counters_.made_root = placed.made || options_.owns_root;
     root.sets_mode = root.sets_time && counters_.made_root;
     if (options_.only_adds && !counters_.made_root) root.sets_time = false;
@@ -227,10 +228,10 @@ Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
 
 Result<void> TreeBuilder::make_directory(OpenDirectory& made, const NodePtr& parent) {
   WH_ASSIGN(const auto handle, tree_->open(parent));
-  WH_ASSIGN(const bool is_new, handle->make_directory(made.name, kOwnerAll));
+  WH_ASSIGN(made.is_new, handle->make_directory(made.name, kOwnerAll));
   WH_ASSIGN(const auto own, tree_->open(made.node));
   WH_ASSIGN(const auto status, own->status());
-  if (!is_new) {
+  if (!made.is_new) {
     if (made_directories_.contains({status.device, status.inode})) {
       return fail({.code = Code::kUnsafeName,
                    .operation = "make directory",
@@ -325,7 +326,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   }
   const std::string path = DirectoryTree::path_of(parent.node, entry.name);
   Present present = Present::kMissing;
-  if (options_.may_have) {
+  if (options_.may_have && !parent.is_new) {
     const auto compared = compare(entry, parent.node);
     if (!compared.has_value()) {
       if (ends_session(compared.error())) return fail(compared.error());
@@ -373,6 +374,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
       std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
                                   entry.size > options_.cached_file_max_bytes, cache_speed_);
   if (const auto owner = keeper_.owner(entry.archived.get())) file->will_be_given_to(*owner);
+  if (parent.is_new) file->is_new();
   if (present == Present::kEmptied) {
     file->may_replace();
     present = Present::kMissing;

@@ -1,0 +1,56 @@
+// Put into a process (LD_PRELOAD), makes the system one without files that have no name, or one
+// that cannot give them any: WORMHOLE_LAB_NAMELESS is "none" or "unlinkable".
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int has_none, has_unlinkable;
+
+typedef int (*opening)(int directory, const char *path, int flags, ...);
+typedef int (*linking)(int from, const char *path, int to, const char *name, int flags);
+
+__attribute__((constructor)) static void begin(void) {
+  // At once: the program may erase its environment.
+  const char *given = getenv("WORMHOLE_LAB_NAMELESS");
+  has_none = given != NULL && strcmp(given, "none") == 0;
+  has_unlinkable = given != NULL && strcmp(given, "unlinkable") == 0;
+}
+
+static int open_as(const char *symbol, int directory, const char *path, int flags, mode_t mode) {
+  if (has_none && (flags & O_TMPFILE) == O_TMPFILE) {
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+  const opening real = (opening)dlsym(RTLD_NEXT, symbol);
+  return real(directory, path, flags, mode);
+}
+
+int openat(int directory, const char *path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = va_arg(more, mode_t);
+  va_end(more);
+  return open_as("openat", directory, path, flags, mode);
+}
+
+int openat64(int directory, const char *path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = va_arg(more, mode_t);
+  va_end(more);
+  return open_as("openat64", directory, path, flags, mode);
+}
+
+int linkat(int from, const char *path, int to, const char *name, int flags) {
+  if (has_unlinkable && (flags & AT_SYMLINK_FOLLOW) != 0) {
+    errno = EPERM;
+    return -1;
+  }
+  const linking real = (linking)dlsym(RTLD_NEXT, "linkat");
+  return real(from, path, to, name, flags);
+}
