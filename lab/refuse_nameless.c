@@ -21,30 +21,21 @@ __attribute__((constructor)) static void begin(void) {
   has_unlinkable = given != NULL && strcmp(given, "unlinkable") == 0;
 }
 
-static int open_as(const char *symbol, int directory, const char *path, int flags, mode_t mode) {
+int openat(int directory, const char *path, int flags, ...) {
   if (has_none && (flags & O_TMPFILE) == O_TMPFILE) {
     errno = EOPNOTSUPP;
     return -1;
   }
-  const opening real = (opening)dlsym(RTLD_NEXT, symbol);
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = va_arg(more, mode_t);
+  va_end(more);
+  const opening real = (opening)dlsym(RTLD_NEXT, "openat");
   return real(directory, path, flags, mode);
 }
 
-int openat(int directory, const char *path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  const mode_t mode = va_arg(more, mode_t);
-  va_end(more);
-  return open_as("openat", directory, path, flags, mode);
-}
-
-int openat64(int directory, const char *path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  const mode_t mode = va_arg(more, mode_t);
-  va_end(more);
-  return open_as("openat64", directory, path, flags, mode);
-}
+// The same where a file's length has 64 bits anyway.
+int openat64(int directory, const char *path, int flags, ...) __attribute__((alias("openat")));
 
 int linkat(int from, const char *path, int to, const char *name, int flags) {
   if (has_unlinkable && (flags & AT_SYMLINK_FOLLOW) != 0) {

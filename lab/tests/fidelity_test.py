@@ -6,7 +6,7 @@ import stat
 
 import pytest
 import trees
-from runner import PARTIAL, SUCCESS, Share, get, lab_file, start_get
+from runner import PARTIAL, SUCCESS, Share, get, preloaded, start_get
 
 
 def fetch(box, source, *args, status=SUCCESS):
@@ -37,10 +37,8 @@ def test_modes(box):
 
 @pytest.mark.parametrize("lacks", ["none", "unlinkable"])
 def test_where_files_cannot_be_nameless_all_is_the_same(box, lacks):
-    if "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ:
-        pytest.skip("a sanitizer wants to be loaded first")
     source = trees.make_mixed(at(box, "source"), seed=22, files=200, largest=300_000)
-    env = {"LD_PRELOAD": lab_file("refuse_nameless.so"), "WORMHOLE_LAB_NAMELESS": lacks}
+    env = preloaded("refuse_nameless.so", WORMHOLE_LAB_NAMELESS=lacks)
     with Share(box, source) as share:
         get(box, share.target, os.path.join(box, "dest"), env=env).expect(SUCCESS)
     trees.assert_same(source, at(box, "dest"))

@@ -14,6 +14,8 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 DEADLINE_SECONDS = 300
 CODE = "4821-marble-anchor-tulip"
 WRONG_CODE = "4821-marble-anchor-walnut"
@@ -72,6 +74,13 @@ def is_sanitized():
 def lab_file(name):
     """A helper that was built with the binary under test."""
     return os.path.normpath(os.path.join(os.path.dirname(binary()), "../../lab", name))
+
+
+def preloaded(name, **environment):
+    """The environment that puts this helper into the binary under test."""
+    if is_sanitized():
+        pytest.skip("a sanitizer wants to be loaded first")
+    return {"LD_PRELOAD": lab_file(name), **environment}
 
 
 def wait_until(condition, what, seconds=DEADLINE_SECONDS):

@@ -86,7 +86,7 @@ Result<FileStatus> Directory::status() const {
 
 Result<std::string> Directory::path() const {
   std::string link(PATH_MAX, '\0');
-  const std::string shown = "/proc/self/fd/" + std::to_string(fd_.get());
+  const std::string shown = path_of_handle(fd_.get());
   const ssize_t length = ::readlink(shown.c_str(), link.data(), link.size());
   if (length < 0) return last_error("name directory", shown);
   link.resize(static_cast<std::size_t>(length));

@@ -1,10 +1,9 @@
 // Directory: files that have no name until they are whole (open(2), O_TMPFILE).
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <string>
 
 #include "platform/file_system.h"
 #include "platform/names_linux.h"
@@ -22,12 +21,10 @@ std::optional<File> Directory::make_nameless(std::uint32_t mode) const {
 
 Result<bool> Directory::give_name(const File& nameless, std::string_view name) const {
   WH_TRY(check_name(name));
-  // By its entry in /proc: by the handle itself (AT_EMPTY_PATH) is a privilege (open(2)).
-  std::array<char, 32> entry{};
-  *fmt::format_to_n(entry.data(), entry.size() - 1, "/proc/self/fd/{}", nameless.descriptor()).out =
-      '\0';
+  // By the handle itself (AT_EMPTY_PATH) it is a privilege (open(2)).
+  const std::string from = path_of_handle(nameless.descriptor());
   const NameBuffer to(name);
-  if (::linkat(AT_FDCWD, entry.data(), fd_.get(), to.get(), AT_SYMLINK_FOLLOW) == 0) return true;
+  if (::linkat(AT_FDCWD, from.c_str(), fd_.get(), to.get(), AT_SYMLINK_FOLLOW) == 0) return true;
   if (errno == EEXIST) return fail(os_error(EEXIST, "create", name, Code::kExists));
   return false;
 }

@@ -1,8 +1,9 @@
-// A checked name as the kernel wants it. Internal to platform.
+// Names as the kernel wants them. Internal to platform.
 #pragma once
 
 #include <array>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 #include "base/check.h"
@@ -11,7 +12,12 @@
 
 namespace wormhole::platform {
 
-// NUL-terminated copy on the stack: names are handled by the ten thousand a second.
+// A path to what a handle holds, wherever that stands, for calls that take no handle.
+[[nodiscard]] inline std::string path_of_handle(int fd) {
+  return "/proc/self/fd/" + std::to_string(fd);
+}
+
+// A checked name. NUL-terminated copy on the stack: names are handled by the ten thousand a second.
 // Precondition: check_name() said yes.
 class NameBuffer {
  public:

@@ -60,8 +60,7 @@ Result<void> make_writable(int directory, const char* buffer, std::string_view n
   if (!fd) return fail(os_error(errno, "open", name));
   WH_TRY(check_ours(fd.get(), name));
   // fchmod refuses O_PATH handles; their entry in /proc is the same file without a path.
-  const std::string entry = "/proc/self/fd/" + std::to_string(fd.get());
-  if (::chmod(entry.c_str(), kPartialMode) != 0) {
+  if (::chmod(path_of_handle(fd.get()).c_str(), kPartialMode) != 0) {
     return fail(os_error(errno, "set the mode of", name));
   }
   return {};

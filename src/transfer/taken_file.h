@@ -133,7 +133,7 @@ class TakenFile {
   void expect_clone() { is_to_be_cloned_.store(true, std::memory_order_relaxed); }
 
   // Nothing stands there, nor a partial of it. Before any other thread knows of this one.
-  void is_new() { is_new_ = true; }
+  void expect_nothing_there() { is_new_ = true; }
   // What stands there is what is left of this very file. Likewise.
   void may_replace() { may_replace_ = true; }
   [[nodiscard]] bool replaces_its_own() const { return may_replace_; }

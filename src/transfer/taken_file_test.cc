@@ -184,7 +184,7 @@ TEST_F(TakenFileTest, EmptyAndSparseFilesGetTheirSize) {
 TEST_F(TakenFileTest, AShortNewFileHasNoNameUntilItIsWhole) {
   if (!there_.open().make_nameless(0600).has_value()) GTEST_SKIP() << "no nameless files here";
   const auto file = file_of(6, "f", 0640);
-  file->is_new();
+  file->expect_nothing_there();
   EXPECT_FALSE(put(*file, "abc", 0));
   EXPECT_TRUE(fs::is_empty(there_.path()));
   EXPECT_TRUE(put(*file, "def", 3));
@@ -198,7 +198,7 @@ TEST_F(TakenFileTest, AShortNewFileHasNoNameUntilItIsWhole) {
 
 TEST_F(TakenFileTest, AnAbandonedNamelessFileRemovesNothing) {
   const auto file = file_of(6);
-  file->is_new();
+  file->expect_nothing_there();
   put(*file, "abc", 0);
   there_.write(store::partial_name("f"), "another's");
   file->abandon(tree_);
@@ -213,7 +213,7 @@ TEST_F(TakenFileTest, WhatTookItsNameMeanwhileIsAsSafeAsEver) {
   const auto meanwhile = [&](bool overwrite, platform::Timestamp started) {
     there_.write("f", "theirs");
     const auto file = file_of(4, "f", 0600);
-    file->is_new();
+    file->expect_nothing_there();
     put(*file, "ours");
     return file->publish(tree_, {.overwrite = overwrite, .started = started});
   };

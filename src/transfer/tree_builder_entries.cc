@@ -374,7 +374,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
       std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
                                   entry.size > options_.cached_file_max_bytes, cache_speed_);
   if (const auto owner = keeper_.owner(entry.archived.get())) file->will_be_given_to(*owner);
-  if (parent.is_new) file->is_new();
+  if (parent.is_new) file->expect_nothing_there();
   if (present == Present::kEmptied) {
     file->may_replace();
     present = Present::kMissing;
