@@ -141,11 +141,14 @@ Result<ListenSocket> ListenSocket::open(const std::string& host, std::uint16_t p
 
 Result<std::optional<Socket>> ListenSocket::accept() const {
   for (int dead = 0; dead < kDeadConnectionsMax; ++dead) {
-    Fd fd(retry(
-        [&] { return ::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); }));
+    KernelAddress peer;
+    Fd fd(retry([&] {
+      peer.bytes = sizeof peer.storage;
+      return ::accept4(fd_.get(), peer.get(), &peer.bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }));
     if (fd) {
       tune_connection(fd.get());
-      return Socket(std::move(fd));
+      return Socket(std::move(fd), to_address(peer));
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return std::nullopt;
     if (!is_of_the_connection(errno)) {

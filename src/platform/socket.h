@@ -50,7 +50,8 @@ struct Until {
 
 class Socket {
  public:
-  explicit Socket(Fd fd) : fd_(std::move(fd)) {}
+  // `peer`: that the kernel named when the connection was made; of a lost one it names none.
+  explicit Socket(Fd fd, Address peer = {}) : fd_(std::move(fd)), peer_(std::move(peer)) {}
 
   // Tries the addresses in turn. Never waits past `until`. `meanwhile` is called once, as soon as
   // the first attempt is on its way; not where there is none.
@@ -76,7 +77,8 @@ class Socket {
   bool use_congestion_control(std::string_view name) const;
   void set_blocking(bool blocking) const;
 
-  [[nodiscard]] Address peer() const;
+  // Also of a connection that is lost.
+  [[nodiscard]] const Address& peer() const { return peer_; }
   [[nodiscard]] Address local() const;
   // Bytes handed to the kernel that the peer has not acknowledged; 0 where unknown.
   [[nodiscard]] std::uint64_t unacknowledged_bytes() const;
@@ -98,6 +100,7 @@ class Socket {
 
  private:
   Fd fd_;
+  Address peer_;
 };
 
 class ListenSocket {

@@ -74,7 +74,9 @@ Result<Socket> connect_one(const Address& address, const Until& until,
   if (meanwhile) std::exchange(meanwhile, nullptr)();
   if (os_errno == EINPROGRESS || os_errno == EINTR) os_errno = finish_connect(fd.get(), until);
   if (os_errno != 0) return fail(connect_error(os_errno, address));
-  Socket socket(std::move(fd));
+  Address peer = name_of(fd.get(), ::getpeername);
+  if (peer.port == 0) peer = address;  // lost again by now
+  Socket socket(std::move(fd), std::move(peer));
   // On loopback the kernel may choose the very port we call, and TCP then meets itself.
   if (socket.local() == socket.peer()) return fail(connect_error(ECONNREFUSED, address));
   socket.set_blocking(true);
@@ -167,8 +169,6 @@ void Socket::set_blocking(bool blocking) const {
   const int flags = ::fcntl(fd_.get(), F_GETFL);
   ::fcntl(fd_.get(), F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
 }
-
-Address Socket::peer() const { return name_of(fd_.get(), ::getpeername); }
 
 Address Socket::local() const { return name_of(fd_.get(), ::getsockname); }
 

@@ -54,6 +54,13 @@ struct Pair {
   Socket away{Fd()};
 };
 
+// Closes it as a process does that is gone with data unread.
+void reset(Socket& socket) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  WH_CHECK(::setsockopt(socket.descriptor(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+  socket = Socket{Fd()};
+}
+
 ByteVector random_bytes(std::size_t size, std::uint32_t seed) {
   std::mt19937 random(seed);
   ByteVector bytes(size);
@@ -181,12 +188,10 @@ TEST(Socket, ALostPeerIsAnErrorAndNoSignal) {
 
 TEST(Socket, AResetIsLost) {
   Pair pair;
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  ASSERT_EQ(::setsockopt(pair.away.descriptor(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once),
-            0);
-  pair.away = Socket{Fd()};
+  reset(pair.away);
   ByteVector buffer(1);
   EXPECT_EQ(pair.near.receive_some(buffer).error().code, Code::kLost);
+  EXPECT_EQ(pair.near.peer(), pair.listener.local());  // it can still be told who was lost
 }
 
 TEST(Socket, ConnectTriesTheNextAddress) {
@@ -320,6 +325,16 @@ TEST(ListenSocket, AcceptsWithoutWaiting) {
   ASSERT_FALSE(nothing_yet.has_value());
   EXPECT_EQ(nothing_yet.error().os_errno, EAGAIN);
   EXPECT_TRUE(nothing_yet.error().retryable);
+}
+
+TEST(ListenSocket, WhoHasGoneAgainCanStillBeTold) {
+  const auto listener = ListenSocket::open("127.0.0.1", 0);
+  ASSERT_TRUE(listener.has_value());
+  auto near = Socket::connect({listener->local()}, far());
+  ASSERT_TRUE(near.has_value());
+  const Address from = near->local();
+  reset(*near);
+  EXPECT_EQ(take(*listener).peer(), from);
 }
 
 TEST(ListenSocket, ATakenPortIsToldByItsErrno) {

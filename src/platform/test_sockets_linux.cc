@@ -31,7 +31,7 @@ Result<Socket> connect_from(const std::string& ip, const Address& to) {
       ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0) {
     return fail(os_error(errno, "connect from", ip, Code::kConnect));
   }
-  return Socket(std::move(fd));
+  return Socket(std::move(fd), to);
 }
 
 std::string congestion_control_of(const Socket& socket) {
