@@ -50,6 +50,21 @@ def test_a_tree_arrives_as_it_is(box, inbox, source):
     assert again.summary["skipped"] == done.summary["files"]
 
 
+def test_a_verbose_put_names_what_leaves(box, inbox):
+    names = [f"d{number % 3}/f{number}" for number in range(40)] + ["large", "larger"]
+    source = os.path.join(box, "source")
+    for number, name in enumerate(names):
+        size = 20 * MB if name.startswith("l") else 5_000
+        trees.write(os.path.join(source, name), random.Random(number).randbytes(size))
+    with writable(box, inbox) as share:
+        # Two large files, by several streams each.
+        done = command(box, "put", source, share.target, "-v", "--streams", "4").expect(SUCCESS)
+        again = command(box, "put", source, share.target, "-v").expect(SUCCESS)
+    said = done.stderr.decode().splitlines()
+    assert sorted(line for line in said if line in names) == sorted(names)  # each once
+    assert not set(again.stderr.decode().splitlines()) & set(names)
+
+
 def test_what_is_put_can_be_fetched_again(box, inbox, source):
     with writable(box, inbox) as share:
         put(box, source, share.target).expect(SUCCESS)

@@ -64,6 +64,11 @@ Result<void> Client::connect(const std::vector<platform::Address>& addresses,
       giving_->giver().when_announced([this](std::uint64_t files, std::uint64_t bytes) {
         if (bytes > kSingleStreamBytes || files > kSingleStreamFiles) begin_streams();
       });
+      giving_->giver().when_begun([this](const GivenFile& file) {
+        const auto following = slot_.hold(file.request);
+        if (!following.has_value() || *following == nullptr) return;  // over
+        (*following)->on_begun(DirectoryTree::path_of(file.directory, file.name));
+      });
     }
   }
   const std::size_t streams = options_.finds_streams ? kStreamsMax - 1 : options_.streams;

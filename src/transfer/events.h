@@ -58,7 +58,8 @@ class TakerEvents {
   virtual ~TakerEvents() = default;
   // Any thread. `path` is relative to the destination, raw bytes.
   virtual void on_failed(const std::string& path, const Error& error) = 0;
-  // A file whose data has begun to arrive (large files), or was put in place (small ones).
+  // A file whose data has begun to arrive (large files), or was put in place (small ones). At the
+  // end that gives: whose data has begun to leave.
   virtual void on_file(const std::string& path) = 0;
   // One of what those counters count.
   virtual void on_not_kept(const std::string& /*path*/, const Error& /*error*/) {}

@@ -42,6 +42,8 @@ struct GivenFile {
 
   // Once set, no stream sends more of it: it failed here or was dropped by the taker.
   std::atomic<bool> stopped = false;
+  // The first of it was handed out.
+  std::atomic<bool> begun = false;
   // Bytes that have left, holes included.
   std::atomic<std::uint64_t> sent_bytes = 0;
 

@@ -480,15 +480,34 @@ std::optional<Work> Giver::next_waiting(unsigned stream, const DataSender& sende
       work_ready_.wait_for(lock, kLateStreamWait);
       continue;
     }
-    if (auto work = work_.next(sender.frame_bytes(), streams)) return work;
+    if (auto work = work_.next(sender.frame_bytes(), streams)) {
+      lock.unlock();
+      return told(std::move(*work));
+    }
     work_ready_.wait(lock);
   }
 }
 
 std::optional<Work> Giver::next_now(std::size_t frame_bytes, unsigned streams) {
-  std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (stopped_) return std::nullopt;
-  return work_.next(frame_bytes, streams);
+  auto work = work_.next(frame_bytes, streams);
+  if (!work.has_value()) return std::nullopt;
+  lock.unlock();
+  return told(std::move(*work));
+}
+
+Work Giver::told(Work work) const {
+  if (when_begun_ == nullptr) return work;
+  const auto tell = [&](GivenFile& file) {
+    if (!file.begun.exchange(true)) when_begun_(file);
+  };
+  if (const auto* segment = std::get_if<SegmentWork>(&work)) {
+    tell(*segment->file);
+  } else {
+    for (const GivenFilePtr& file : std::get<PackWork>(work).files) tell(*file);
+  }
+  return work;
 }
 
 void Giver::give_back(SegmentWork rest) {

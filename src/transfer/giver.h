@@ -63,6 +63,10 @@ class Giver {
     when_announced_ = std::move(call);
   }
 
+  // Told of each file when the first of its data is handed out, by the thread that will send it.
+  // Before the first request.
+  void when_begun(std::function<void(const GivenFile&)> call) { when_begun_ = std::move(call); }
+
   // kProtocol for a request id in use, a file that was not announced or not to be asked for.
   [[nodiscard]] Result<void> on_get(const wire::Get& get);
   [[nodiscard]] Result<void> on_list(const wire::List& list);
@@ -116,6 +120,8 @@ class Giver {
   class Walk;
 
   Result<void> add_request(Request request);
+  // Tells of what has begun with it; without the mutex.
+  [[nodiscard]] Work told(Work work) const;
   Request* find(std::uint32_t id);
   // Null when it was forgotten as done with: then the taker hears that it asked too late.
   GivenFilePtr announced(const Request& request, std::uint32_t id, std::uint64_t file);
@@ -130,6 +136,7 @@ class Giver {
   std::atomic<bool> holds_back_ = false;
   std::atomic<bool> tells_hard_links_ = false;
   std::function<void(std::uint64_t, std::uint64_t)> when_announced_;
+  std::function<void(const GivenFile&)> when_begun_;
   std::uint64_t announced_files_ = 0;  // the walker's, the next too
   std::uint64_t announced_bytes_ = 0;
   GivenCounters counters_;

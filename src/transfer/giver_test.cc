@@ -294,6 +294,16 @@ TEST_F(GiverOfRanges, TellsHowWhatIsAskedForIsCutFinelyOnce) {
   });
 }
 
+TEST_F(GiverOfRanges, AFileIsToldOfOnceItsDataIsHandedOut) {
+  std::vector<std::string> begun;
+  giver_->when_begun([&](const GivenFile& file) { begun.push_back(file.name); });
+  announce(/*may_have=*/true);
+  ASSERT_TRUE(want({{0, kBlockBytes}, {2 * kBlockBytes, kBlockBytes}}).has_value());
+  EXPECT_TRUE(begun.empty());
+  EXPECT_EQ(given().size(), 2U);
+  EXPECT_EQ(begun, std::vector<std::string>{"one.bin"});
+}
+
 TEST_F(GiverOfRanges, FineChunksOutsideTheFileAreRefused) {
   announce(/*may_have=*/true);
   ASSERT_TRUE(giver_->on_want_ranges({1, 0, {}, /*last=*/false}).has_value());

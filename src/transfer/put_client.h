@@ -1,8 +1,8 @@
 // What a host says of a put, at the end that gives: how far it has got, what did not arrive, that
 // it is over. The data goes its own way (transfer/giving_end.h).
 //
-// Threads: those of Receiver; the events and the sink are called by the one that reads the first
-// connection.
+// Threads: those of Receiver; the sink is called by the one that reads the first connection, and so
+// are the events, but for a file that leaves: its stream's thread tells that.
 #pragma once
 
 #include <condition_variable>
@@ -32,6 +32,7 @@ class PutClient final : public Receiver {
   [[nodiscard]] Result<void> on_message(const wire::Message& message) override;
   [[nodiscard]] Result<void> on_frame(const wire::FrameHeader& received, Block& block,
                                       bool on_first_connection) override;
+  void on_begun(const std::string& path) override { events_.on_file(path); }
   void fail_with(Error error) override { finish(fail(std::move(error))); }
   [[nodiscard]] bool is_over() const override;
   [[nodiscard]] std::uint64_t taken_bytes() const override { return counters_.bytes; }

@@ -28,6 +28,9 @@ class Receiver {
   virtual void fail_with(Error error) = 0;
   [[nodiscard]] virtual bool is_over() const = 0;
 
+  // For who gives: a file's data has begun to leave. Any thread.
+  virtual void on_begun(const std::string& /*path*/) {}
+
   // File bytes that came.
   [[nodiscard]] virtual std::uint64_t taken_bytes() const = 0;
   // File bytes that are still to come, about: nullopt while more may be announced.
