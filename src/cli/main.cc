@@ -1,9 +1,12 @@
 // wormhole: share a folder, fetch it on another machine. Builds the parts and hands them down.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/limits.h"
@@ -55,7 +58,7 @@ void add_encryption(CLI::App& command, CommandLine& line, const std::string& hel
       ->type_name("on|off");
 }
 
-CLI::App* add_share(CLI::App& app, CommandLine& line) {
+void add_share(CLI::App& app, CommandLine& line) {
   CLI::App* share = app.add_subcommand("share", "Share files and directories");
   share->add_option("PATH", line.share.paths, "What to share")->required();
   share->add_option("--listen", line.share.listen, "Where to listen; port 0: any free one")
@@ -81,7 +84,6 @@ CLI::App* add_share(CLI::App& app, CommandLine& line) {
       "  wormhole share a.mov b.mov --once\n"
       "  wormhole share ~/inbox --incoming\n"
       "  wormhole share . --listen 192.0.2.1:7117 --code-file ~/.share-code");
-  return share;
 }
 
 void add_selection(CLI::App& command, CommandLine& line, SelectionArguments& selection) {
@@ -155,7 +157,7 @@ void add_transfer(CLI::App& command, CommandLine& line, TransferArguments& argum
   add_common(command, line);
 }
 
-CLI::App* add_get(CLI::App& app, CommandLine& line) {
+void add_get(CLI::App& app, CommandLine& line) {
   CLI::App* get = app.add_subcommand("get", "Fetch what a host shares");
   get->add_option(
          "TARGET [DEST]", line.get.operands,
@@ -170,10 +172,9 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
       "  wormhole get studio.local/day-3 ~/day-3\n"
       "  wormhole get studio.local/day-3 studio.local/day-4 ~/days --exclude '*.tmp'\n"
       "  WORMHOLE_CODE=4821-marble-anchor-tulip wormhole get [2001:db8::1]:7118 dest/");
-  return get;
 }
 
-CLI::App* add_put(CLI::App& app, CommandLine& line) {
+void add_put(CLI::App& app, CommandLine& line) {
   CLI::App* put = app.add_subcommand("put", "Put files into what a host shares with --writable");
   put->add_option("PATH... TARGET", line.put.operands,
                   "What to put, and where to: " + std::string(kTargetHelp) +
@@ -186,10 +187,9 @@ CLI::App* add_put(CLI::App& app, CommandLine& line) {
       "  wormhole put ~/day-3 192.0.2.1\n"
       "  wormhole put ~/day-3 studio.local/footage/day-3 --update\n"
       "  wormhole put a.mov b.mov studio.local/footage");
-  return put;
 }
 
-CLI::App* add_list(CLI::App& app, CommandLine& line) {
+void add_list(CLI::App& app, CommandLine& line) {
   CLI::App* list = app.add_subcommand("ls", "List what a host shares");
   list->add_option("TARGET", line.list.target, kTargetHelp)->required();
   add_code(*list, line.list.code_file);
@@ -197,22 +197,19 @@ CLI::App* add_list(CLI::App& app, CommandLine& line) {
   list->add_flag("-R", line.list.recursive, "Everything below, too");
   add_common(*list, line);
   list->footer("Examples:\n  wormhole ls 192.0.2.1\n  wormhole ls -lR studio.local/day-3");
-  return list;
 }
 
-CLI::App* add_cache(CLI::App& app, CommandLine& line) {
+void add_cache(CLI::App& app, CommandLine& line) {
   CLI::App* cache = app.add_subcommand("cache", "Show what is remembered of fetched files");
   cache->add_flag("--verify", line.cache.verify,
                   "Look at each file, and forget those that were changed or are gone");
   cache->add_flag("--clear", line.cache.clear, "Forget everything; the files stay");
   add_common(*cache, line);
   cache->footer("Examples:\n  wormhole cache\n  wormhole cache --verify");
-  return cache;
 }
 
-// What the options said together, where that is the command that was given.
+// What the options said together.
 void finish(const CommandLine& line, const CLI::App& command, TransferArguments& arguments) {
-  if (!command.parsed()) return;
   arguments.unencrypted = line.encryption == "off";
   arguments.compression = line.compression == "auto";
   arguments.selection.rules = rules_of(command, line);
@@ -221,6 +218,49 @@ void finish(const CommandLine& line, const CLI::App& command, TransferArguments&
     arguments.leaves = transfer::Leaves::kNewer;
   }
   if (line.ignore_existing) arguments.leaves = transfer::Leaves::kAll;
+}
+
+struct Command {
+  std::string_view name;
+  void (*add)(CLI::App& app, CommandLine& line);
+  // `given`: what add() made, parsed.
+  ExitCode (*run)(CommandLine& line, const CLI::App& given, Environment& environment);
+};
+
+constexpr std::array kCommands = {
+    Command{"share", add_share,
+            [](CommandLine& line, const CLI::App& /*given*/, Environment& environment) {
+              line.share.allow_unencrypted = line.encryption == "off";
+              return run_share(line.share, environment);
+            }},
+    Command{"get", add_get,
+            [](CommandLine& line, const CLI::App& given, Environment& environment) {
+              finish(line, given, line.get);
+              return run_get(line.get, environment);
+            }},
+    Command{"put", add_put,
+            [](CommandLine& line, const CLI::App& given, Environment& environment) {
+              finish(line, given, line.put);
+              return run_put(line.put, environment);
+            }},
+    Command{"ls", add_list,
+            [](CommandLine& line, const CLI::App& /*given*/, Environment& environment) {
+              return run_list(line.list, environment);
+            }},
+    Command{"cache", add_cache,
+            [](CommandLine& line, const CLI::App& /*given*/, Environment& environment) {
+              return run_cache(line.cache, environment);
+            }},
+};
+
+// The one that will be parsed: the options of the others, some hundred in all, are not made for it.
+// Null: not said, or none of ours. (What stands before a command is an option that ends the
+// program.)
+const Command* command_named(const std::vector<std::string>& arguments) {
+  const auto* found = std::ranges::find_if(kCommands, [&](const Command& command) {
+    return arguments.size() > 1 && arguments[1] == command.name;
+  });
+  return found == kCommands.end() ? nullptr : found;
 }
 
 int run(int argc, char** argv) {
@@ -238,11 +278,10 @@ int run(int argc, char** argv) {
       "  wormhole get 192.0.2.1            asks for the code, fetches into ./footage\n\n"
       "'wormhole COMMAND --help' shows a command's options and more examples.");
   CommandLine line;
-  const CLI::App* share = add_share(app, line);
-  const CLI::App* get = add_get(app, line);
-  const CLI::App* put = add_put(app, line);
-  const CLI::App* list = add_list(app, line);
-  const CLI::App* cache = add_cache(app, line);
+  const Command* const named = command_named(arguments);
+  for (const Command& command : kCommands) {
+    if (named == nullptr || named == &command) command.add(app, line);
+  }
   try {
     std::vector<const char*> pointers;
     pointers.reserve(arguments.size());
@@ -263,16 +302,11 @@ int run(int argc, char** argv) {
     return static_cast<int>(ExitCode::kInternal);
   }
   Environment environment{output, code, *stop};
-  line.share.allow_unencrypted = line.encryption == "off";
-  finish(line, *get, line.get);
-  finish(line, *put, line.put);
-
+  const CLI::App& given = *app.get_subcommands().front();
   ExitCode exit = ExitCode::kInternal;
-  if (share->parsed()) exit = run_share(line.share, environment);
-  if (get->parsed()) exit = run_get(line.get, environment);
-  if (put->parsed()) exit = run_put(line.put, environment);
-  if (list->parsed()) exit = run_list(line.list, environment);
-  if (cache->parsed()) exit = run_cache(line.cache, environment);
+  for (const Command& command : kCommands) {
+    if (given.get_name() == command.name) exit = command.run(line, given, environment);
+  }
   if (exit == ExitCode::kSuccess && output.is_broken()) {
     output.error({.code = Code::kLocalIo,
                   .operation = "write",
