@@ -38,7 +38,7 @@ int openat(int directory, const char *path, int flags, ...) {
 int openat64(int directory, const char *path, int flags, ...) __attribute__((alias("openat")));
 
 int linkat(int from, const char *path, int to, const char *name, int flags) {
-  if (has_unlinkable && (flags & AT_SYMLINK_FOLLOW) != 0) {
+  if (has_unlinkable && (flags & (AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) != 0) {
     errno = EPERM;
     return -1;
   }

@@ -21,10 +21,13 @@ std::optional<File> Directory::make_nameless(std::uint32_t mode) const {
 
 Result<bool> Directory::give_name(const File& nameless, std::string_view name) const {
   WH_TRY(check_name(name));
-  // By the handle itself (AT_EMPTY_PATH) it is a privilege (open(2)).
-  const std::string from = path_of_handle(nameless.descriptor());
   const NameBuffer to(name);
-  if (::linkat(AT_FDCWD, from.c_str(), fd_.get(), to.get(), AT_SYMLINK_FOLLOW) == 0) return true;
+  if (::linkat(nameless.descriptor(), "", fd_.get(), to.get(), AT_EMPTY_PATH) == 0) return true;
+  if (errno == ENOENT) {
+    // By the handle itself it is a privilege where Linux is older than 6.10 (open(2)).
+    const std::string from = path_of_handle(nameless.descriptor());
+    if (::linkat(AT_FDCWD, from.c_str(), fd_.get(), to.get(), AT_SYMLINK_FOLLOW) == 0) return true;
+  }
   if (errno == EEXIST) return fail(os_error(EEXIST, "create", name, Code::kExists));
   return false;
 }
