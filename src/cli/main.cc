@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/limits.h"
@@ -58,27 +57,26 @@ void add_encryption(CLI::App& command, CommandLine& line, const std::string& hel
       ->type_name("on|off");
 }
 
-void add_share(CLI::App& app, CommandLine& line) {
-  CLI::App* share = app.add_subcommand("share", "Share files and directories");
-  share->add_option("PATH", line.share.paths, "What to share")->required();
-  share->add_option("--listen", line.share.listen, "Where to listen; port 0: any free one")
+void add_share(CLI::App& share, CommandLine& line) {
+  share.add_option("PATH", line.share.paths, "What to share")->required();
+  share.add_option("--listen", line.share.listen, "Where to listen; port 0: any free one")
       ->type_name("ADDR:PORT");
   share
-      ->add_option("--code-file", line.share.code_file,
-                   "Read the join code from FILE if it exists, else write the new one there")
+      .add_option("--code-file", line.share.code_file,
+                  "Read the join code from FILE if it exists, else write the new one there")
       ->type_name("FILE");
-  share->add_option("--code", "The join code (better: WORMHOLE_CODE or --code-file)")
+  share.add_option("--code", "The join code (better: WORMHOLE_CODE or --code-file)")
       ->type_name("CODE");
-  share->add_flag("--writable", line.share.writable,
-                  "Others may put files into it, replace and delete what is there");
+  share.add_flag("--writable", line.share.writable,
+                 "Others may put files into it, replace and delete what is there");
   share
-      ->add_flag("--incoming", line.share.incoming,
-                 "Others may add files, and neither see nor replace what is there")
+      .add_flag("--incoming", line.share.incoming,
+                "Others may add files, and neither see nor replace what is there")
       ->excludes("--writable");
-  share->add_flag("--once", line.share.once, "End after one client has been served");
-  add_encryption(*share, line, "off: clients that ask for it too get file data unencrypted");
-  add_common(*share, line);
-  share->footer(
+  share.add_flag("--once", line.share.once, "End after one client has been served");
+  add_encryption(share, line, "off: clients that ask for it too get file data unencrypted");
+  add_common(share, line);
+  share.footer(
       "Examples:\n"
       "  wormhole share ~/footage\n"
       "  wormhole share a.mov b.mov --once\n"
@@ -157,16 +155,15 @@ void add_transfer(CLI::App& command, CommandLine& line, TransferArguments& argum
   add_common(command, line);
 }
 
-void add_get(CLI::App& app, CommandLine& line) {
-  CLI::App* get = app.add_subcommand("get", "Fetch what a host shares");
-  get->add_option(
+void add_get(CLI::App& get, CommandLine& line) {
+  get.add_option(
          "TARGET [DEST]", line.get.operands,
          std::string(kTargetHelp) +
              ". DEST: where to; it receives a directory's contents (default: its name, "
              "here); '-': standard output. Several TARGETs of one host: each by its name into DEST")
       ->required();
-  add_transfer(*get, line, line.get);
-  get->footer(
+  add_transfer(get, line, line.get);
+  get.footer(
       "Examples:\n"
       "  wormhole get 192.0.2.1\n"
       "  wormhole get studio.local/day-3 ~/day-3\n"
@@ -174,38 +171,35 @@ void add_get(CLI::App& app, CommandLine& line) {
       "  WORMHOLE_CODE=4821-marble-anchor-tulip wormhole get [2001:db8::1]:7118 dest/");
 }
 
-void add_put(CLI::App& app, CommandLine& line) {
-  CLI::App* put = app.add_subcommand("put", "Put files into what a host shares with --writable");
-  put->add_option("PATH... TARGET", line.put.operands,
-                  "What to put, and where to: " + std::string(kTargetHelp) +
-                      ". With a PATH after the host, that receives a directory's contents; "
-                      "without one, and of several, each goes by its name. '-': standard input")
+void add_put(CLI::App& put, CommandLine& line) {
+  put.add_option("PATH... TARGET", line.put.operands,
+                 "What to put, and where to: " + std::string(kTargetHelp) +
+                     ". With a PATH after the host, that receives a directory's contents; "
+                     "without one, and of several, each goes by its name. '-': standard input")
       ->required();
-  add_transfer(*put, line, line.put);
-  put->footer(
+  add_transfer(put, line, line.put);
+  put.footer(
       "Examples:\n"
       "  wormhole put ~/day-3 192.0.2.1\n"
       "  wormhole put ~/day-3 studio.local/footage/day-3 --update\n"
       "  wormhole put a.mov b.mov studio.local/footage");
 }
 
-void add_list(CLI::App& app, CommandLine& line) {
-  CLI::App* list = app.add_subcommand("ls", "List what a host shares");
-  list->add_option("TARGET", line.list.target, kTargetHelp)->required();
-  add_code(*list, line.list.code_file);
-  list->add_flag("-l", line.list.long_form, "Mode, size and time of each entry");
-  list->add_flag("-R", line.list.recursive, "Everything below, too");
-  add_common(*list, line);
-  list->footer("Examples:\n  wormhole ls 192.0.2.1\n  wormhole ls -lR studio.local/day-3");
+void add_list(CLI::App& list, CommandLine& line) {
+  list.add_option("TARGET", line.list.target, kTargetHelp)->required();
+  add_code(list, line.list.code_file);
+  list.add_flag("-l", line.list.long_form, "Mode, size and time of each entry");
+  list.add_flag("-R", line.list.recursive, "Everything below, too");
+  add_common(list, line);
+  list.footer("Examples:\n  wormhole ls 192.0.2.1\n  wormhole ls -lR studio.local/day-3");
 }
 
-void add_cache(CLI::App& app, CommandLine& line) {
-  CLI::App* cache = app.add_subcommand("cache", "Show what is remembered of fetched files");
-  cache->add_flag("--verify", line.cache.verify,
-                  "Look at each file, and forget those that were changed or are gone");
-  cache->add_flag("--clear", line.cache.clear, "Forget everything; the files stay");
-  add_common(*cache, line);
-  cache->footer("Examples:\n  wormhole cache\n  wormhole cache --verify");
+void add_cache(CLI::App& cache, CommandLine& line) {
+  cache.add_flag("--verify", line.cache.verify,
+                 "Look at each file, and forget those that were changed or are gone");
+  cache.add_flag("--clear", line.cache.clear, "Forget everything; the files stay");
+  add_common(cache, line);
+  cache.footer("Examples:\n  wormhole cache\n  wormhole cache --verify");
 }
 
 // What the options said together.
@@ -221,41 +215,41 @@ void finish(const CommandLine& line, const CLI::App& command, TransferArguments&
 }
 
 struct Command {
-  std::string_view name;
-  void (*add)(CLI::App& app, CommandLine& line);
-  // `given`: what add() made, parsed.
+  const char* name;
+  const char* summary;
+  void (*add_options)(CLI::App& command, CommandLine& line);
+  // `given`: with those options, parsed.
   ExitCode (*run)(CommandLine& line, const CLI::App& given, Environment& environment);
 };
 
 constexpr std::array kCommands = {
-    Command{"share", add_share,
+    Command{"share", "Share files and directories", add_share,
             [](CommandLine& line, const CLI::App& /*given*/, Environment& environment) {
               line.share.allow_unencrypted = line.encryption == "off";
               return run_share(line.share, environment);
             }},
-    Command{"get", add_get,
+    Command{"get", "Fetch what a host shares", add_get,
             [](CommandLine& line, const CLI::App& given, Environment& environment) {
               finish(line, given, line.get);
               return run_get(line.get, environment);
             }},
-    Command{"put", add_put,
+    Command{"put", "Put files into what a host shares with --writable", add_put,
             [](CommandLine& line, const CLI::App& given, Environment& environment) {
               finish(line, given, line.put);
               return run_put(line.put, environment);
             }},
-    Command{"ls", add_list,
+    Command{"ls", "List what a host shares", add_list,
             [](CommandLine& line, const CLI::App& /*given*/, Environment& environment) {
               return run_list(line.list, environment);
             }},
-    Command{"cache", add_cache,
+    Command{"cache", "Show what is remembered of fetched files", add_cache,
             [](CommandLine& line, const CLI::App& /*given*/, Environment& environment) {
               return run_cache(line.cache, environment);
             }},
 };
 
-// The one that will be parsed: the options of the others, some hundred in all, are not made for it.
-// Null: not said, or none of ours. (What stands before a command is an option that ends the
-// program.)
+// The one that will be parsed: the options of the others are not made for it. Null: not said, or
+// none of ours. (What stands before a command is an option that ends the program.)
 const Command* command_named(const std::vector<std::string>& arguments) {
   const auto* found = std::ranges::find_if(kCommands, [&](const Command& command) {
     return arguments.size() > 1 && arguments[1] == command.name;
@@ -280,7 +274,8 @@ int run(int argc, char** argv) {
   CommandLine line;
   const Command* const named = command_named(arguments);
   for (const Command& command : kCommands) {
-    if (named == nullptr || named == &command) command.add(app, line);
+    if (named != nullptr && named != &command) continue;
+    command.add_options(*app.add_subcommand(command.name, command.summary), line);
   }
   try {
     std::vector<const char*> pointers;
