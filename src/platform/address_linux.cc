@@ -104,6 +104,13 @@ Address to_address(const KernelAddress& from) {
   return address;
 }
 
+Address name_of(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
+  KernelAddress address;
+  address.bytes = sizeof address.storage;
+  if (ask(fd, address.get(), &address.bytes) != 0) return {};
+  return to_address(address);
+}
+
 Result<KernelAddress> to_kernel_address(const Address& from) {
   const Lookup lookup = look_up(from.ip, from.port, AI_NUMERICHOST);
   if (lookup.error != 0) return fail(resolver_error(lookup, from.ip));

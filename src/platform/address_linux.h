@@ -21,5 +21,7 @@ struct KernelAddress {
 // IPv4 mapped into IPv6 comes out as plain IPv4. Empty for another family.
 [[nodiscard]] Address to_address(const KernelAddress& from);
 [[nodiscard]] Result<KernelAddress> to_kernel_address(const Address& from);
+// What `ask` (getpeername, getsockname) says of a socket. Empty where it fails.
+[[nodiscard]] Address name_of(int fd, int (*ask)(int, sockaddr*, socklen_t*));
 
 }  // namespace wormhole::platform

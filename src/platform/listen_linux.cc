@@ -158,11 +158,6 @@ Result<std::optional<Socket>> ListenSocket::accept() const {
   return std::nullopt;  // the rest at the next turn of the caller's loop
 }
 
-Address ListenSocket::local() const {
-  KernelAddress address;
-  address.bytes = sizeof address.storage;
-  if (::getsockname(fd_.get(), address.get(), &address.bytes) != 0) return {};
-  return to_address(address);
-}
+Address ListenSocket::local() const { return name_of(fd_.get(), ::getsockname); }
 
 }  // namespace wormhole::platform

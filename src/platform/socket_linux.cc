@@ -56,13 +56,6 @@ int finish_connect(int fd, const Until& until) {
   return os_errno;
 }
 
-Address name_of(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
-  KernelAddress address;
-  address.bytes = sizeof address.storage;
-  if (ask(fd, address.get(), &address.bytes) != 0) return {};
-  return to_address(address);
-}
-
 Result<Socket> connect_one(const Address& address, const Until& until,
                            std::function<void()>& meanwhile) {
   WH_ASSIGN(const KernelAddress kernel, to_kernel_address(address));
