@@ -15,7 +15,7 @@ class LocalWorkTest : public ::testing::Test {
     wire::Entry entry;
     entry.name = "f" + std::to_string(id);
     entry.size = size;
-    auto file = std::make_shared<TakenFile>(id, 0, tree_.root(), entry, /*uncached=*/false, cache_);
+    auto file = std::make_shared<TakenFile>(id, 0, tree_.root(), entry, UINT64_MAX, cache_);
     auto reconstruction =
         std::make_shared<Reconstruction>(file, Reconstruction::IfDifferent::kReplace);
     return {std::move(file), false, std::move(reconstruction)};

@@ -61,7 +61,7 @@ class ReconstructionTest : public ::testing::Test {
     announce(entry, if_different);
   }
   void announce(const wire::Entry& entry, IfDifferent if_different = IfDifferent::kReplace) {
-    file_ = std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false, cache_);
+    file_ = std::make_shared<TakenFile>(7, 3, tree_.root(), entry, UINT64_MAX, cache_);
     reconstruction_ = std::make_unique<Reconstruction>(file_, if_different);
   }
   Result<void> tell(std::uint64_t offset, std::vector<Chunk> chunks) {
@@ -261,8 +261,7 @@ TEST_F(ReconstructionTest, OfAnOriginalThatChangesWhileItIsCopiedTheRestIsAskedF
   entry.size = old.size();
   entry.version = 1;
   entry.sparse = true;  // not cloned
-  const auto file =
-      std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false, cache_);
+  const auto file = std::make_shared<TakenFile>(7, 3, tree_.root(), entry, UINT64_MAX, cache_);
   Reconstruction copy(file, place, /*is_certain=*/true);
   EXPECT_EQ(copy.step(tree_, wanted_).value(), Next::kStep);
   const std::uint64_t before = copy.reused_bytes();

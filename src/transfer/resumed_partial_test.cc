@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/noise_testing.h"
 #include "platform/test_directory.h"
+#include "platform/test_page_cache.h"
 #include "store/hash.h"
 #include "transfer/taken_file.h"
 
@@ -33,7 +34,7 @@ class ResumedPartialTest : public ::testing::Test {
     entry.mtime_seconds = 1'234'567'890;
     entry.version = version;
     entry.sparse = sparse;
-    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, /*uncached=*/false, cache_);
+    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, cached_max_bytes_, cache_);
   }
   // Writes a range, in blocks. Whether that was the last.
   bool put(TakenFile& file, std::uint64_t offset, std::uint64_t length) {
@@ -105,6 +106,7 @@ class ResumedPartialTest : public ::testing::Test {
   DirectoryTree tree_{there_.open()};
   const SystemClock clock_;
   CacheSpeed cache_{clock_};
+  std::uint64_t cached_max_bytes_ = UINT64_MAX;
 };
 
 using Ranges = std::vector<RangeSet::Range>;
@@ -124,6 +126,32 @@ TEST_F(ResumedPartialTest, OnlyWhatIsMissingIsAskedFor) {
   EXPECT_EQ(result.intact, 7 * kMega);
   EXPECT_TRUE(result.damaged.empty());
   expect_published(*file);
+}
+
+// However long the file is.
+TEST_F(ResumedPartialTest, WhatIsMissingStaysInTheCacheIfThatTakesIt) {
+  if (!platform::can_write_uncached(*there_.open().open_partial("probe"))) {
+    GTEST_SKIP() << "this kernel or file system has no uncached writes";
+  }
+  constexpr std::uint64_t kMissing = 4 * kMega;
+  const auto cached_of_missing = [&](std::uint64_t cached_max_bytes) {
+    cached_max_bytes_ = cached_max_bytes;
+    interrupted({{0, kSize - kMissing}});
+    const auto opened = there_.open().open_file(store::partial_name("f"));
+    EXPECT_TRUE(opened->sync().has_value());
+    const std::size_t before = platform::cached_bytes(*opened);
+    const auto file = file_of();
+    EXPECT_TRUE(file->resume(tree_).value());
+    EXPECT_FALSE(put(*file, kSize - kMissing, kMissing));
+    EXPECT_TRUE(opened->sync().has_value());
+    const std::size_t after = platform::cached_bytes(*opened);
+    EXPECT_TRUE(check_all(*file).complete);
+    expect_published(*file);
+    fs::remove(there_ / "f");
+    return after - std::min(before, after);
+  };
+  EXPECT_LT(cached_of_missing(kMissing - 1), kMissing / 2);
+  EXPECT_GT(cached_of_missing(kMissing), kMissing / 2);
 }
 
 // A mount that stood all the while has lost nothing: what an interrupted run noted is not read.

@@ -161,7 +161,7 @@ Result<bool> TakenFile::resume(DirectoryTree& tree) {
   WH_ASSIGN(auto opened, open_by_name(*directory, platform::Contents::kKeep));
   auto file = std::make_shared<const platform::File>(std::move(opened));
   WH_ASSIGN(const auto now, journal_header(*directory, *file));
-  WH_ASSIGN(resumed_, ResumedPartial::open(file, now, uncached_));
+  WH_ASSIGN(resumed_, ResumedPartial::open(file, now, is_uncached()));
   if (resumed_ == nullptr || resumed_->held().total_bytes() == 0) {
     resumed_.reset();
     return false;
@@ -170,6 +170,7 @@ Result<bool> TakenFile::resume(DirectoryTree& tree) {
   partial_ = std::move(file);
   is_old_ = true;
   noted_bytes_ = resumed_->held().total_bytes();
+  writes_uncached_ = entry_.size - noted_bytes_ > cached_max_bytes_;
   for (const auto& range : resumed_->held().all()) {
     WH_CHECK(claimed_.add(range.offset, range.length) == RangeSet::Added::kOk);
   }
@@ -232,18 +233,21 @@ TakenFile::Checked TakenFile::check_some(MutableBytes buffer) {
 
 Result<bool> TakenFile::write(DirectoryTree& tree, Bytes data, std::uint64_t offset) {
   FilePtr file;
+  bool uncached = false;
   {
     std::scoped_lock lock(mutex_);
     WH_ASSIGN(file, open_partial(tree));
+    uncached = writes_uncached_;
   }
   if (file == nullptr) return false;
-  WH_TRY(write_to(*file, data, offset));
+  WH_TRY(write_to(*file, data, offset, uncached));
   if (is_resumable()) note(*file, data, offset);
   return written(data.size());
 }
 
-Result<void> TakenFile::write_to(const platform::File& file, Bytes data, std::uint64_t offset) {
-  if (uncached_) return file.write_uncached_at(data, offset);
+Result<void> TakenFile::write_to(const platform::File& file, Bytes data, std::uint64_t offset,
+                                 bool uncached) {
+  if (uncached) return file.write_uncached_at(data, offset);
   if (entry_.size < kPastCacheMinBytes) return file.write_at(data, offset);
   if (cache_.is_slow()) {
     WH_ASSIGN(const bool is_written, file.try_write_uncached_at(data, offset));

@@ -53,14 +53,15 @@ struct PublishRules {
 
 class TakenFile {
  public:
-  // `cache`: of all files of a transfer; outlives this.
+  // What is more than `cached_max_bytes` does not stay in the system's cache. `cache`: of all files
+  // of a transfer; outlives this.
   TakenFile(std::uint64_t id, std::uint64_t parent, NodePtr directory, wire::Entry entry,
-            bool uncached, CacheSpeed& cache)
+            std::uint64_t cached_max_bytes, CacheSpeed& cache)
       : id_(id),
         parent_(parent),
         directory_(std::move(directory)),
         entry_(std::move(entry)),
-        uncached_(uncached),
+        cached_max_bytes_(cached_max_bytes),
         cache_(cache) {}
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
@@ -71,7 +72,8 @@ class TakenFile {
   [[nodiscard]] const std::string& name() const { return entry_.name; }
   [[nodiscard]] platform::Timestamp modified() const;
   [[nodiscard]] const wire::Archived* archived() const { return entry_.archived.get(); }
-  [[nodiscard]] bool is_uncached() const { return uncached_; }
+  // To be read past the system's cache, what is there of it.
+  [[nodiscard]] bool is_uncached() const { return entry_.size > cached_max_bytes_; }
   [[nodiscard]] bool is_sparse() const { return entry_.sparse; }
   // As it is to be here.
   [[nodiscard]] std::uint32_t mode() const { return received_mode(entry_.mode); }
@@ -181,7 +183,8 @@ class TakenFile {
   // A new one: its length, and where its journal is kept.
   Result<void> prepare(const platform::Directory& directory, const platform::File& partial);
   [[nodiscard]] Result<void> set_length(const platform::File& partial) const;
-  Result<void> write_to(const platform::File& file, Bytes data, std::uint64_t offset);
+  Result<void> write_to(const platform::File& file, Bytes data, std::uint64_t offset,
+                        bool uncached);
   [[nodiscard]] bool has_mode(std::uint32_t mode) const;
   // Mode, time and whatever else is kept; on disk where that is asked for.
   Result<void> finish(const PublishRules& rules) const;
@@ -196,13 +199,14 @@ class TakenFile {
   const std::uint64_t parent_;
   const NodePtr directory_;
   const wire::Entry entry_;
-  const bool uncached_;
+  const std::uint64_t cached_max_bytes_;
   CacheSpeed& cache_;
   bool is_new_ = false;
   bool may_replace_ = false;
   std::optional<std::uint32_t> owner_;  // will_be_given_to()
 
-  mutable std::mutex mutex_;  // claims, the partial's making, publishing and end
+  mutable std::mutex mutex_;              // claims, the partial's making, publishing and end
+  bool writes_uncached_ = is_uncached();  // by what is to come, not by what is there
   RangeSet claimed_{kRangesMax};
   RangeSet repeated_{kRangesMax};
   // Taken last; not held while others write the journal.

@@ -22,14 +22,14 @@ const PublishRules kNow{.started = {INT64_MAX, 0}};  // whatever is there was th
 class TakenFileTest : public ::testing::Test {
  protected:
   TakenFilePtr file_of(std::uint64_t size, std::string name = "f", std::uint16_t mode = 0644,
-                       bool uncached = false, CacheSpeed* cache = nullptr) {
+                       std::uint64_t cached_max_bytes = UINT64_MAX, CacheSpeed* cache = nullptr) {
     wire::Entry entry;
     entry.name = std::move(name);
     entry.size = size;
     entry.mode = mode;
     entry.mtime_seconds = 1'234'567'890;
     entry.mtime_nanoseconds = 987'654'321;
-    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, uncached,
+    return std::make_shared<TakenFile>(7, 3, tree_.root(), entry, cached_max_bytes,
                                        cache == nullptr ? cache_ : *cache);
   }
   // Claims and writes; whether that was the last range.
@@ -58,7 +58,7 @@ class TakenFileTest : public ::testing::Test {
 };
 
 TEST_F(TakenFileTest, WhatIsWrittenPastTheCacheArrivesTheSame) {
-  const auto file = file_of(6, "f", 0644, /*uncached=*/true);
+  const auto file = file_of(6, "f", 0644, /*cached_max_bytes=*/5);
   EXPECT_FALSE(put(*file, "def", 3));
   EXPECT_TRUE(put(*file, "abc", 0));
   ASSERT_TRUE(file->publish(tree_, kNow).has_value());
@@ -73,7 +73,7 @@ TEST_F(TakenFileTest, ALongFileIsWrittenPastACacheThatIsSlow) {
   const wormhole::testing::FakeClock slow_clock(std::chrono::milliseconds(500));
   CacheSpeed slow(slow_clock);
   const auto cached_bytes_of = [&](const std::string& name, std::size_t size, CacheSpeed& cache) {
-    const auto file = file_of(size, name, 0644, /*uncached=*/false, &cache);
+    const auto file = file_of(size, name, 0644, UINT64_MAX, &cache);
     const std::string data(size / 2, 'd');
     put(*file, data);
     put(*file, data, size / 2);

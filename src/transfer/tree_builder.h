@@ -75,7 +75,8 @@ struct TakeOptions {
   wire::Selection selection = {};
   // More than modes and times.
   wire::Keeps keeps = {};
-  // Longer files are written past the system's cache (platform::File::write_uncached_at).
+  // What has more than this of it still to come is written past the system's cache
+  // (platform::File::write_uncached_at).
   std::uint64_t cached_file_max_bytes = UINT64_MAX;
 
   [[nodiscard]] PresentRules present_rules() const {

@@ -370,9 +370,8 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
                         .advice = options_.overwrite ? "" : "use --overwrite to replace it"});
     }
   }
-  auto file =
-      std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
-                                  entry.size > options_.cached_file_max_bytes, cache_speed_);
+  auto file = std::make_shared<TakenFile>(id, entry.parent, parent.node, entry,
+                                          options_.cached_file_max_bytes, cache_speed_);
   if (const auto owner = keeper_.owner(entry.archived.get())) file->will_be_given_to(*owner);
   if (parent.is_new) file->expect_nothing_there();
   if (present == Present::kEmptied) {
