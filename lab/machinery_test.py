@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -184,6 +185,12 @@ class Measuring(unittest.TestCase):
         finally:
             processes.stop(process)
         self.assertEqual(measure.process_cpu_seconds(process.pid), 0)
+
+    def test_what_the_machine_s_host_took_is_a_share_of_what_was_wanted(self):
+        ticks = [[10, 0, 10, 500, 0, 0, 0, 5], [50, 0, 40, 900, 30, 10, 10, 15]]
+        with mock.patch.object(measure, "machine_ticks", side_effect=ticks):
+            self.assertAlmostEqual(measure.StolenShare().so_far(), 10 / 100)
+        self.assertEqual(len(measure.machine_ticks()), 8)
 
     def test_allocations_and_copies_are_counted(self):
         program = ("import ctypes, sys\n"

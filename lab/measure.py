@@ -62,14 +62,32 @@ def process_cpu_seconds(pid):
     return ticks / TICKS_PER_SECOND
 
 
+def machine_ticks():
+    """user, nice, system, idle, iowait, irq, softirq, steal: of all cores together."""
+    with open("/proc/stat") as text:
+        return [int(word) for word in text.readline().split()[1:9]]
+
+
 def machine_cpu_seconds():
     """user + nice + system + irq + softirq of the whole machine: as both hosts are on it, the CPU
     of both ends, interrupts and kernel threads included. Right only if nothing else runs, which
     background_cores() checks."""
-    with open("/proc/stat") as text:
-        fields = [int(word) for word in text.readline().split()[1:]]
-    user, nice, system, _idle, _iowait, irq, softirq = fields[:7]
+    user, nice, system, _idle, _iowait, irq, softirq, _steal = machine_ticks()
     return (user + nice + system + irq + softirq) / TICKS_PER_SECOND
+
+
+class StolenShare:
+    """What the host of a virtual machine gives to others, of the time in which this one wanted to
+    run. What is left is slower as well, as they share its caches."""
+
+    def __init__(self):
+        self._before = machine_ticks()
+
+    def so_far(self):
+        passed = [now - then for then, now in zip(self._before, machine_ticks())]
+        user, nice, system, _idle, _iowait, irq, softirq, steal = passed
+        wanted = user + nice + system + irq + softirq + steal
+        return steal / wanted if wanted else 0.0
 
 
 def background_cores(seconds=0.5):
