@@ -47,10 +47,7 @@ namespace {
 // With Ctrl-C.
 Result<void> connect(transfer::Client& client, const std::vector<platform::Address>& addresses,
                      const session::JoinCode& code, Environment& environment) {
-  {
-    StopWatch watch(environment.stop, [&] { client.cancel(); }, [] {});
-    WH_TRY(client.connect(addresses, code));
-  }
+  WH_TRY(client.connect(addresses, code, environment.stop.descriptor()));
   if (!environment.output.is_verbose()) return {};
   const session::Timeline& at = client.timeline();
   const auto since_start = [&](TimePoint then) {

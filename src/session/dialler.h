@@ -29,8 +29,9 @@ class Dialler {
   Dialler(const Clock& clock, Random& random, const Offer& offer = own_offer())
       : clock_(clock), random_(random), offer_(offer) {}
 
-  // From then on a dial ends with kInterrupted as soon as `cancel` wakes; it outlives the dialler.
-  void cancel_by(const platform::Waker& cancel) { cancel_ = cancel.descriptor(); }
+  // From then on a dial ends with kInterrupted as soon as the descriptor `cancel` is readable; it
+  // outlives the dialler.
+  void cancel_by(int cancel) { cancel_ = cancel; }
 
   // The first connection of a new session.
   [[nodiscard]] Result<std::unique_ptr<Connection>> join(

@@ -47,9 +47,13 @@ Client::~Client() {
 }
 
 Result<void> Client::connect(const std::vector<platform::Address>& addresses,
-                             const session::JoinCode& code) {
+                             const session::JoinCode& code, std::optional<int> stop) {
   session::Dialler dialler(clock_, random_);
-  if (dials_end_.has_value()) dialler.cancel_by(*dials_end_);
+  if (stop.has_value()) {
+    dialler.cancel_by(*stop);
+  } else if (dials_end_.has_value()) {
+    dialler.cancel_by(dials_end_->descriptor());
+  }
   WH_ASSIGN(auto first, dialler.join(addresses, code));
   {
     std::scoped_lock lock(mutex_);
@@ -369,7 +373,7 @@ void Client::run_controller(Duration round_trip) {
 
 void Client::run_stream(unsigned number) {
   session::Dialler dialler(clock_, random_);
-  if (dials_end_.has_value()) dialler.cancel_by(*dials_end_);
+  if (dials_end_.has_value()) dialler.cancel_by(dials_end_->descriptor());
   auto dialled = dialler.add_stream(*first_, number);
   session::Connection* connection = nullptr;
   {

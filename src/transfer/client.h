@@ -62,8 +62,10 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
+  // With `stop`, a descriptor, it ends with kInterrupted once that is readable, and hears of
+  // cancel() only when it is done: what makes the first connection needs no thread that watches.
   [[nodiscard]] Result<void> connect(const std::vector<platform::Address>& addresses,
-                                     const session::JoinCode& code);
+                                     const session::JoinCode& code, std::optional<int> stop = {});
 
   // Fetches `path` ("": everything). Returns when all that could arrive is in place; what could
   // not was told to `events`. An error ends the session: what is half there is removed.
