@@ -473,6 +473,7 @@ std::optional<Work> Giver::next_waiting(unsigned stream, const DataSender& sende
     std::unique_lock lock(mutex_);
     if (stopped_ || (ending_streams_ >> stream & 1) != 0) {
       paces_.forget(stream);
+      work_.release(stream);
       return std::nullopt;
     }
     paces_.report(stream, pace);
@@ -480,7 +481,7 @@ std::optional<Work> Giver::next_waiting(unsigned stream, const DataSender& sende
       work_ready_.wait_for(lock, kLateStreamWait);
       continue;
     }
-    if (auto work = work_.next(sender.frame_bytes(), streams)) {
+    if (auto work = work_.next(sender.frame_bytes(), streams, stream)) {
       lock.unlock();
       return told(std::move(*work));
     }

@@ -22,6 +22,7 @@ bool WorkQueue::is_small(const GivenFile& file) {
 void WorkQueue::add(GivenFilePtr file) {
   WH_CHECK(file->status.size_bytes > 0);
   if (is_small(*file)) {
+    ++small_files_;
     small_bytes_ += file->status.size_bytes;
     small_.push_back(std::move(file));
     return;
@@ -48,7 +49,8 @@ void WorkQueue::add_part(SegmentWork part) {
   parts_.push_back(std::move(part));
 }
 
-std::optional<Work> WorkQueue::next(std::size_t frame_bytes, unsigned streams) {
+std::optional<Work> WorkQueue::next(std::size_t frame_bytes, unsigned streams,
+                                    std::optional<unsigned> stream) {
   if (auto rest = next_piece(returned_, frame_bytes, streams)) return rest;
   drop_stopped_large();
   const bool is_one_waited_for = !large_.empty() && large_.front().file->lends;
@@ -56,7 +58,7 @@ std::optional<Work> WorkQueue::next(std::size_t frame_bytes, unsigned streams) {
     if (auto part = next_piece(parts_, frame_bytes, streams)) return part;
   }
   if (auto segment = next_segment(frame_bytes, streams)) return segment;
-  return next_small(frame_bytes);
+  return next_small(frame_bytes, stream);
 }
 
 std::optional<Work> WorkQueue::next_piece(std::deque<SegmentWork>& pieces, std::size_t frame_bytes,
@@ -115,33 +117,60 @@ std::optional<Work> WorkQueue::next_segment(std::size_t frame_bytes, unsigned st
   return Work(std::move(work));
 }
 
-std::optional<Work> WorkQueue::next_small(std::size_t frame_bytes) {
+void WorkQueue::release(unsigned stream) {
+  if (stream >= owned_.size()) return;
+  Files& own = owned_[stream];
+  small_.insert(small_.begin(), own.begin(), own.end());
+  own.clear();
+}
+
+WorkQueue::Files* WorkQueue::small_for(std::optional<unsigned> stream) {
+  if (stream.has_value()) {
+    if (owned_.size() <= *stream) owned_.resize(*stream + 1);
+    Files& own = owned_[*stream];
+    if (own.empty() && !small_.empty()) {
+      const auto end = std::ranges::find_if(small_, [&](const GivenFilePtr& file) {
+        return file->directory != small_.front()->directory;
+      });
+      own.assign(small_.begin(), end);
+      small_.erase(small_.begin(), end);
+    }
+    if (!own.empty()) return &own;
+  }
+  if (!small_.empty()) return &small_;
+  // All directories are somebody's: the one of which most is left is shared.
+  const auto most = std::ranges::max_element(owned_, {}, &Files::size);
+  return most == owned_.end() || most->empty() ? nullptr : &*most;
+}
+
+std::optional<Work> WorkQueue::next_small(std::size_t frame_bytes, std::optional<unsigned> stream) {
   PackWork pack;
   std::size_t used = 0;
-  while (!small_.empty()) {
-    const GivenFilePtr& file = small_.front();
+  while (Files* files = small_for(stream)) {
+    const GivenFilePtr& file = files->front();
     if (!file->stopped) {
       const std::uint64_t size = file->status.size_bytes;
       used += wire::kPackRecordHeaderBytes + size;
       if (used > frame_bytes) {
         if (!pack.files.empty()) break;
         SegmentWork whole{file, 0, size, nullptr};
-        pop_small();
+        pop_small(*files);
         return Work(std::move(whole));
       }
       // The frame around a pack names one request.
       if (!pack.files.empty() && pack.files.front()->request != file->request) break;
       pack.files.push_back(file);
     }
-    pop_small();
+    pop_small(*files);
   }
   if (pack.files.empty()) return std::nullopt;
   return Work(std::move(pack));
 }
 
-void WorkQueue::pop_small() {
-  small_bytes_ -= small_.front()->status.size_bytes;
-  small_.pop_front();
+void WorkQueue::pop_small(Files& files) {
+  --small_files_;
+  small_bytes_ -= files.front()->status.size_bytes;
+  files.pop_front();
 }
 
 void WorkQueue::drop(std::uint32_t request) {
@@ -157,11 +186,17 @@ void WorkQueue::forget_if(const Condition& condition) {
   for (auto* pieces : {&returned_, &parts_}) {
     std::erase_if(*pieces, [&](const SegmentWork& work) { return condition(*work.file); });
   }
-  std::erase_if(small_, [&](const GivenFilePtr& file) { return condition(*file); });
+  small_files_ = 0;
+  small_bytes_ = 0;
+  const auto forget_in = [&](Files& files) {
+    std::erase_if(files, [&](const GivenFilePtr& file) { return condition(*file); });
+    small_files_ += files.size();
+    for (const GivenFilePtr& file : files) small_bytes_ += file->status.size_bytes;
+  };
+  forget_in(small_);
+  std::ranges::for_each(owned_, forget_in);
   std::erase_if(large_, [&](const Large& large) { return condition(*large.file); });
   std::make_heap(large_.begin(), large_.end());
-  small_bytes_ = 0;
-  for (const GivenFilePtr& file : small_) small_bytes_ += file->status.size_bytes;
   large_bytes_ = 0;
   for (const Large& large : large_) large_bytes_ += large.left();
   for (const auto* pieces : {&returned_, &parts_}) {

@@ -5,7 +5,8 @@
 // that lends to others, then parts of files as they were asked for, then large files, largest
 // first, a segment at a time so that all streams share one file, and smaller pieces towards the
 // end; small files at last in directory order, packed into blocks. (A long file started last would
-// be sent by one stream alone.)
+// be sent by one stream alone.) Each stream has a directory of its own to take small files from, as
+// long as there are several: of two that make files in one directory, one waits for the other.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +35,19 @@ class WorkQueue {
   [[nodiscard]] std::size_t pieces() const { return returned_.size() + parts_.size(); }
   // For one of `streams` streams, whose frames hold `frame_bytes` just now. nullopt when nothing
   // waits. Files that were stopped meanwhile are passed over. A pack is at most a frame; a small
-  // file that does not fit alone is handed out as a segment.
+  // file that does not fit alone is handed out as a segment. `stream`: its number, under which a
+  // directory becomes its own.
   [[nodiscard]] std::optional<Work> next(std::size_t frame_bytes = kBlockBytes,
-                                         unsigned streams = 1);
+                                         unsigned streams = 1, std::optional<unsigned> stream = {});
+  // That stream takes nothing more: what was its own is anyone's.
+  void release(unsigned stream);
   // Bytes that wait, about: files that were stopped may be among them.
   [[nodiscard]] std::uint64_t waiting_bytes() const { return large_bytes_ + small_bytes_; }
   // Forgets the files of a request.
   void drop(std::uint32_t request);
   // Forgets the files that were stopped.
   void forget_stopped();
-  [[nodiscard]] bool empty() const { return small_.empty() && large_.empty() && pieces() == 0; }
+  [[nodiscard]] bool empty() const { return small_files_ == 0 && large_.empty() && pieces() == 0; }
   // True for files that travel packed.
   [[nodiscard]] static bool is_small(const GivenFile& file);
 
@@ -72,14 +76,19 @@ class WorkQueue {
   std::optional<Work> next_piece(std::deque<SegmentWork>& pieces, std::size_t frame_bytes,
                                  unsigned streams);
   std::optional<Work> next_segment(std::size_t frame_bytes, unsigned streams);
-  std::optional<Work> next_small(std::size_t frame_bytes);
-  void pop_small();
+  std::optional<Work> next_small(std::size_t frame_bytes, std::optional<unsigned> stream);
+  using Files = std::deque<GivenFilePtr>;
+  // Where the stream's next small file is taken from; null when none waits.
+  [[nodiscard]] Files* small_for(std::optional<unsigned> stream);
+  void pop_small(Files& files);
 
   std::deque<SegmentWork> returned_;  // the last one first
   std::deque<SegmentWork> parts_;
   std::vector<Large> large_;       // heap
   std::uint64_t large_bytes_ = 0;  // of these three, not handed out
-  std::deque<GivenFilePtr> small_;
+  Files small_;                    // no stream's own
+  std::vector<Files> owned_;       // by stream
+  std::size_t small_files_ = 0;    // of both
   std::uint64_t small_bytes_ = 0;
 };
 

@@ -25,8 +25,14 @@ SegmentWork next_segment(WorkQueue& queue) {
   return work.has_value() ? std::get<SegmentWork>(*work) : SegmentWork{file_of(0, 1), 0, 0, {}};
 }
 
-std::vector<std::uint64_t> next_pack(WorkQueue& queue) {
-  auto work = queue.next();
+GivenFilePtr file_in(const NodePtr& directory, std::uint64_t id, std::uint64_t size) {
+  auto file = file_of(id, size);
+  file->directory = directory;
+  return file;
+}
+
+std::vector<std::uint64_t> next_pack(WorkQueue& queue, std::optional<unsigned> stream = {}) {
+  auto work = queue.next(kBlockBytes, 1, stream);
   std::vector<std::uint64_t> ids;
   if (!work.has_value() || !std::holds_alternative<PackWork>(*work)) return ids;
   for (const auto& file : std::get<PackWork>(*work).files) ids.push_back(file->id);
@@ -196,6 +202,79 @@ TEST(WorkQueue, SmallFilesFollowTheLargeOnesInDirectoryOrder) {
   EXPECT_EQ(next_segment(queue).file->id, 3U);
   EXPECT_EQ(next_pack(queue), (Ids{1, 2, 4}));
   EXPECT_TRUE(queue.empty());
+}
+
+class WorkQueueOfDirectories : public ::testing::Test {
+ protected:
+  // `ids` in that directory; a pack holds two of them.
+  void add(std::size_t directory, std::initializer_list<std::uint64_t> ids) {
+    for (const std::uint64_t id : ids) queue_.add(file_in(directories_.at(directory), id, kSize));
+  }
+
+  static constexpr std::uint64_t kSize = kBlockBytes / 2 - wire::kPackRecordHeaderBytes;
+  const std::vector<NodePtr> directories_ = [] {
+    std::vector<NodePtr> made;
+    for (const char* name : {"a", "b", "c"}) {
+      made.push_back(std::make_shared<DirectoryNode>(nullptr, name));
+    }
+    return made;
+  }();
+  WorkQueue queue_;
+};
+
+TEST_F(WorkQueueOfDirectories, EachStreamHasOneOfItsOwn) {
+  add(0, {1, 2, 3, 4});
+  add(1, {5, 6, 7, 8});
+  add(2, {9, 10});
+  EXPECT_EQ(next_pack(queue_, 4), (Ids{1, 2}));
+  EXPECT_EQ(next_pack(queue_, 2), (Ids{5, 6}));
+  EXPECT_EQ(next_pack(queue_, 2), (Ids{7, 8}));
+  EXPECT_EQ(next_pack(queue_, 2), (Ids{9, 10})) << "the next one that is nobody's";
+  EXPECT_EQ(queue_.waiting_bytes(), 2 * kSize);
+  EXPECT_EQ(next_pack(queue_, 4), (Ids{3, 4}));
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(WorkQueueOfDirectories, APackIsFilledFromTheNextOne) {
+  add(0, {1});
+  add(1, {2, 3});
+  add(2, {4});
+  EXPECT_EQ(next_pack(queue_, 0), (Ids{1, 2}));
+  EXPECT_EQ(next_pack(queue_, 1), (Ids{4, 3})) << "and then from what is another's";
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(WorkQueueOfDirectories, WhereAllHaveAnOwnerTheFullestIsShared) {
+  add(0, {1, 2, 3, 4});
+  add(1, {5, 6, 7, 8, 9, 10});
+  EXPECT_EQ(next_pack(queue_, 0), (Ids{1, 2}));
+  EXPECT_EQ(next_pack(queue_, 1), (Ids{5, 6}));
+  EXPECT_EQ(next_pack(queue_, 2), (Ids{7, 8}));
+  EXPECT_EQ(next_pack(queue_), (Ids{3, 9})) << "also by who has no number";
+  add(2, {11, 12});
+  EXPECT_EQ(next_pack(queue_, 2), (Ids{11, 12})) << "until there is a new one";
+}
+
+TEST_F(WorkQueueOfDirectories, WhatWasAnEndedStreamsComesNext) {
+  add(0, {1, 2, 3, 4});
+  add(1, {5, 6, 7});
+  add(2, {8});
+  EXPECT_EQ(next_pack(queue_, 0), (Ids{1, 2}));
+  EXPECT_EQ(next_pack(queue_, 1), (Ids{5, 6}));
+  queue_.release(0);
+  queue_.release(9);  // that took nothing
+  EXPECT_EQ(next_pack(queue_, 1), (Ids{7, 3}));
+  EXPECT_EQ(next_pack(queue_, 1), (Ids{4, 8}));
+}
+
+TEST_F(WorkQueueOfDirectories, WhatIsDroppedIsGoneFromThoseWithAnOwnerToo) {
+  add(0, {1, 2, 3, 4});
+  EXPECT_EQ(next_pack(queue_, 0), (Ids{1, 2}));
+  EXPECT_FALSE(queue_.empty());
+  queue_.drop(1);
+  EXPECT_TRUE(queue_.empty());
+  EXPECT_EQ(queue_.waiting_bytes(), 0U);
+  EXPECT_FALSE(queue_.next(kBlockBytes, 1, 0).has_value());
 }
 
 TEST(WorkQueue, SparseFilesNeverTravelPacked) {
