@@ -45,11 +45,11 @@ inline constexpr std::size_t kDepthMax = 4096;
 // byte on the wire and enough to rescue loss-based congestion control on a 100 ms path).
 inline constexpr std::size_t kStreamsMax = 64;
 
-// Files longer than this part of the machine's memory do not stay in its cache. Shorter ones are
-// taken by it whole before write-back has to begin (Linux: from a tenth on), which is fastest:
-// measured on a bare link, 2.3 against 1.8 GB/s for 0.5 GB. Longer ones would drive out what
-// others use. (Nor do files stay that come once it was slow: transfer/cache_speed.h.) Long files do
-// not stay where they are read either.
+// Files of which more than this part of the machine's memory is still to come do not stay in its
+// cache. What is less is taken by it whole before write-back has to begin (Linux: from a tenth on),
+// which is fastest: measured on a bare link, 2.3 against 1.8 GB/s for 0.5 GB. What is more would
+// drive out what others use. (Nor do files stay that come once it was slow:
+// transfer/cache_speed.h.) Long files do not stay where they are read either.
 inline constexpr std::uint64_t kCachedPartOfMemory = 16;
 
 // Clients that a host serves at once, and what each holds before any further stream: a block to

@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "platform/readiness.h"
 #include "session/connection.h"
 #include "session/handshake_format.h"
 #include "session/join_code.h"

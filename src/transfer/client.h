@@ -91,7 +91,7 @@ class Client {
   [[nodiscard]] bool is_open() const;
   // Ends the session in order. Safe to call twice.
   void close();
-  // Any thread, at any time: everything under way ends with kInterrupted.
+  // Any thread, at any time: everything under way ends with kInterrupted (but connect(), above).
   void cancel();
 
   [[nodiscard]] std::uint64_t wire_bytes() const;

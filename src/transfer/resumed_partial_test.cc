@@ -361,6 +361,26 @@ TEST_F(ResumedPartialTest, WhatIsDamagedAllOverComesAnewInFewRanges) {
   expect_published(*file);
 }
 
+TEST_F(ResumedPartialTest, WhatIsDamagedIsStillToCome) {
+  if (!platform::can_write_uncached(*there_.open().open_partial("probe"))) {
+    GTEST_SKIP() << "this kernel or file system has no uncached writes";
+  }
+  constexpr std::uint64_t kHeld = 8 * kMega;
+  cached_max_bytes_ = kSize - kHeld;
+  interrupted({{0, kHeld}});
+  for (std::uint64_t at = kBlockBytes; at < kHeld; at += kBlockBytes) write_into(at, "damage");
+  overwrite(0, "damage");
+  const auto file = file_of();
+  ASSERT_TRUE(file->resume(tree_).value());
+  ASSERT_EQ(check_all(*file).damaged, (Ranges{{0, kHeld}}));
+  const auto opened = there_.open().open_file(store::partial_name("f"));
+  EXPECT_TRUE(opened->sync().has_value());
+  const std::size_t before = platform::cached_bytes(*opened);
+  EXPECT_FALSE(put(*file, 0, kHeld));
+  EXPECT_TRUE(opened->sync().has_value());
+  EXPECT_LT(platform::cached_bytes(*opened), before + kHeld / 2);
+}
+
 TEST_F(ResumedPartialTest, AnotherVersionComesWhole) {
   interrupted({{0, 8 * kMega}});
   const auto file = file_of(kVersion + 1);

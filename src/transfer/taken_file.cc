@@ -227,6 +227,7 @@ TakenFile::Checked TakenFile::check_some(MutableBytes buffer) {
     claimed_.remove(range.offset, range.length);
     noted_bytes_ -= range.length;
   }
+  writes_uncached_ = entry_.size - noted_bytes_ > cached_max_bytes_;
   resumed_.reset();
   return end;
 }

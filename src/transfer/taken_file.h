@@ -72,7 +72,7 @@ class TakenFile {
   [[nodiscard]] const std::string& name() const { return entry_.name; }
   [[nodiscard]] platform::Timestamp modified() const;
   [[nodiscard]] const wire::Archived* archived() const { return entry_.archived.get(); }
-  // To be read past the system's cache, what is there of it.
+  // What is already there of it is read past the system's cache.
   [[nodiscard]] bool is_uncached() const { return entry_.size > cached_max_bytes_; }
   [[nodiscard]] bool is_sparse() const { return entry_.sparse; }
   // As it is to be here.

@@ -24,7 +24,7 @@ void WorkQueue::add(GivenFilePtr file) {
   if (is_small(*file)) {
     ++small_files_;
     small_bytes_ += file->status.size_bytes;
-    small_.push_back(std::move(file));
+    files_with(*file).push_back(std::move(file));
     return;
   }
   large_bytes_ += file->status.size_bytes;
@@ -124,6 +124,16 @@ void WorkQueue::release(unsigned stream) {
   own.clear();
 }
 
+// The rest of a directory comes after a while: it is whose its beginning is.
+WorkQueue::Files& WorkQueue::files_with(const GivenFile& file) {
+  const auto ends_with_it = [&](const Files& files) {
+    return !files.empty() && files.back()->directory == file.directory;
+  };
+  if (ends_with_it(small_)) return small_;
+  const auto owner = std::ranges::find_if(owned_, ends_with_it);
+  return owner == owned_.end() ? small_ : *owner;
+}
+
 WorkQueue::Files* WorkQueue::small_for(std::optional<unsigned> stream) {
   if (stream.has_value()) {
     if (owned_.size() <= *stream) owned_.resize(*stream + 1);
@@ -132,7 +142,7 @@ WorkQueue::Files* WorkQueue::small_for(std::optional<unsigned> stream) {
       const auto end = std::ranges::find_if(small_, [&](const GivenFilePtr& file) {
         return file->directory != small_.front()->directory;
       });
-      own.assign(small_.begin(), end);
+      own.assign(std::make_move_iterator(small_.begin()), std::make_move_iterator(end));
       small_.erase(small_.begin(), end);
     }
     if (!own.empty()) return &own;
@@ -146,7 +156,10 @@ WorkQueue::Files* WorkQueue::small_for(std::optional<unsigned> stream) {
 std::optional<Work> WorkQueue::next_small(std::size_t frame_bytes, std::optional<unsigned> stream) {
   PackWork pack;
   std::size_t used = 0;
-  while (Files* files = small_for(stream)) {
+  Files* files = nullptr;
+  while (true) {
+    if (files == nullptr || files->empty()) files = small_for(stream);
+    if (files == nullptr) break;
     const GivenFilePtr& file = files->front();
     if (!file->stopped) {
       const std::uint64_t size = file->status.size_bytes;

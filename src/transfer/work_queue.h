@@ -78,7 +78,9 @@ class WorkQueue {
   std::optional<Work> next_segment(std::size_t frame_bytes, unsigned streams);
   std::optional<Work> next_small(std::size_t frame_bytes, std::optional<unsigned> stream);
   using Files = std::deque<GivenFilePtr>;
-  // Where the stream's next small file is taken from; null when none waits.
+  // Where this one is put.
+  [[nodiscard]] Files& files_with(const GivenFile& file);
+  // Where the stream's next small files are taken from; null when none waits.
   [[nodiscard]] Files* small_for(std::optional<unsigned> stream);
   void pop_small(Files& files);
 
