@@ -13,6 +13,8 @@ namespace wormhole::platform {
 // Of that, what nobody has begun to write to disk; nullopt where the kernel does not say
 // (Linux 6.5).
 [[nodiscard]] std::optional<std::size_t> dirty_bytes(const File& file);
+// Writes the file to disk and leaves nothing of it there.
+void drop_cached(const File& file);
 // This kernel and the file's system can write past the cache (Linux 6.14). Empties the file.
 [[nodiscard]] bool can_write_uncached(const File& file);
 

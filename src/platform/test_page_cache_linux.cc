@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -43,6 +44,11 @@ std::optional<std::size_t> dirty_bytes(const File& file) {
   Cachestat pages{};
   if (::syscall(kCachestat, file.descriptor(), &whole, &pages, 0) != 0) return std::nullopt;
   return pages.dirty * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void drop_cached(const File& file) {
+  WH_CHECK(file.sync().has_value());
+  WH_CHECK(::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_DONTNEED) == 0);
 }
 
 bool can_write_uncached(const File& file) {
