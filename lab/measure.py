@@ -68,12 +68,16 @@ def machine_ticks():
         return [int(word) for word in text.readline().split()[1:9]]
 
 
+def _busy(ticks):
+    user, nice, system, _idle, _iowait, irq, softirq, _steal = ticks
+    return user + nice + system + irq + softirq
+
+
 def machine_cpu_seconds():
     """user + nice + system + irq + softirq of the whole machine: as both hosts are on it, the CPU
     of both ends, interrupts and kernel threads included. Right only if nothing else runs, which
     background_cores() checks."""
-    user, nice, system, _idle, _iowait, irq, softirq, _steal = machine_ticks()
-    return (user + nice + system + irq + softirq) / TICKS_PER_SECOND
+    return _busy(machine_ticks()) / TICKS_PER_SECOND
 
 
 class StolenShare:
@@ -85,8 +89,8 @@ class StolenShare:
 
     def so_far(self):
         passed = [now - then for then, now in zip(self._before, machine_ticks())]
-        user, nice, system, _idle, _iowait, irq, softirq, steal = passed
-        wanted = user + nice + system + irq + softirq + steal
+        steal = passed[-1]
+        wanted = _busy(passed) + steal
         return steal / wanted if wanted else 0.0
 
 

@@ -22,7 +22,6 @@ bool WorkQueue::is_small(const GivenFile& file) {
 void WorkQueue::add(GivenFilePtr file) {
   WH_CHECK(file->status.size_bytes > 0);
   if (is_small(*file)) {
-    ++small_files_;
     small_bytes_ += file->status.size_bytes;
     files_with(*file).push_back(std::move(file));
     return;
@@ -156,10 +155,8 @@ WorkQueue::Files* WorkQueue::small_for(std::optional<unsigned> stream) {
 std::optional<Work> WorkQueue::next_small(std::size_t frame_bytes, std::optional<unsigned> stream) {
   PackWork pack;
   std::size_t used = 0;
-  Files* files = nullptr;
-  while (true) {
-    if (files == nullptr || files->empty()) files = small_for(stream);
-    if (files == nullptr) break;
+  Files* files = small_for(stream);
+  while (files != nullptr) {
     const GivenFilePtr& file = files->front();
     if (!file->stopped) {
       const std::uint64_t size = file->status.size_bytes;
@@ -175,13 +172,13 @@ std::optional<Work> WorkQueue::next_small(std::size_t frame_bytes, std::optional
       pack.files.push_back(file);
     }
     pop_small(*files);
+    if (files->empty()) files = small_for(stream);
   }
   if (pack.files.empty()) return std::nullopt;
   return Work(std::move(pack));
 }
 
 void WorkQueue::pop_small(Files& files) {
-  --small_files_;
   small_bytes_ -= files.front()->status.size_bytes;
   files.pop_front();
 }
@@ -199,11 +196,9 @@ void WorkQueue::forget_if(const Condition& condition) {
   for (auto* pieces : {&returned_, &parts_}) {
     std::erase_if(*pieces, [&](const SegmentWork& work) { return condition(*work.file); });
   }
-  small_files_ = 0;
   small_bytes_ = 0;
   const auto forget_in = [&](Files& files) {
     std::erase_if(files, [&](const GivenFilePtr& file) { return condition(*file); });
-    small_files_ += files.size();
     for (const GivenFilePtr& file : files) small_bytes_ += file->status.size_bytes;
   };
   forget_in(small_);

@@ -47,7 +47,8 @@ class WorkQueue {
   void drop(std::uint32_t request);
   // Forgets the files that were stopped.
   void forget_stopped();
-  [[nodiscard]] bool empty() const { return small_files_ == 0 && large_.empty() && pieces() == 0; }
+  // (No file is empty.)
+  [[nodiscard]] bool empty() const { return small_bytes_ == 0 && large_.empty() && pieces() == 0; }
   // True for files that travel packed.
   [[nodiscard]] static bool is_small(const GivenFile& file);
 
@@ -90,8 +91,7 @@ class WorkQueue {
   std::uint64_t large_bytes_ = 0;  // of these three, not handed out
   Files small_;                    // no stream's own
   std::vector<Files> owned_;       // by stream
-  std::size_t small_files_ = 0;    // of both
-  std::uint64_t small_bytes_ = 0;
+  std::uint64_t small_bytes_ = 0;  // of both
 };
 
 }  // namespace wormhole::transfer
