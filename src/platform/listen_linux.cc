@@ -32,6 +32,15 @@ static_assert(kKeepAliveInterval.count() > 0);
 // Measured (docs/measurements.md): 32 KiB are fastest, above and below is slower.
 constexpr int kUnsentBytes = 32 * kKiB;
 
+// What is lost again and again is sent again at least so often. Else a stream that met a crowded
+// moment waits twice as long each time, up to two minutes, long after the path is free again; what
+// it holds is the end of the file. (RFC 6298 would have a minute at least, for the sake of paths
+// with longer round trips than this.)
+constexpr std::chrono::milliseconds kRetransmitAtLeastEvery{3000};
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44  // linux/tcp.h, from Linux 6.15 on
+#endif
+
 template <typename Value>
 bool set_option(int fd, int level, int option, Value value) {
   return ::setsockopt(fd, level, option, &value, sizeof value) == 0;
@@ -105,6 +114,7 @@ void tune_connection(int fd) {
   set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(kKeepAliveAfter));
   set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds(kKeepAliveInterval));
   set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
+  set_option(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, static_cast<int>(kRetransmitAtLeastEvery.count()));
   const std::chrono::milliseconds unacknowledged = kUnacknowledgedTimeout;
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<unsigned>(unacknowledged.count()));
 }

@@ -68,6 +68,8 @@ ByteVector random_bytes(std::size_t size, std::uint32_t seed) {
   return bytes;
 }
 
+constexpr int kRetransmissionTimeoutMax = 44;  // linux/tcp.h, TCP_RTO_MAX_MS
+
 int option(const Socket& socket, int level, int name) {
   int value = -1;
   socklen_t bytes = sizeof value;
@@ -274,6 +276,13 @@ TEST(Socket, ConnectionsAreTuned) {
         option(*socket, IPPROTO_TCP, TCP_KEEPIDLE) +
         option(*socket, IPPROTO_TCP, TCP_KEEPINTVL) * option(*socket, IPPROTO_TCP, TCP_KEEPCNT);
     EXPECT_LE(noticed, kIdleTimeout.count());
+    // Older kernels than 6.15 know no such limit.
+    int longest = 0;
+    socklen_t bytes = sizeof longest;
+    if (::getsockopt(socket->descriptor(), IPPROTO_TCP, kRetransmissionTimeoutMax, &longest,
+                     &bytes) == 0) {
+      EXPECT_EQ(longest, 3000);
+    }
     EXPECT_NE(::fcntl(socket->descriptor(), F_GETFD) & FD_CLOEXEC, 0);
   }
   EXPECT_EQ(::fcntl(pair.near.descriptor(), F_GETFL) & O_NONBLOCK, 0);

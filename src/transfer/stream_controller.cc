@@ -143,12 +143,9 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t arrived_bytes,
         const bool fell = measured >= kIdleBytesPerSecond && measured < kFallen * baseline_;
         windows_fallen_ = fell ? windows_fallen_ + 1 : 0;
         begin_window();
+        if (windows_fallen_ == kWindowsFallen) on_fall(measured, now);
       }
-      if (windows_fallen_ == kWindowsFallen) {
-        on_fall(now);
-      } else if (now < phase_ends_) {
-        break;
-      }
+      if (windows_fallen_ < kWindowsFallen && now < phase_ends_) break;
       last_rate_ = 0;
       max_ = granted_;  // those that did not come may come now
       if (phase_ == Phase::kHolding) measure();
@@ -213,11 +210,14 @@ void StreamController::on_rate(double bytes_per_second, std::uint64_t left_bytes
   hold(now);
 }
 
-// Those that seemed to bring nothing were needed after all?
-void StreamController::on_fall(TimePoint now) {
+// Those that seemed to bring nothing were needed after all? They must bring more than there is now.
+void StreamController::on_fall(double bytes_per_second, TimePoint now) {
   const unsigned restored = std::min(retired_, granted_);
   retired_ = 0;
   if (restored <= wanted_) return;
+  before_growth_ = wanted_;
+  baseline_ = bytes_per_second;
+  is_second_look_ = false;
   wanted_ = restored;
   await_streams(now);
 }

@@ -56,7 +56,7 @@ class StreamController {
   [[nodiscard]] bool is_worth_a_trial(double bytes_per_second, std::uint64_t left_bytes) const;
   void grow(TimePoint now);
   void hold(TimePoint now);
-  void on_fall(TimePoint now);
+  void on_fall(double bytes_per_second, TimePoint now);
 
   const Duration round_trip_;
   const unsigned granted_;

@@ -49,6 +49,7 @@ class Path {
     now_ += lasts;
   }
   void set_rate(std::function<double(unsigned)> rate) { rate_ = std::move(rate); }
+  void forget_most() { most_ = 0; }
   void set_room(unsigned room) { room_ = room; }
   // So much is to come in all.
   void set_size(double bytes) { size_ = bytes; }
@@ -196,6 +197,18 @@ TEST(StreamController, NoticesThatThePathHasBecomeLossy) {
   path.set_rate(shared(kMegabyte, 10 * kMegabyte));
   path.run(120s);
   EXPECT_GE(path.up(), 8U);
+}
+
+// A path that has become slower is as full as before: more only lose what they send, and wait for
+// timers.
+TEST(StreamController, WhatComesBackForNothingGoesAgain) {
+  Path path(full_at(12.5 * kMegabyte));
+  path.run(5s);
+  path.set_rate(full_at(3.75 * kMegabyte));
+  path.forget_most();
+  EXPECT_EQ(path.run(8s), kStreamsToBegin);
+  EXPECT_GT(path.most(), kStreamsToBegin) << "those that were given back were tried again";
+  EXPECT_LE(path.most(), 24U);
 }
 
 TEST(StreamController, IsContentWithWhatTheHostLetsIn) {
