@@ -53,13 +53,16 @@ class ResumingRsync(RsyncDaemon):
         return command
 
 
-def resumed(place, peer, size):
-    """A Sample of the second run."""
+def resumed(place, peer, size, is_cold):
+    """A Sample of the second run. `is_cold`: nothing of the file is in the page cache, as with one
+    that is larger than the memory."""
     directory = place.fresh_directory()
     try:
         peer.interrupt(place.client, directory, size)
         disks.settle(place.destination)  # what was written so far is no matter any more
         measure.warm_memory(size)
+        if is_cold:
+            disks.drop_caches(place.source, place.destination)
         command = peer.fetch(place.client, FILE, directory)
         sample = measure.timed(place.client, command.argv, command.env, peer.server_pid)
         sample.bytes = size
@@ -74,10 +77,10 @@ def resumed(place, peer, size):
         place.remove(directory)
 
 
-def resume(context, link):
+def resume(context, link, is_cold):
     size = SIZES[context.quick]
     samples = {"wormhole": [], "rsyncd": []}
-    with arena(context, link, size) as place:
+    with arena(context, link, size, source_disk="xfs" if is_cold else "tmpfs") as place:
         data.write_file(f"{place.source}/{FILE}", size, seed=1)
         peers = {"wormhole": ResumingWormhole(), "rsyncd": ResumingRsync()}
         try:
@@ -85,7 +88,7 @@ def resume(context, link):
                 peer.start(place.server, place.source)
             for number in range(context.runs(full=5, quick=2)):
                 for name in order_of_round(list(peers), number):
-                    samples[name].append(resumed(place, peers[name], size))
+                    samples[name].append(resumed(place, peers[name], size, is_cold))
                     context.say(f"    {name:10} {samples[name][-1].seconds:8.3f} s")
         finally:
             for peer in peers.values():
@@ -100,13 +103,15 @@ def resume(context, link):
                           f"{(1 - DONE) * size / 1e6:.0f} MB" for sample in samples["wormhole"]])
 
 
-def row(name, title, link):
+def row(name, title, link, is_cold=False):
     return Row(name, title, promise="10 x rsync", aim=">= 10 x rsync, missing tenth only",
                aim_value=10.0, floor="faster than rsync", floor_value=1.0, unit="x rsync",
-               measure=lambda context: resume(context, link), quick=False)
+               measure=lambda context: resume(context, link, is_cold), quick=False)
 
 
 ROWS = [
     row("resume", "A file interrupted at 90 % by kill -9, 10 Gbit/s, against rsync", "10gbit"),
     row("resume-bare", "The same over the bare link", None),
+    row("resume-cold", "The same at 10 Gbit/s, nothing of it in the page cache", "10gbit",
+        is_cold=True),
 ]
