@@ -462,7 +462,7 @@ TEST_F(ReconstructionTest, FineChunksThatCannotBeAreRefused) {
 // Every second chunk is here, and none of the others comes: no more gaps are opened than a file's
 // ranges may be in.
 TEST_F(ReconstructionTest, GapsAreBounded) {
-  constexpr std::uint64_t kPairs = 8 * kRangesMax;
+  constexpr std::uint64_t kPairs = 3 * kRangesMax;
   const ByteVector zeros(kChunkMinBytes);
   here(zeros);
   wire::Entry entry;
