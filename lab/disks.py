@@ -129,9 +129,7 @@ def settle(mount):
     run(["sync", "--file-system", mount, os.path.dirname(mount)])
 
 
-def drop_caches(*mounts):
-    """The machine's page cache forgets all of its files; what is dirty of these is written first."""
-    for mount in mounts:
-        settle(mount)
+def drop_caches():
+    """The machine's page cache forgets all of its files but what is dirty of them."""
     with open("/proc/sys/vm/drop_caches", "w") as control:
         control.write("1")

@@ -62,7 +62,7 @@ def resumed(place, peer, size, is_cold):
         disks.settle(place.destination)  # what was written so far is no matter any more
         measure.warm_memory(size)
         if is_cold:
-            disks.drop_caches(place.source, place.destination)
+            disks.drop_caches()
         command = peer.fetch(place.client, FILE, directory)
         sample = measure.timed(place.client, command.argv, command.env, peer.server_pid)
         sample.bytes = size
@@ -82,6 +82,7 @@ def resume(context, link, is_cold):
     samples = {"wormhole": [], "rsyncd": []}
     with arena(context, link, size, source_disk="xfs" if is_cold else "tmpfs") as place:
         data.write_file(f"{place.source}/{FILE}", size, seed=1)
+        disks.settle(place.source)
         peers = {"wormhole": ResumingWormhole(), "rsyncd": ResumingRsync()}
         try:
             for peer in peers.values():

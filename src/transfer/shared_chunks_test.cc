@@ -109,7 +109,7 @@ TEST_P(SharedChunks, OfAFileThatFailedComeThemselves) {
 
 TEST_P(SharedChunks, OfMoreFilesThanMayWaitHalfFinishedComeOnce) {
   const std::string common = original().substr(0, 16 * kMiB);
-  constexpr std::size_t kFiles = kPausedMax + kPausedMax / 4;
+  constexpr std::size_t kFiles = 2 * kPausedMax;
   for (std::size_t i = 0; i < kFiles; ++i) {
     add(std::to_string(i), original().substr(17 * kMiB + 50'000 * i, 1 * kMiB) + common);
   }

@@ -215,11 +215,8 @@ void StreamController::on_fall(double bytes_per_second, TimePoint now) {
   const unsigned restored = std::min(retired_, granted_);
   retired_ = 0;
   if (restored <= wanted_) return;
-  before_growth_ = wanted_;
   baseline_ = bytes_per_second;
-  is_second_look_ = false;
-  wanted_ = restored;
-  await_streams(now);
+  try_out(restored, now);
 }
 
 void StreamController::grow(TimePoint now) {
@@ -229,10 +226,14 @@ void StreamController::grow(TimePoint now) {
     hold(now);
     return;
   }
-  before_growth_ = wanted_;
   retired_ = 0;
+  try_out(next, now);
+}
+
+void StreamController::try_out(unsigned streams, TimePoint now) {
+  before_growth_ = wanted_;
   is_second_look_ = false;
-  wanted_ = next;
+  wanted_ = streams;
   await_streams(now);
 }
 

@@ -55,6 +55,8 @@ class StreamController {
   [[nodiscard]] unsigned fed_by(double bytes_per_second) const;
   [[nodiscard]] bool is_worth_a_trial(double bytes_per_second, std::uint64_t left_bytes) const;
   void grow(TimePoint now);
+  // So many, which must bring more than baseline_.
+  void try_out(unsigned streams, TimePoint now);
   void hold(TimePoint now);
   void on_fall(double bytes_per_second, TimePoint now);
 
