@@ -17,7 +17,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <optional>
+#include <thread>
 
 namespace wormhole::session {
 namespace {
@@ -49,10 +51,30 @@ std::optional<Functions> find_functions() {
 }
 
 // Once per process: making a manager runs the library's self-test, 4 ms, and takes 200 KB.
-const std::optional<Functions>& functions() {
-  static const std::optional<Functions> found = find_functions();
-  return found;
-}
+class Search {
+ public:
+  static Search& begun() {
+    static Search search;
+    return search;
+  }
+  [[nodiscard]] bool is_over() const { return over_.load(std::memory_order_acquire); }
+  [[nodiscard]] const std::optional<Functions>& wait() const {
+    over_.wait(false, std::memory_order_acquire);
+    return found_;
+  }
+
+ private:
+  Search()
+      : thread_([this] {
+          found_ = find_functions();
+          over_.store(true, std::memory_order_release);
+          over_.notify_all();
+        }) {}
+
+  std::optional<Functions> found_;
+  std::atomic<bool> over_ = false;
+  std::jthread thread_;  // the last: it writes the others
+};
 
 bool usable(Bytes bytes) { return bytes.data() != nullptr || bytes.empty(); }
 
@@ -110,8 +132,13 @@ class IpsecMbAead final : public Aead {
 }  // namespace
 
 std::unique_ptr<Aead> make_ipsec_mb_aead() {
-  if (!functions()) return nullptr;
-  return std::make_unique<IpsecMbAead>(*functions());
+  const std::optional<Functions>& found = Search::begun().wait();
+  return found ? std::make_unique<IpsecMbAead>(*found) : nullptr;
+}
+
+std::optional<std::unique_ptr<Aead>> find_ipsec_mb_aead() {
+  if (!Search::begun().is_over()) return std::nullopt;
+  return make_ipsec_mb_aead();
 }
 
 }  // namespace wormhole::session
@@ -121,6 +148,7 @@ std::unique_ptr<Aead> make_ipsec_mb_aead() {
 namespace wormhole::session {
 
 std::unique_ptr<Aead> make_ipsec_mb_aead() { return nullptr; }
+std::optional<std::unique_ptr<Aead>> find_ipsec_mb_aead() { return nullptr; }
 
 }  // namespace wormhole::session
 

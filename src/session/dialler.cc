@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "session/frame_cipher.h"
 #include "session/handshake.h"
 
 namespace wormhole::session {
@@ -80,14 +79,8 @@ Result<std::unique_ptr<Connection>> dial(const std::function<Result<ClientHandsh
 
 Result<std::unique_ptr<Connection>> Dialler::join(const std::vector<platform::Address>& addresses,
                                                   const JoinCode& code) {
-  // The cipher is looked for (self-tests, once per process) while the keys are exchanged.
-  std::future<bool> cipher;
-  return dial(
-      [&] {
-        cipher = std::async(std::launch::async, &has_ipsec_mb);
-        return ClientHandshake::join(code, offer_, random_);
-      },
-      addresses, clock_, cancel_);
+  return dial([&] { return ClientHandshake::join(code, offer_, random_); }, addresses, clock_,
+              cancel_);
 }
 
 Result<std::unique_ptr<Connection>> Dialler::add_stream(const Connection& first, unsigned number) {

@@ -120,15 +120,16 @@ Result<std::unique_ptr<Aead>> make_aead(Suite suite, CipherLibrary library, Dire
                  .object = {},
                  .detail = "unknown cipher suite"});
   }
-  const bool ipsec_mb = library == CipherLibrary::kIpsecMb ||
-                        (library == CipherLibrary::kBest && aes && has_ipsec_mb());
   std::unique_ptr<Aead> aead;
-  if (!ipsec_mb) {
+  if (library != CipherLibrary::kIpsecMb) {
     aead = make_openssl_aead(suite, direction);
   } else if (aes) {
     aead = make_ipsec_mb_aead();
   }
   if (!aead) return cipher_failed("choose cipher");
+  if (library == CipherLibrary::kBest && aes) {
+    return make_upgrading_aead(std::move(aead), &find_ipsec_mb_aead);
+  }
   return aead;
 }
 
@@ -177,7 +178,5 @@ bool has_hardware_aes() {
   if (const auto word = cpu_word(info, "OPENSSL_armcap=0x")) return (*word & kArm) == kArm;
   return false;
 }
-
-bool has_ipsec_mb() { return make_ipsec_mb_aead() != nullptr; }
 
 }  // namespace wormhole::session

@@ -39,6 +39,8 @@ struct RekeyLimits {
   std::uint64_t frames = std::uint64_t{1} << 24;
 };
 
+// kBest begins with OpenSSL, which is there at once. With AES-256-GCM it goes over to
+// intel-ipsec-mb, where that is usable, once more than a little has been sealed or opened.
 enum class CipherLibrary : std::uint8_t { kBest, kOpenSsl, kIpsecMb };
 
 inline constexpr std::size_t kTagBytes = 16;
@@ -75,8 +77,5 @@ class FrameOpener {
 
 // True where this CPU runs AES-GCM in hardware: what a peer prefers follows from it.
 [[nodiscard]] bool has_hardware_aes();
-// Usable here: library, CPU and self-test. The first call takes about 4 ms, later ones and
-// sealers and openers nothing: a program that is in a hurry later calls it early.
-[[nodiscard]] bool has_ipsec_mb();
 
 }  // namespace wormhole::session

@@ -27,6 +27,8 @@ std::string name(const Way& way) {
          (way.library == CipherLibrary::kOpenSsl ? " by OpenSSL" : " by ipsec-mb");
 }
 
+bool has_ipsec_mb() { return make_ipsec_mb_aead() != nullptr; }
+
 // Every cipher that works on this machine.
 std::vector<Way> ways() {
   std::vector<Way> ways = {{Suite::kAes256Gcm, CipherLibrary::kOpenSsl},
@@ -168,6 +170,28 @@ TEST(FrameCipher, EachOpensWhatTheOthersOfItsSuiteSeal) {
         }
         ASSERT_TRUE(to->open(header, buffer, tag)) << size;
         EXPECT_EQ(buffer, plain) << size;
+      }
+    }
+  }
+}
+
+// Long enough to go over to the faster library on the way, with a new key before and after.
+TEST(FrameCipher, TheBestOpensAndIsOpenedByEachOfItsSuite) {
+  constexpr RekeyLimits kLimits{.bytes = kMiB, .frames = 1000};
+  static_cast<void>(has_ipsec_mb());  // that it is found, not still looked for
+  for (const Way& way : ways()) {
+    SCOPED_TRACE(name(way));
+    const Way best{way.suite, CipherLibrary::kBest};
+    for (const auto& [seals, opens] : {std::pair(best, way), std::pair(way, best)}) {
+      const auto from = sealer(seals, kLimits);
+      const auto to = opener(opens, kLimits);
+      for (std::size_t frame = 0; frame < 20; ++frame) {
+        const ByteVector plain = random_bytes(kBlockBytes - frame, frame);
+        ByteVector buffer = plain;
+        Tag tag;
+        ASSERT_TRUE(from->seal({}, buffer, tag));
+        ASSERT_TRUE(to->open({}, buffer, tag)) << frame;
+        ASSERT_EQ(buffer, plain);
       }
     }
   }
