@@ -89,10 +89,17 @@ class Socket {
   struct Arrived {
     std::uint32_t segments = 0;
     std::uint32_t segment_bytes = 0;
+    // As they take it of late, queues on the way included. Where TCP's timestamps (RFC 7323) tell.
+    std::optional<std::chrono::microseconds> round_trip;
   };
   [[nodiscard]] std::optional<Arrived> arrived() const;
-  // Bytes that the peer has acknowledged so far. nullopt where the kernel does not tell.
-  [[nodiscard]] std::optional<std::uint64_t> delivered_bytes() const;
+  // What the peer has acknowledged so far, and the round trip of late, queues included. nullopt
+  // where the kernel does not tell.
+  struct Delivered {
+    std::uint64_t bytes = 0;
+    std::chrono::microseconds round_trip{};
+  };
+  [[nodiscard]] std::optional<Delivered> delivered() const;
   // The shortest round trip that the kernel has seen: of the path without queues, and without the
   // time that this process waited for a core. nullopt where it does not tell.
   [[nodiscard]] std::optional<std::chrono::microseconds> least_round_trip() const;

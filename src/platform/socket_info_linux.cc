@@ -35,13 +35,20 @@ std::optional<Socket::Arrived> Socket::arrived() const {
   const auto found = info_of(fd_.get());
   if (!found.has_value()) return std::nullopt;
   const tcp_info& info = *found;
-  return Arrived{.segments = info.tcpi_data_segs_in, .segment_bytes = info.tcpi_rcv_mss};
+  Arrived arrived{.segments = info.tcpi_data_segs_in, .segment_bytes = info.tcpi_rcv_mss};
+  // Without timestamps the kernel goes by how long a whole window takes.
+  const bool has_timestamps = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0;
+  if (has_timestamps && info.tcpi_rcv_rtt != 0) {
+    arrived.round_trip = std::chrono::microseconds(info.tcpi_rcv_rtt);
+  }
+  return arrived;
 }
 
-std::optional<std::uint64_t> Socket::delivered_bytes() const {
+std::optional<Socket::Delivered> Socket::delivered() const {
   const auto found = info_of(fd_.get());
   if (!found.has_value()) return std::nullopt;
-  return found->tcpi_bytes_acked;
+  return Delivered{.bytes = found->tcpi_bytes_acked,
+                   .round_trip = std::chrono::microseconds(found->tcpi_rtt)};
 }
 
 }  // namespace wormhole::platform

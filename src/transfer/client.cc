@@ -362,8 +362,10 @@ void Client::run_controller(Duration round_trip) {
   while (!closing_ && !failed_.has_value()) {
     if (const auto progress = slot_.progress()) {
       const std::uint64_t carried = count_carried();
-      set_streams(
-          controller.on_sample(clock_.now(), carried, left_on_wire(*progress), further_streams_));
+      set_streams(controller.on_sample(clock_.now(), {.arrived_bytes = carried,
+                                                      .left_bytes = left_on_wire(*progress),
+                                                      .up = further_streams_,
+                                                      .round_trip = loaded_round_trip()}));
     } else {
       controller.on_pause();
     }
@@ -516,7 +518,9 @@ std::uint64_t Client::wire_bytes() const {
 std::uint64_t Client::count_carried() {
   const auto count = [&](const session::Connection& connection, Carried& so_far) {
     if (giving_.has_value()) {
-      so_far.bytes = connection.socket.delivered_bytes().value_or(connection.writer->wire_bytes());
+      const auto now = connection.socket.delivered();
+      so_far.bytes = now.has_value() ? now->bytes : connection.writer->wire_bytes();
+      if (now.has_value()) so_far.round_trip = now->round_trip;
       return;
     }
     const auto now = connection.socket.arrived();
@@ -526,6 +530,7 @@ std::uint64_t Client::count_carried() {
     }
     so_far.bytes += std::uint64_t{now->segments - so_far.segments} * now->segment_bytes;
     so_far.segments = now->segments;
+    so_far.round_trip = now->round_trip;
   };
   count(*first_, first_carried_);
   carried_bytes_ = first_carried_.bytes;
@@ -534,6 +539,17 @@ std::uint64_t Client::count_carried() {
     carried_bytes_ += stream->carried.bytes;
   }
   return carried_bytes_;
+}
+
+Duration Client::loaded_round_trip() const {
+  std::chrono::microseconds sum{};
+  int known = 0;
+  for (const auto& stream : streams_) {
+    if (stream->over || !stream->carried.round_trip.has_value()) continue;
+    sum += *stream->carried.round_trip;
+    ++known;
+  }
+  return known == 0 ? Duration{} : Duration(sum) / known;
 }
 
 // Compressed as what came so far.

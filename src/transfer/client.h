@@ -108,6 +108,7 @@ class Client {
   struct Carried {
     std::uint32_t segments = 0;
     std::uint64_t bytes = 0;
+    std::optional<std::chrono::microseconds> round_trip;  // queues on the way included
   };
   struct Stream {
     std::unique_ptr<session::Connection> connection;
@@ -140,6 +141,8 @@ class Client {
   [[nodiscard]] std::uint64_t over_connections(const Count& count) const;
   // Bytes that the wire has carried in all, by now, to whoever takes.
   std::uint64_t count_carried();
+  // What the further streams carry, as last counted, takes so long there and back; 0: unknown.
+  [[nodiscard]] Duration loaded_round_trip() const;
   [[nodiscard]] std::uint64_t left_on_wire(const ReceiverSlot::Progress& progress) const;
   [[nodiscard]] Duration round_trip() const;
   void session_failed(const Error& how);

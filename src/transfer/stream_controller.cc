@@ -36,6 +36,9 @@ constexpr double kWorthMore = 1.25;
 // none of ours: BBR empties the path every ten seconds to measure it.)
 constexpr double kFallen = 0.85;
 constexpr int kWindowsFallen = 4;
+// So much of the path's own round trip, and there is a queue: who measures the path before it sends
+// keeps one only where the path is full (BBR: up to as much again as is on the way).
+constexpr double kQueued = 1.25;
 // Less than this is a pause between files, no rate.
 constexpr double kIdleBytesPerSecond = 64 * 1024;
 
@@ -101,12 +104,11 @@ void StreamController::on_pause() {
   }
 }
 
-unsigned StreamController::on_sample(TimePoint now, std::uint64_t arrived_bytes,
-                                     std::uint64_t left_bytes, unsigned up) {
+unsigned StreamController::on_sample(TimePoint now, const Sample& sample) {
   const Duration window = window_lasts(round_trip_);
   const auto begin_window = [&] {
     window_began_ = now;
-    window_bytes_ = arrived_bytes;
+    window_bytes_ = sample.arrived_bytes;
   };
   const auto measure = [&] {
     begin_window();
@@ -114,15 +116,15 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t arrived_bytes,
   };
   const auto rate = [&] {
     const std::chrono::duration<double> lasted = now - window_began_;
-    return static_cast<double>(arrived_bytes - window_bytes_) / lasted.count();
+    return static_cast<double>(sample.arrived_bytes - window_bytes_) / lasted.count();
   };
   if (phase_ == Phase::kComing && phase_ends_ == TimePoint{}) {
     await_streams(now);
   }
   switch (phase_) {
     case Phase::kComing:
-      if (up < wanted_ && now < phase_ends_) break;
-      if (up < wanted_) wanted_ = max_ = std::max(up, 1U);  // no more are to be had
+      if (sample.up < wanted_ && now < phase_ends_) break;
+      if (sample.up < wanted_) wanted_ = max_ = std::max(sample.up, 1U);  // no more are to be had
       enter(Phase::kSettling, now, settling_lasts(round_trip_));
       break;
     case Phase::kSettling:
@@ -132,7 +134,7 @@ unsigned StreamController::on_sample(TimePoint now, std::uint64_t arrived_bytes,
       if (now < phase_ends_) break;
       const double measured = rate();
       measure();
-      if (measured >= kIdleBytesPerSecond) on_rate(measured, left_bytes, now);
+      if (measured >= kIdleBytesPerSecond) on_rate(measured, sample, now);
       break;
     }
     case Phase::kHolding:
@@ -169,7 +171,11 @@ bool StreamController::is_worth_a_trial(double bytes_per_second, std::uint64_t l
   return static_cast<double>(left_bytes) > enough.count() * bytes_per_second;
 }
 
-void StreamController::on_rate(double bytes_per_second, std::uint64_t left_bytes, TimePoint now) {
+bool StreamController::is_full(Duration round_trip) const {
+  return congestion_ == Congestion::kModelBased && round_trip > kQueued * round_trip_;
+}
+
+void StreamController::on_rate(double bytes_per_second, const Sample& sample, TimePoint now) {
   const unsigned useful = std::max(fed_by(bytes_per_second), kStreamsToBegin);
   if (before_growth_ == 0) {
     const bool rising = last_rate_ == 0 || bytes_per_second >= kStillRising * last_rate_;
@@ -181,7 +187,10 @@ void StreamController::on_rate(double bytes_per_second, std::uint64_t left_bytes
       hold(now);
       return;
     }
-    if (!rising && is_worth_a_trial(bytes_per_second, left_bytes)) grow(now);
+    if (rising || !is_worth_a_trial(bytes_per_second, sample.left_bytes)) return;
+    if (!is_full(sample.round_trip)) return grow(now);
+    hold_for_ = kHoldFirst;  // a look costs nothing
+    hold(now);
     return;
   }
   const double gain = bytes_per_second / baseline_;
@@ -193,7 +202,8 @@ void StreamController::on_rate(double bytes_per_second, std::uint64_t left_bytes
     }
     baseline_ = bytes_per_second;
     hold_for_ = kHoldFirst;
-    if (gain >= kWorthMore && is_worth_a_trial(bytes_per_second, left_bytes)) {
+    if (gain >= kWorthMore && is_worth_a_trial(bytes_per_second, sample.left_bytes) &&
+        !is_full(sample.round_trip)) {
       grow(now);
       patient_until_ = now + kPatience;
     } else {

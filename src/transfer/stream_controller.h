@@ -5,7 +5,8 @@
 // fate and add up. So: begin with a few, measure what arrives, try more, and keep them only
 // if more arrives. What did not help is given back, and tried again later, ever more rarely, as
 // paths change. Where the sender slows down with each lost packet, it is kept as far as the path
-// feeds it: before its first loss a stream is faster than it will be, so none seems to help.
+// feeds it: before its first loss a stream is faster than it will be, so none seems to help. Where
+// it slows down only for a full path, and a queue shows that it is full, nothing is tried.
 //
 // Not thread-safe: one owner.
 #pragma once
@@ -36,11 +37,15 @@ class StreamController {
 
   static constexpr std::uint64_t kUnknown = UINT64_MAX;
 
-  // What has arrived on the wire in all, what is still to come (or kUnknown), and how many further
-  // streams carry it. Returns how many there should be. Called about every interval() while
-  // something is under way.
-  [[nodiscard]] unsigned on_sample(TimePoint now, std::uint64_t arrived_bytes,
-                                   std::uint64_t left_bytes, unsigned up);
+  struct Sample {
+    std::uint64_t arrived_bytes = 0;      // on the wire, in all
+    std::uint64_t left_bytes = kUnknown;  // still to come
+    unsigned up = 0;                      // further streams that carry it
+    Duration round_trip{};                // as data takes it of late, with all queues; 0: unknown
+  };
+  // Returns how many further streams there should be. Called about every interval() while something
+  // is under way.
+  [[nodiscard]] unsigned on_sample(TimePoint now, const Sample& sample);
   // Nothing was under way for a while: rates begin anew.
   void on_pause();
   [[nodiscard]] Duration interval() const;
@@ -50,10 +55,11 @@ class StreamController {
 
   void enter(Phase phase, TimePoint now, Duration lasts);
   void await_streams(TimePoint now);
-  void on_rate(double bytes_per_second, std::uint64_t left_bytes, TimePoint now);
+  void on_rate(double bytes_per_second, const Sample& sample, TimePoint now);
   // At that rate, as many as still have something to send in each round trip.
   [[nodiscard]] unsigned fed_by(double bytes_per_second) const;
   [[nodiscard]] bool is_worth_a_trial(double bytes_per_second, std::uint64_t left_bytes) const;
+  [[nodiscard]] bool is_full(Duration round_trip) const;
   void grow(TimePoint now);
   // So many, which must bring more than baseline_.
   void try_out(unsigned streams, TimePoint now);

@@ -34,7 +34,10 @@ class Path {
       if (up_ > wanted_) up_ = wanted_;
       if (up_ < wanted_ && now_ >= asked_at_ + kDial) up_ = std::min(wanted_, room_);
       const unsigned wanted =
-          controller_.on_sample(now_, static_cast<std::uint64_t>(received_), left(), up_);
+          controller_.on_sample(now_, {.arrived_bytes = static_cast<std::uint64_t>(received_),
+                                       .left_bytes = left(),
+                                       .up = up_,
+                                       .round_trip = round_trip_});
       if (wanted > wanted_) {
         asked_at_ = now_;
         ++growths_;
@@ -51,6 +54,8 @@ class Path {
   void set_rate(std::function<double(unsigned)> rate) { rate_ = std::move(rate); }
   void forget_most() { most_ = 0; }
   void set_room(unsigned room) { room_ = room; }
+  // What data takes, there and back; not known before.
+  void set_round_trip(Duration round_trip) { round_trip_ = round_trip; }
   // So much is to come in all.
   void set_size(double bytes) { size_ = bytes; }
 
@@ -74,6 +79,7 @@ class Path {
   unsigned up_ = 0;
   unsigned wanted_ = 0;
   unsigned room_ = 63;
+  Duration round_trip_{};
   unsigned most_ = 0;
   int growths_ = 0;
 };
@@ -91,6 +97,36 @@ TEST(StreamController, ALinkThatIsFullKeepsTheFewItBeganWith) {
   Path path(full_at(11.9 * kMegabyte));
   EXPECT_EQ(path.run(8s), kStreamsToBegin);
   EXPECT_GT(path.most(), kStreamsToBegin) << "more were tried";
+}
+
+// Eighteen streams more would only share what there is, and whoever has to go leaves a hole.
+TEST(StreamController, WhereAQueueShowsThatTheLinkIsFullNothingIsTried) {
+  Path path(full_at(11.9 * kMegabyte));
+  path.set_round_trip(2 * kRoundTrip);
+  EXPECT_EQ(path.run(60s), kStreamsToBegin);
+  EXPECT_EQ(path.most(), kStreamsToBegin);
+  // Something else limits each stream from now on.
+  path.set_round_trip(kRoundTrip + kRoundTrip / 5);
+  path.set_rate(shared(0.8 * kMegabyte, 11.9 * kMegabyte));
+  path.run(20s);
+  EXPECT_GT(path.up(), kStreamsToBegin);
+}
+
+TEST(StreamController, StreamsAreAddedUntilAQueueShowsThatTheLinkIsFull) {
+  Path path(shared(0.5 * kMegabyte, 11.9 * kMegabyte));
+  path.set_round_trip(kRoundTrip);
+  while (path.up() < 24) path.run(100ms);
+  path.set_round_trip(2 * kRoundTrip);
+  path.run(20s);
+  EXPECT_EQ(path.most(), 24U);
+}
+
+// To a loss-based sender a queue is nothing to slow down for: it has one before each loss.
+TEST(StreamController, ALossBasedSendersQueueDecidesNothing) {
+  Path path(shared(0.1 * kMegabyte, 11.9 * kMegabyte), 63, Congestion::kLossBased);
+  path.set_round_trip(2 * kRoundTrip);
+  path.run(10s);
+  EXPECT_GT(path.up(), kLossBasedToBegin);
 }
 
 TEST(StreamController, LossyStreamsAddUpUntilTheLinkIsFull) {
