@@ -120,7 +120,7 @@ std::optional<wire::Message> Peer::hear() {
 void Peer::begin_put(const wire::Put& put, const wire::Hello& hello) {
   say(hello);
   say(put);
-  answers_.emplace();
+  answers_ = PutAnswers{};
 }
 
 bool Peer::note(const wire::Message& message) {
