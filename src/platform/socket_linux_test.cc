@@ -336,6 +336,32 @@ TEST(ListenSocket, AcceptsWithoutWaiting) {
   EXPECT_TRUE(nothing_yet.error().retryable);
 }
 
+// What a controller of streams goes by, at either end.
+TEST(Socket, TellsWhatWasCarriedAndHowLongItTakes) {
+  Pair pair;
+  const ByteVector block(kMiB);
+  ByteVector received(block.size());
+  for (int i = 0; i < 4; ++i) {
+    std::jthread sending([&] { ASSERT_TRUE(pair.near.send_all(block).has_value()); });
+    ASSERT_TRUE(pair.away.receive_all(received, {}).has_value());
+  }
+  const auto arrived = pair.away.arrived();
+  ASSERT_TRUE(arrived.has_value());
+  EXPECT_GE(std::uint64_t{arrived->segments} * arrived->segment_bytes, 4 * kMiB);
+  ASSERT_TRUE(arrived->round_trip.has_value()) << "are TCP's timestamps off?";
+  EXPECT_GT(*arrived->round_trip, 0us);
+  // The last acknowledgement may still be on its way.
+  const auto delivered = pair.near.delivered();
+  ASSERT_TRUE(delivered.has_value());
+  EXPECT_GT(delivered->bytes, 0U);
+  EXPECT_LE(delivered->bytes, 4 * kMiB + 1);
+  EXPECT_GT(delivered->round_trip, 0us);
+  const auto nothing = pair.near.arrived();
+  ASSERT_TRUE(nothing.has_value());
+  EXPECT_EQ(nothing->segments, 0U);
+  EXPECT_FALSE(nothing->round_trip.has_value());
+}
+
 TEST(ListenSocket, WhoHasGoneAgainCanStillBeTold) {
   const auto listener = ListenSocket::open("127.0.0.1", 0);
   ASSERT_TRUE(listener.has_value());

@@ -19,6 +19,7 @@
 #include <array>
 #include <atomic>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 namespace wormhole::session {
@@ -64,16 +65,22 @@ class Search {
   }
 
  private:
-  Search()
-      : thread_([this] {
-          found_ = find_functions();
-          over_.store(true, std::memory_order_release);
-          over_.notify_all();
-        }) {}
+  Search() {
+    try {
+      thread_ = std::jthread([this] { end(find_functions()); });
+    } catch (const std::system_error&) {
+      end(std::nullopt);  // no room for a thread: OpenSSL goes on
+    }
+  }
+  void end(std::optional<Functions> found) {
+    found_ = found;
+    over_.store(true, std::memory_order_release);
+    over_.notify_all();
+  }
 
   std::optional<Functions> found_;
   std::atomic<bool> over_ = false;
-  std::jthread thread_;  // the last: it writes the others
+  std::jthread thread_;  // the last: it writes the others, and is joined before they go
 };
 
 bool usable(Bytes bytes) { return bytes.data() != nullptr || bytes.empty(); }

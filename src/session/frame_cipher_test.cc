@@ -175,26 +175,36 @@ TEST(FrameCipher, EachOpensWhatTheOthersOfItsSuiteSeal) {
   }
 }
 
-// Long enough to go over to the faster library on the way, with a new key before and after.
+// Long enough to go over to the faster library on the way: under its first key, under a later one,
+// and with the frame that has a new key.
 TEST(FrameCipher, TheBestOpensAndIsOpenedByEachOfItsSuite) {
-  constexpr RekeyLimits kLimits{.bytes = kMiB, .frames = 1000};
   static_cast<void>(has_ipsec_mb());  // that it is found, not still looked for
   for (const Way& way : ways()) {
     SCOPED_TRACE(name(way));
     const Way best{way.suite, CipherLibrary::kBest};
-    for (const auto& [seals, opens] : {std::pair(best, way), std::pair(way, best)}) {
-      const auto from = sealer(seals, kLimits);
-      const auto to = opener(opens, kLimits);
-      for (std::size_t frame = 0; frame < 20; ++frame) {
-        const ByteVector plain = random_bytes(kBlockBytes - frame, frame);
-        ByteVector buffer = plain;
-        Tag tag;
-        ASSERT_TRUE(from->seal({}, buffer, tag));
-        ASSERT_TRUE(to->open({}, buffer, tag)) << frame;
-        ASSERT_EQ(buffer, plain);
+    for (const std::uint64_t frames : {1000, 3, 2}) {
+      const RekeyLimits limits{.bytes = kGiB, .frames = frames};
+      for (const auto& [seals, opens] : {std::pair(best, way), std::pair(way, best)}) {
+        const auto from = sealer(seals, limits);
+        const auto to = opener(opens, limits);
+        for (std::size_t frame = 0; frame < 20; ++frame) {
+          const ByteVector plain = random_bytes(kBlockBytes - frame, frame);
+          ByteVector buffer = plain;
+          Tag tag;
+          ASSERT_TRUE(from->seal({}, buffer, tag));
+          ASSERT_TRUE(to->open({}, buffer, tag)) << frame;
+          ASSERT_EQ(buffer, plain);
+        }
       }
     }
   }
+}
+
+TEST(FrameCipher, OnceIpsecMbIsLookedForItIsFoundOrKnownToBeMissing) {
+  const bool has = has_ipsec_mb();
+  const auto found = find_ipsec_mb_aead();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(*found != nullptr, has);
 }
 
 TEST(FrameCipher, SuitesDoNotOpenEachOther) {

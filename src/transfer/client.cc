@@ -1,6 +1,7 @@
 #include "transfer/client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 #include "session/host_identity.h"
@@ -519,8 +520,10 @@ std::uint64_t Client::count_carried() {
   const auto count = [&](const session::Connection& connection, Carried& so_far) {
     if (giving_.has_value()) {
       const auto now = connection.socket.delivered();
-      so_far.bytes = now.has_value() ? now->bytes : connection.writer->wire_bytes();
-      if (now.has_value()) so_far.round_trip = now->round_trip;
+      const std::uint64_t before = std::exchange(
+          so_far.bytes, now.has_value() ? now->bytes : connection.writer->wire_bytes());
+      so_far.round_trip =
+          now.has_value() && so_far.bytes != before ? std::optional(now->round_trip) : std::nullopt;
       return;
     }
     const auto now = connection.socket.arrived();
@@ -528,9 +531,10 @@ std::uint64_t Client::count_carried() {
       so_far.bytes = connection.reader->wire_bytes();
       return;
     }
-    so_far.bytes += std::uint64_t{now->segments - so_far.segments} * now->segment_bytes;
+    const std::uint32_t fresh = now->segments - so_far.segments;
+    so_far.bytes += std::uint64_t{fresh} * now->segment_bytes;
     so_far.segments = now->segments;
-    so_far.round_trip = now->round_trip;
+    so_far.round_trip = fresh != 0 ? now->round_trip : std::nullopt;
   };
   count(*first_, first_carried_);
   carried_bytes_ = first_carried_.bytes;
@@ -542,14 +546,13 @@ std::uint64_t Client::count_carried() {
 }
 
 Duration Client::loaded_round_trip() const {
-  std::chrono::microseconds sum{};
-  int known = 0;
+  std::optional<std::chrono::microseconds> least;
   for (const auto& stream : streams_) {
-    if (stream->over || !stream->carried.round_trip.has_value()) continue;
-    sum += *stream->carried.round_trip;
-    ++known;
+    const auto& of_stream = stream->carried.round_trip;
+    if (stream->ending || stream->over || !of_stream.has_value()) continue;
+    least = std::min(*of_stream, least.value_or(*of_stream));
   }
-  return known == 0 ? Duration{} : Duration(sum) / known;
+  return least.value_or(std::chrono::microseconds(0));
 }
 
 // Compressed as what came so far.

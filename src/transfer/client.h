@@ -108,7 +108,8 @@ class Client {
   struct Carried {
     std::uint32_t segments = 0;
     std::uint64_t bytes = 0;
-    std::optional<std::chrono::microseconds> round_trip;  // queues on the way included
+    // Queues on the way included; of one that has carried something since it was last counted.
+    std::optional<std::chrono::microseconds> round_trip;
   };
   struct Stream {
     std::unique_ptr<session::Connection> connection;
@@ -141,7 +142,8 @@ class Client {
   [[nodiscard]] std::uint64_t over_connections(const Count& count) const;
   // Bytes that the wire has carried in all, by now, to whoever takes.
   std::uint64_t count_carried();
-  // What the further streams carry, as last counted, takes so long there and back; 0: unknown.
+  // The least of the further streams, as last counted: what all of them show is the path's, and not
+  // one lost segment's. 0: unknown.
   [[nodiscard]] Duration loaded_round_trip() const;
   [[nodiscard]] std::uint64_t left_on_wire(const ReceiverSlot::Progress& progress) const;
   [[nodiscard]] Duration round_trip() const;

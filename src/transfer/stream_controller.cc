@@ -36,9 +36,13 @@ constexpr double kWorthMore = 1.25;
 // none of ours: BBR empties the path every ten seconds to measure it.)
 constexpr double kFallen = 0.85;
 constexpr int kWindowsFallen = 4;
-// So much of the path's own round trip, and there is a queue: who measures the path before it sends
-// keeps one only where the path is full (BBR: up to as much again as is on the way).
-constexpr double kQueued = 1.25;
+// So much more than the path's own round trip, and there is a queue: who measures the path before
+// it sends keeps one where that is full (BBR: up to as much again as is on the way). Less is what
+// cores and radios make of it.
+constexpr double kQueued = 0.25;
+constexpr Duration kQueuedMin = 5ms;
+// So many trials are put off for it, 70 s in all, before one is made all the same.
+constexpr int kLooksPutOff = 3;
 // Less than this is a pause between files, no rate.
 constexpr double kIdleBytesPerSecond = 64 * 1024;
 
@@ -171,8 +175,10 @@ bool StreamController::is_worth_a_trial(double bytes_per_second, std::uint64_t l
   return static_cast<double>(left_bytes) > enough.count() * bytes_per_second;
 }
 
-bool StreamController::is_full(Duration round_trip) const {
-  return congestion_ == Congestion::kModelBased && round_trip > kQueued * round_trip_;
+bool StreamController::seems_full(Duration round_trip) const {
+  const Duration queued = round_trip - round_trip_;
+  return congestion_ == Congestion::kModelBased && queued > kQueuedMin &&
+         queued > kQueued * round_trip_;
 }
 
 void StreamController::on_rate(double bytes_per_second, const Sample& sample, TimePoint now) {
@@ -188,9 +194,13 @@ void StreamController::on_rate(double bytes_per_second, const Sample& sample, Ti
       return;
     }
     if (rising || !is_worth_a_trial(bytes_per_second, sample.left_bytes)) return;
-    if (!is_full(sample.round_trip)) return grow(now);
-    hold_for_ = kHoldFirst;  // a look costs nothing
-    hold(now);
+    if (seems_full(sample.round_trip) && looks_put_off_ < kLooksPutOff) {
+      ++looks_put_off_;
+      hold(now);
+      return;
+    }
+    looks_put_off_ = 0;
+    grow(now);
     return;
   }
   const double gain = bytes_per_second / baseline_;
@@ -203,7 +213,7 @@ void StreamController::on_rate(double bytes_per_second, const Sample& sample, Ti
     baseline_ = bytes_per_second;
     hold_for_ = kHoldFirst;
     if (gain >= kWorthMore && is_worth_a_trial(bytes_per_second, sample.left_bytes) &&
-        !is_full(sample.round_trip)) {
+        !seems_full(sample.round_trip)) {
       grow(now);
       patient_until_ = now + kPatience;
     } else {

@@ -6,7 +6,8 @@
 // if more arrives. What did not help is given back, and tried again later, ever more rarely, as
 // paths change. Where the sender slows down with each lost packet, it is kept as far as the path
 // feeds it: before its first loss a stream is faster than it will be, so none seems to help. Where
-// it slows down only for a full path, and a queue shows that it is full, nothing is tried.
+// it slows down only for a full path, and a queue seems to show that it is full, trials wait for
+// minutes: not for ever, as a shaper has a queue for each stream, and paths become longer.
 //
 // Not thread-safe: one owner.
 #pragma once
@@ -41,7 +42,7 @@ class StreamController {
     std::uint64_t arrived_bytes = 0;      // on the wire, in all
     std::uint64_t left_bytes = kUnknown;  // still to come
     unsigned up = 0;                      // further streams that carry it
-    Duration round_trip{};                // as data takes it of late, with all queues; 0: unknown
+    Duration round_trip{};                // of late, with the path's queues; 0: unknown
   };
   // Returns how many further streams there should be. Called about every interval() while something
   // is under way.
@@ -59,7 +60,7 @@ class StreamController {
   // At that rate, as many as still have something to send in each round trip.
   [[nodiscard]] unsigned fed_by(double bytes_per_second) const;
   [[nodiscard]] bool is_worth_a_trial(double bytes_per_second, std::uint64_t left_bytes) const;
-  [[nodiscard]] bool is_full(Duration round_trip) const;
+  [[nodiscard]] bool seems_full(Duration round_trip) const;
   void grow(TimePoint now);
   // So many, which must bring more than baseline_.
   void try_out(unsigned streams, TimePoint now);
@@ -78,6 +79,7 @@ class StreamController {
   double last_rate_ = 0;  // of the window before this one, at the same number of streams
   double baseline_ = 0;   // what growth must beat
   bool is_second_look_ = false;
+  int looks_put_off_ = 0;      // for a queue, one after the other
   TimePoint patient_until_{};  // a growth that brings nothing is not taken back before
   int windows_fallen_ = 0;     // one after the other, while holding
   Phase phase_ = Phase::kComing;

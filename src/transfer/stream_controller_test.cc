@@ -21,8 +21,8 @@ constexpr double kMegabyte = 1e6;
 class Path {
  public:
   explicit Path(std::function<double(unsigned)> rate, unsigned granted = 63,
-                Congestion congestion = Congestion::kModelBased)
-      : rate_(std::move(rate)), controller_(kRoundTrip, granted, congestion) {}
+                Congestion congestion = Congestion::kModelBased, Duration round_trip = kRoundTrip)
+      : rate_(std::move(rate)), controller_(round_trip, granted, congestion) {}
 
   // Lets time pass; returns how many streams are wanted after it.
   unsigned run(Duration lasts) {
@@ -105,11 +105,42 @@ TEST(StreamController, WhereAQueueShowsThatTheLinkIsFullNothingIsTried) {
   path.set_round_trip(2 * kRoundTrip);
   EXPECT_EQ(path.run(60s), kStreamsToBegin);
   EXPECT_EQ(path.most(), kStreamsToBegin);
-  // Something else limits each stream from now on.
+}
+
+TEST(StreamController, WithoutTheQueueThereIsATrialAtTheNextLook) {
+  Path path(full_at(11.9 * kMegabyte));
+  path.set_round_trip(2 * kRoundTrip);
+  path.run(5s);
+  EXPECT_EQ(path.most(), kStreamsToBegin);
   path.set_round_trip(kRoundTrip + kRoundTrip / 5);
   path.set_rate(shared(0.8 * kMegabyte, 11.9 * kMegabyte));
-  path.run(20s);
+  path.run(15s);
   EXPECT_GT(path.up(), kStreamsToBegin);
+}
+
+// Where a shaper has a queue for each stream they add up all the same.
+TEST(StreamController, AQueuePutsATrialOffForAMinuteOrTwo) {
+  Path path(shared(0.8 * kMegabyte, 11.9 * kMegabyte));
+  path.set_round_trip(2 * kRoundTrip);
+  path.run(120s);
+  EXPECT_GE(path.up(), 16U);
+}
+
+// And where they bring nothing, trials become no more frequent by it.
+TEST(StreamController, AQueueThatComesAndGoesMakesTrialsNoMoreFrequent) {
+  Path path(full_at(10 * kMegabyte));
+  for (int i = 0; i < 500; ++i) {
+    path.set_round_trip(i % 2 == 0 ? kRoundTrip : 2 * kRoundTrip);
+    path.run(1s + 100ms);
+  }
+  EXPECT_LE(path.growths(), 6);
+}
+
+TEST(StreamController, AFewMillisecondsAreNoQueue) {
+  Path path(full_at(11.9 * kMegabyte), 63, Congestion::kModelBased, 5ms);
+  path.set_round_trip(9ms);
+  path.run(8s);
+  EXPECT_GT(path.most(), kStreamsToBegin);
 }
 
 TEST(StreamController, StreamsAreAddedUntilAQueueShowsThatTheLinkIsFull) {
