@@ -171,8 +171,9 @@ class Giver::Walk final : public WalkSink {
       if (request->credit >= cost) return request;
       // What is announced must be on its way before we wait for it to be finished.
       if (!flush(lock, *request)) return nullptr;
+      // Without the lock meanwhile: whoever woke us then is heard here, or never.
       request = giver_.find(request_);
-      if (request == nullptr || request->credit >= cost) continue;
+      if (giver_.stopped_ || request == nullptr || request->credit >= cost) continue;
       giver_.walker_wake_.wait(lock);
     }
   }

@@ -38,6 +38,32 @@ TEST(Giver, AFileMayBeWantedAsSoonAsItIsAnnounced) {
   control.close();
 }
 
+// What is announced is handed over without the lock: the end may come meanwhile.
+TEST(Giver, StopsWhileItsWalkerHandsOverWhatUsedUpTheCredit) {
+  const platform::TestDirectory directory;
+  std::filesystem::create_directory(directory / "d");
+  directory.write("d/one.bin", "content");
+  directory.write("d/two.bin", "content");
+  const auto shares = Shares::open({directory / "d"});
+  ASSERT_TRUE(shares.has_value());
+  testing::ConnectionPair pair;
+  BlockPool pool{2};
+  ControlWriter control{*pair.near().writer, pool};
+  std::optional<Giver> giver(std::in_place, *shares, control);
+  // There is room for the directory's announcement and no more: with the first file's the walker
+  // stays where it hands it over, as the second has no credit.
+  for (std::size_t i = 1; i < kControlWaitingMax; ++i) control.push(wire::Ping{});
+  ASSERT_TRUE(giver->on_get({.request = 1, .path = "", .credit = 2}).has_value());
+  while (!giver->on_want({.request = 1, .files = {}, .decided = 2}).has_value()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // not announced yet
+  }
+  giver->stop();
+  std::thread writer([&] { static_cast<void>(control.run(nullptr)); });
+  giver.reset();  // joins the walker, which has room and no credit
+  control.close();
+  writer.join();
+}
+
 // A giver of one file of four blocks, which was announced and not wanted yet.
 class GiverOfRanges : public ::testing::Test {
  protected:
