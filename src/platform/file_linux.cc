@@ -16,10 +16,12 @@
 
 #include "base/limits.h"
 #include "base/units.h"
+#include "platform/cache_as_found_linux.h"
 #include "platform/file_status_linux.h"
 #include "platform/file_system.h"
 #include "platform/retry_linux.h"
 #include "platform/times_linux.h"
+#include "platform/windows_linux.h"
 
 namespace wormhole::platform {
 namespace {
@@ -46,19 +48,9 @@ bool is_refusal(int os_errno) {
   return os_errno == EOPNOTSUPP || os_errno == EINVAL || os_errno == ENOSYS;
 }
 
-// What is behind is written back, or given up, a window at a time: few calls, long runs.
-constexpr std::uint64_t kWindowBytes = 8 * kMiB;
-
-// The whole window before the one in which `end` lies, if the range began in that one.
-std::optional<std::uint64_t> window_behind(std::uint64_t offset, std::uint64_t end) {
-  if (end / kWindowBytes == offset / kWindowBytes) return std::nullopt;
-  return (end / kWindowBytes - 1) * kWindowBytes;
-}
-
 // Fills `out` from `offset` by read(out, at), unless the file ends first.
 template <typename Read>
 Result<std::size_t> read_all(MutableBytes out, std::uint64_t offset, const Read& read) {
-  // preadv2 takes the offset -1 for the file's own position.
   if (offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
     return fail(os_error(EINVAL, "read", {}));
   }
@@ -127,34 +119,29 @@ Timestamp stamp_now() {
   return {now.tv_sec, static_cast<std::uint32_t>(now.tv_nsec)};
 }
 
+File::File(Fd fd) : fd_(std::move(fd)) {}
+File::File(File&& other) noexcept = default;
+File& File::operator=(File&& other) noexcept = default;
+File::~File() = default;
+
 Result<FileStatus> File::status() const {
   struct stat status;
   if (::fstat(fd_.get(), &status) != 0) return last_error("look at");
   return to_file_status(status);
 }
 
-Result<std::size_t> File::read_at(MutableBytes out, std::uint64_t offset) const {
-  return read_all(out, offset, [&](MutableBytes rest, off_t at) {
-    return ::pread(fd_.get(), rest.data(), rest.size(), at);
-  });
+void File::keep_cache_as_found() {
+  const auto now = status();
+  if (!now.has_value() || stands_in_memory(fd_.get())) return;
+  cache_ = std::make_unique<CacheAsFound>(fd_.get(), now->size_bytes);
 }
 
-Result<std::size_t> File::read_uncached_at(MutableBytes out, std::uint64_t offset) const {
-  std::atomic_ref<bool> only_cached(only_cached_);
-  if (!only_cached.load(std::memory_order_acquire)) {
-    const auto got = read_all(out, offset, [&](MutableBytes rest, off_t at) {
-      const iovec part{.iov_base = rest.data(), .iov_len = rest.size()};
-      return ::preadv2(fd_.get(), &part, 1, at, kDontCache);
-    });
-    if (got || !is_refusal(got.error().os_errno)) return got;
-    std::atomic_ref<bool>(in_memory_).store(stands_in_memory(fd_.get()), std::memory_order_relaxed);
-    only_cached.store(true, std::memory_order_release);
-  }
-  const auto got = read_at(out, offset);
-  if (!got || std::atomic_ref<bool>(in_memory_).load(std::memory_order_relaxed)) return got;
-  if (const auto window = window_behind(offset, offset + *got)) {
-    ::posix_fadvise(fd_.get(), static_cast<off_t>(*window), kWindowBytes, POSIX_FADV_DONTNEED);
-  }
+Result<std::size_t> File::read_at(MutableBytes out, std::uint64_t offset) const {
+  if (cache_ != nullptr) cache_->before_read(offset);
+  const auto got = read_all(out, offset, [&](MutableBytes rest, off_t at) {
+    return ::pread(fd_.get(), rest.data(), rest.size(), at);
+  });
+  if (cache_ != nullptr && got.has_value()) cache_->after_read(offset, offset + *got);
   return got;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
@@ -93,34 +94,108 @@ TEST_F(FileTest, UncachedWritesDoNotStayInMemory) {
   EXPECT_LT(cached_bytes(file_), kBytes / 2);
 }
 
-// The same bytes, whatever the file system can do, over several windows and past the end.
-TEST_F(FileTest, UncachedReadsAreReads) {
-  constexpr std::size_t kPiece = 256 * kKiB + 1;
-  ByteVector data(70 * kPiece + 5);
-  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::byte>(i * 7 >> 9);
-  const auto check = [&](const File& file) {
-    ASSERT_TRUE(file.write_at(data, 0).has_value());
-    for (int round = 0; round < 2; ++round) {
-      ByteVector read;
-      while (true) {
-        ByteVector piece(kPiece);
-        const auto got = file.read_uncached_at(piece, read.size());
-        ASSERT_TRUE(got.has_value());
-        read.insert(read.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(*got));
-        if (*got < kPiece) break;
-      }
-      EXPECT_EQ(read, data);
+// A file over several windows, none of it in the cache, and one handle that keeps it so.
+class CacheKeptTest : public FileTest {
+ protected:
+  static constexpr std::size_t kPiece = 256 * kKiB;
+  static constexpr std::size_t kBytes = 96 * kMiB + 5;
+
+  void SetUp() override {
+    ASSERT_TRUE(file_.write_at(data_, 0).has_value());
+    reader_.keep_cache_as_found();
+    drop_cached(file_);
+    if (cached_bytes(file_) > 0) GTEST_SKIP() << "this file system keeps files in memory";
+  }
+
+  static ByteVector make_data() {
+    ByteVector data(kBytes);
+    for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::byte>(i * 7 >> 9);
+    return data;
+  }
+
+  void read(const File& file, std::size_t from, std::size_t end) const {
+    ByteVector piece(kPiece);
+    for (std::size_t at = from; at < end; at += kPiece) {
+      const auto got = file.read_at(piece, at);
+      ASSERT_TRUE(got.has_value());
+      ASSERT_EQ(*got, std::min(kPiece, kBytes - at));
+      ASSERT_EQ(std::memcmp(piece.data(), data_.data() + at, *got), 0);
     }
-  };
-  check(file_);
-  const File in_memory(Fd(::memfd_create("uncached", 0)));
-  check(in_memory);
+  }
+
+  const ByteVector data_ = make_data();
+  File reader_ = std::move(*dir_.open_file("file"));
+};
+
+TEST_F(CacheKeptTest, WhatIsReadDoesNotStay) {
+  reader_.advise_sequential();
+  std::thread other([&] { read(reader_, 64 * kMiB, kBytes); });
+  read(reader_, 0, 64 * kMiB);
+  other.join();
+  EXPECT_LE(cached_bytes(file_), 32 * kMiB) << "the last window, and what was read ahead";
+}
+
+TEST_F(CacheKeptTest, WhatWasThereStays) {
+  if (!dirty_bytes(file_).has_value()) GTEST_SKIP() << "this kernel does not say what is cached";
+  const File another = std::move(*dir_.open_file("file"));
+  read(another, 16 * kMiB, 48 * kMiB);
+  const std::size_t before = cached_bytes(file_);
+  ASSERT_GE(before, 32 * kMiB);
+  for (int round = 0; round < 2; ++round) read(reader_, 0, kBytes);
+  EXPECT_GE(cached_bytes(file_), 32 * kMiB);
+  drop_cached(file_);
+  read(reader_, 0, 16 * kMiB);  // only what was there is remembered
+  EXPECT_LE(cached_bytes(file_), 32 * kMiB);
+}
+
+// A page may hold more than one read takes: given up too early, it is read from the disk again.
+TEST_F(CacheKeptTest, NothingIsReadFromTheDiskTwice) {
+  const auto before = bytes_read_from_disks();
+  if (!before.has_value()) GTEST_SKIP() << "this kernel does not count what is read from disks";
+  reader_.advise_sequential();
+  read(reader_, 0, kBytes);
+  const std::size_t from_disk = *bytes_read_from_disks() - *before;
+  if (from_disk == 0) GTEST_SKIP() << "this file system's reads are not counted";
+  EXPECT_LE(from_disk, kBytes + kBytes / 20);
+}
+
+TEST_F(FileTest, AFileInMemoryIsReadAlike) {
+  File file(Fd(::memfd_create("in memory", 0)));
+  const ByteVector data(20 * kMiB, std::byte{'m'});
+  ASSERT_TRUE(file.write_at(data, 0).has_value());
+  file.keep_cache_as_found();
+  for (int round = 0; round < 2; ++round) {
+    ByteVector got(data.size() + 1);
+    ASSERT_EQ(*file.read_at(got, 0), data.size());
+    EXPECT_EQ(std::memcmp(got.data(), data.data(), data.size()), 0);
+  }
+}
+
+// As it may be by the time it is read: longer, shorter, of a size that nobody has.
+TEST_F(FileTest, CacheIsKeptOfAFileThatChanges) {
+  File file = std::move(*dir_.open_file("file"));
+  file.keep_cache_as_found();
+  const ByteVector data(200 * kMiB, std::byte{'c'});
+  ASSERT_TRUE(file_.write_at(data, 0).has_value());
+  ByteVector got(64 * kMiB);
+  for (std::size_t at = 0; at < data.size(); at += got.size()) {
+    ASSERT_EQ(*file.read_at(got, at), std::min(got.size(), data.size() - at));
+    EXPECT_EQ(got.front(), std::byte{'c'});
+  }
+  ASSERT_TRUE(file_.truncate(1).has_value());
+  EXPECT_EQ(*file.read_at(got, 0), 1u);
+  EXPECT_EQ(*file.read_at(got, 128 * kMiB), 0u);
+
+  constexpr std::uint64_t kHuge = std::uint64_t{1} << 43;
+  if (!file_.truncate(kHuge).has_value()) return;  // the file system's limit
+  file.keep_cache_as_found();
+  ASSERT_EQ(*file.read_at(got, kHuge - got.size()), got.size());
+  EXPECT_EQ(got.front(), std::byte{0});
 }
 
 TEST_F(FileTest, OffsetsThatTheKernelCannotTakeAreErrors) {
   ByteVector buffer(1);
   EXPECT_FALSE(file_.read_at(buffer, UINT64_MAX).has_value());
-  EXPECT_FALSE(file_.read_uncached_at(buffer, UINT64_MAX).has_value());
   EXPECT_FALSE(file_.write_at(buffer, UINT64_MAX).has_value());
   EXPECT_FALSE(file_.write_uncached_at(buffer, UINT64_MAX).has_value());
   EXPECT_FALSE(file_.truncate(UINT64_MAX).has_value());

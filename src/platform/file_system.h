@@ -60,17 +60,22 @@ struct FileStatus {
 // kOk for a usable name; else kUnsafeName. Windows forms ("a\\b", "C:") are refused by the port.
 [[nodiscard]] Result<void> check_name(std::string_view name);
 
+class CacheAsFound;  // internal
+
 class File {
  public:
-  explicit File(Fd fd) : fd_(std::move(fd)) {}
+  explicit File(Fd fd);
+  File(File&& other) noexcept;
+  File& operator=(File&& other) noexcept;
+  ~File();
 
   [[nodiscard]] Result<FileStatus> status() const;
+  // From now on what is read of it does not stay in memory, unless it was there before, so that
+  // nothing that other programs have cached is driven out: for long files. Before several threads
+  // have it.
+  void keep_cache_as_found();
   // Fills `out` from `offset` unless the file ends first; returns the bytes read.
   [[nodiscard]] Result<std::size_t> read_at(MutableBytes out, std::uint64_t offset) const;
-  // The same for long files: what is read does not stay in memory unless it was there already, so
-  // that nothing that other programs have cached is driven out. Where the system cannot do that,
-  // it is given up again a window behind.
-  [[nodiscard]] Result<std::size_t> read_uncached_at(MutableBytes out, std::uint64_t offset) const;
   // Writes all of `data` at `offset`.
   [[nodiscard]] Result<void> write_at(Bytes data, std::uint64_t offset) const;
   // The same for long files: what is written goes on its way to disk at once and does not stay
@@ -113,9 +118,9 @@ class File {
 
  private:
   Fd fd_;
-  // The file system refused an uncached read or write. Several threads: by atomic_ref only.
+  std::unique_ptr<CacheAsFound> cache_;  // null: what is read stays in memory
+  // The file system refused an uncached write. Several threads: by atomic_ref only.
   alignas(std::atomic_ref<bool>::required_alignment) mutable bool only_cached_ = false;
-  alignas(std::atomic_ref<bool>::required_alignment) mutable bool in_memory_ = false;
 };
 
 enum class Replace : bool { kNo, kYes };

@@ -1,14 +1,16 @@
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <fstream>
+#include <string>
 #include <vector>
 
 #include "base/check.h"
+#include "platform/cached_pages_linux.h"
 #include "platform/test_page_cache.h"
 
 namespace wormhole::platform {
@@ -16,19 +18,11 @@ namespace {
 
 // RWF_DONTCACHE, which Debian 12's headers do not name yet.
 constexpr int kDontCache = 0x80;
-// cachestat(2), likewise.
-constexpr long kCachestat = 451;
-struct CachestatRange {
-  std::uint64_t offset, length;
-};
-struct Cachestat {
-  std::uint64_t cached, dirty, in_write_back, evicted, recently_evicted;
-};
 
 }  // namespace
 
-std::size_t cached_bytes(const File& file) {
-  const std::size_t size = file.status()->size_bytes;
+std::size_t cached_bytes(const File& file, std::size_t first_bytes) {
+  const std::size_t size = std::min<std::size_t>(first_bytes, file.status()->size_bytes);
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   std::vector<unsigned char> pages((size + page - 1) / page);
   void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.descriptor(), 0);
@@ -40,15 +34,23 @@ std::size_t cached_bytes(const File& file) {
 }
 
 std::optional<std::size_t> dirty_bytes(const File& file) {
-  CachestatRange whole{.offset = 0, .length = 0};
-  Cachestat pages{};
-  if (::syscall(kCachestat, file.descriptor(), &whole, &pages, 0) != 0) return std::nullopt;
-  return pages.dirty * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto pages = cached_pages(file.descriptor(), 0, 0);
+  if (!pages.has_value()) return std::nullopt;
+  return static_cast<std::size_t>(pages->dirty_bytes);
 }
 
 void drop_cached(const File& file) {
   WH_CHECK(file.sync().has_value());
   WH_CHECK(::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_DONTNEED) == 0);
+}
+
+std::optional<std::size_t> bytes_read_from_disks() {
+  std::ifstream counters("/proc/thread-self/io");
+  std::string name;
+  for (std::size_t value = 0; counters >> name >> value;) {
+    if (name == "read_bytes:") return value;
+  }
+  return std::nullopt;
 }
 
 bool can_write_uncached(const File& file) {

@@ -7,12 +7,10 @@
 
 namespace wormhole::transfer {
 
-Basis::Basis(std::shared_ptr<const platform::File> file, const platform::FileStatus& status,
-             bool uncached)
+Basis::Basis(std::shared_ptr<const platform::File> file, const platform::FileStatus& status)
     : file_(std::move(file)),
       status_(status),
-      uncached_(uncached),
-      scan_(file_, {0, status.size_bytes}, uncached),
+      scan_(file_, {0, status.size_bytes}),
       is_scanned_(status.size_bytes == 0) {}
 
 Result<std::unique_ptr<Basis>> Basis::open(const platform::Directory& directory,
@@ -20,8 +18,9 @@ Result<std::unique_ptr<Basis>> Basis::open(const platform::Directory& directory,
   WH_ASSIGN(auto file, directory.open_file(name));
   WH_ASSIGN(const auto status, file.status());
   file.advise_sequential();
+  if (uncached) file.keep_cache_as_found();
   return std::unique_ptr<Basis>(
-      new Basis(std::make_shared<const platform::File>(std::move(file)), status, uncached));
+      new Basis(std::make_shared<const platform::File>(std::move(file)), status));
 }
 
 Result<void> Basis::scan_some(const Sink& sink) {
@@ -72,7 +71,7 @@ void Basis::forget_chunks() {
 }
 
 std::vector<Chunk> Basis::fine_chunks(const RangeSet::Range& range) const {
-  ChunkScan scan(file_, range, uncached_, store::kFineChunkRule);
+  ChunkScan scan(file_, range, store::kFineChunkRule);
   ByteVector buffer(kBlockBytes);
   std::vector<Chunk> chunks;
   while (!scan.is_over() && scan.step(buffer, chunks).has_value()) {
@@ -81,7 +80,7 @@ std::vector<Chunk> Basis::fine_chunks(const RangeSet::Range& range) const {
 }
 
 bool Basis::read(std::uint64_t offset, MutableBytes out) const {
-  const auto got = uncached_ ? file_->read_uncached_at(out, offset) : file_->read_at(out, offset);
+  const auto got = file_->read_at(out, offset);
   return got.has_value() && *got == out.size();
 }
 

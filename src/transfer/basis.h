@@ -69,12 +69,10 @@ class Basis {
     Chunk chunk;
   };
 
-  Basis(std::shared_ptr<const platform::File> file, const platform::FileStatus& status,
-        bool uncached);
+  Basis(std::shared_ptr<const platform::File> file, const platform::FileStatus& status);
 
   const std::shared_ptr<const platform::File> file_;
   const platform::FileStatus status_;  // as opened
-  const bool uncached_;
   ChunkScan scan_;
   bool is_scanned_;
   ByteVector buffer_;         // the chunk in progress, and a block

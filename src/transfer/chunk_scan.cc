@@ -7,8 +7,7 @@ namespace wormhole::transfer {
 Result<void> ChunkScan::step(MutableBytes buffer, std::vector<Chunk>& out) {
   const MutableBytes part = buffer.first(
       static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end_ - position_)));
-  WH_ASSIGN(const std::size_t got,
-            uncached_ ? file_->read_uncached_at(part, position_) : file_->read_at(part, position_));
+  WH_ASSIGN(const std::size_t got, file_->read_at(part, position_));
   if (got != part.size()) {
     return fail({.code = Code::kChanged, .operation = "read", .detail = "it became shorter"});
   }

@@ -16,12 +16,10 @@ namespace wormhole::transfer {
 
 class ChunkScan {
  public:
-  // `uncached`: what is read does not stay in memory.
-  ChunkScan(std::shared_ptr<const platform::File> file, const RangeSet::Range& range, bool uncached,
+  ChunkScan(std::shared_ptr<const platform::File> file, const RangeSet::Range& range,
             const store::CutRule& rule = store::kChunkRule)
       : file_(std::move(file)),
         end_(range.offset + range.length),
-        uncached_(uncached),
         chunker_(rule),
         position_(range.offset) {}
 
@@ -34,7 +32,6 @@ class ChunkScan {
  private:
   const std::shared_ptr<const platform::File> file_;
   const std::uint64_t end_;
-  const bool uncached_;
   store::Chunker chunker_;
   std::uint64_t position_;
 };

@@ -105,7 +105,7 @@ bool ChunkTeller::tell(const Job& job, MutableBytes buffer) {
 
 Result<bool> ChunkTeller::tell_chunks(GivenFile& file, MutableBytes buffer) {
   WH_ASSIGN(const auto opened, file.open());
-  ChunkScan scan(opened, {0, file.status.size_bytes}, file.uncached);
+  ChunkScan scan(opened, {0, file.status.size_bytes});
   return tell_range<wire::Chunks>(file, *opened, scan, {.first = 1, .most = kChunksTogetherMax},
                                   /*is_last=*/true, buffer);
 }
@@ -114,7 +114,7 @@ Result<bool> ChunkTeller::tell_fine_chunks(const Job& job, MutableBytes buffer) 
   GivenFile& file = *job.file;
   WH_ASSIGN(const auto opened, file.open());
   for (const RangeSet::Range& range : job.fine_ranges) {
-    ChunkScan scan(opened, range, file.uncached, store::kFineChunkRule);
+    ChunkScan scan(opened, range, store::kFineChunkRule);
     const bool is_last = &range == &job.fine_ranges.back();
     WH_ASSIGN(const bool goes_on,
               tell_range<wire::FineChunks>(

@@ -184,7 +184,7 @@ Result<void> DataSender::step_segment(Block& block, SegmentWork& work, bool last
     // What was data a moment ago is a hole now.
     if (length == 0) return send_failed(block, *work.file, changed(*work.file));
   }
-  const auto got = work.file->read(*work.opened, block.payload().first(length), work.offset);
+  const auto got = work.opened->read_at(block.payload().first(length), work.offset);
   if (!got.has_value()) return send_failed(block, *work.file, got.error());
   if (*got != length) return send_failed(block, *work.file, changed(*work.file));
   if (!may_leave(work, length)) return send_failed(block, *work.file, changed(*work.file));

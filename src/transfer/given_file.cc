@@ -7,8 +7,9 @@ Result<std::shared_ptr<const platform::File>> GivenFile::open() {
   if (auto file = file_.lock()) return file;
   WH_ASSIGN(const auto handle, tree->open(directory));
   WH_ASSIGN(auto opened, handle->open_file(name));
+  opened.advise_sequential();
+  if (uncached) opened.keep_cache_as_found();
   auto file = std::make_shared<const platform::File>(std::move(opened));
-  file->advise_sequential();
   file_ = file;
   return file;
 }

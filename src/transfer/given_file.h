@@ -27,11 +27,6 @@ struct GivenFile {
   bool is_held = false;   // it may be a copy of another: nothing of it leaves unasked
   bool lends = false;     // others that are held may have something of it
 
-  [[nodiscard]] Result<std::size_t> read(const platform::File& opened, MutableBytes out,
-                                         std::uint64_t offset) const {
-    return uncached ? opened.read_uncached_at(out, offset) : opened.read_at(out, offset);
-  }
-
   // The taker asked for it (guarded by the giver's mutex).
   bool wanted = false;
   bool wanted_in_part = false;

@@ -29,7 +29,7 @@ Result<void> set_journal_mount(const platform::File& partial, store::JournalHead
 }
 
 Result<std::unique_ptr<ResumedPartial>> ResumedPartial::open(
-    std::shared_ptr<const platform::File> file, const store::JournalHeader& now, bool uncached) {
+    std::shared_ptr<const platform::File> file, const store::JournalHeader& now) {
   WH_ASSIGN(const auto status, file->status());
   const std::uint64_t begins = store::journal_offset(now.source.size_bytes);
   if (status.size_bytes < begins + kJournalHeaderBytes) return nullptr;
@@ -41,8 +41,7 @@ Result<std::unique_ptr<ResumedPartial>> ResumedPartial::open(
   const std::uint64_t records =
       (status.size_bytes - begins - kJournalHeaderBytes) / kJournalRecordBytes;
 
-  std::unique_ptr<ResumedPartial> resumed(
-      new ResumedPartial(std::move(file), now, uncached, records));
+  std::unique_ptr<ResumedPartial> resumed(new ResumedPartial(std::move(file), now, records));
   resumed->is_certain_ = resumed->is_certain(*then, status);
   // What this run notes must not make the next one believe what this one has not looked at.
   if (!resumed->is_certain_ && then->mount != 0) {
@@ -132,8 +131,7 @@ std::optional<ResumedPartial::Checked> ResumedPartial::check_next(MutableBytes b
     const store::JournalRecord record = batch_.back();
     batch_.pop_back();
     const MutableBytes data = buffer.first(record.length);
-    const auto got = uncached_ ? file_->read_uncached_at(data, record.offset)
-                               : file_->read_at(data, record.offset);
+    const auto got = file_->read_at(data, record.offset);
     const bool is_intact = got.has_value() && *got == data.size() &&
                            store::checksum(data, record.offset) == record.checksum;
     return Checked{{record.offset, record.length}, is_intact};

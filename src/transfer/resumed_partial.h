@@ -32,9 +32,9 @@ class ResumedPartial {
   static constexpr std::size_t kRangesMax = kStreamsMax;
 
   // Null when the file has no journal, or one of another source. `now`: what is to be gone on with,
-  // and the mount it is on. `uncached`: what is read of it does not stay in memory.
+  // and the mount it is on.
   [[nodiscard]] static Result<std::unique_ptr<ResumedPartial>> open(
-      std::shared_ptr<const platform::File> file, const store::JournalHeader& now, bool uncached);
+      std::shared_ptr<const platform::File> file, const store::JournalHeader& now);
 
   // What the journal names, before anything of it is checked.
   [[nodiscard]] const RangeSet& held() const { return held_; }
@@ -56,12 +56,8 @@ class ResumedPartial {
 
  private:
   ResumedPartial(std::shared_ptr<const platform::File> file, const store::JournalHeader& now,
-                 bool uncached, std::uint64_t records)
-      : file_(std::move(file)),
-        now_(now),
-        uncached_(uncached),
-        records_(records),
-        portion_end_(records) {}
+                 std::uint64_t records)
+      : file_(std::move(file)), now_(now), records_(records), portion_end_(records) {}
   [[nodiscard]] std::uint64_t journal_begins() const {
     return store::journal_offset(now_.source.size_bytes);
   }
@@ -78,7 +74,6 @@ class ResumedPartial {
 
   const std::shared_ptr<const platform::File> file_;
   const store::JournalHeader now_;
-  const bool uncached_;
   const std::uint64_t records_;
   bool is_certain_ = false;
   bool holds_all_ = true;  // that the journal names: nothing of it stays uncompared

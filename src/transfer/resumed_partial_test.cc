@@ -365,28 +365,29 @@ TEST_F(ResumedPartialTest, WhatIsDamagedIsStillToCome) {
   if (!platform::can_write_uncached(*there_.open().open_partial("probe"))) {
     GTEST_SKIP() << "this kernel or file system has no uncached writes";
   }
-  constexpr std::uint64_t kHeld = 8 * kMega;
-  constexpr std::uint64_t kMissing = kSize - kHeld;
+  // In front: what the system reads ahead while the rest is checked lies behind it.
+  constexpr std::uint64_t kMissing = 8 * kMega;
+  constexpr std::uint64_t kHeld = kSize - kMissing;
   cached_max_bytes_ = kMissing;
   const auto cached_of_missing = [&](bool is_damaged) {
-    interrupted({{0, kHeld}});
-    for (std::uint64_t at = 0; is_damaged && at < kHeld; at += kBlockBytes)
+    interrupted({{kMissing, kHeld}});
+    for (std::uint64_t at = kMissing; is_damaged && at < kSize; at += kBlockBytes)
       write_into(at, "damage");
-    overwrite(kSize - 1, "looked at");
+    overwrite(0, "looked at");
     // Linux 6.18 drops only pages of blocks that are new.
     EXPECT_TRUE(there_.open()
                     .open_partial(store::partial_name("f"), platform::Contents::kKeep)
-                    ->clear(kHeld, kMissing)
+                    ->clear(0, kMissing)
                     .has_value());
     const auto opened = there_.open().open_file(store::partial_name("f"));
     platform::drop_cached(*opened);
     const auto file = file_of();
     EXPECT_TRUE(file->resume(tree_).value());
-    EXPECT_EQ(check_all(*file).damaged, is_damaged ? Ranges({{0, kHeld}}) : Ranges());
-    EXPECT_EQ(put(*file, kHeld, kMissing), !is_damaged);
+    EXPECT_EQ(check_all(*file).damaged, is_damaged ? Ranges({{kMissing, kHeld}}) : Ranges());
+    EXPECT_EQ(put(*file, 0, kMissing), !is_damaged);
     EXPECT_TRUE(opened->sync().has_value());
     fs::remove(partial());
-    return platform::cached_bytes(*opened);
+    return platform::cached_bytes(*opened, kMissing);
   };
   EXPECT_GT(cached_of_missing(/*is_damaged=*/false), kMissing / 2);
   EXPECT_LT(cached_of_missing(/*is_damaged=*/true), kMissing / 2);

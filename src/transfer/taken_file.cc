@@ -159,9 +159,10 @@ Result<bool> TakenFile::resume(DirectoryTree& tree) {
   const auto there = directory->status_of(name);
   if (!there.has_value() || there->size_bytes <= store::journal_offset(entry_.size)) return false;
   WH_ASSIGN(auto opened, open_by_name(*directory, platform::Contents::kKeep));
+  if (is_uncached()) opened.keep_cache_as_found();
   auto file = std::make_shared<const platform::File>(std::move(opened));
   WH_ASSIGN(const auto now, journal_header(*directory, *file));
-  WH_ASSIGN(resumed_, ResumedPartial::open(file, now, is_uncached()));
+  WH_ASSIGN(resumed_, ResumedPartial::open(file, now));
   if (resumed_ == nullptr || resumed_->held().total_bytes() == 0) {
     resumed_.reset();
     return false;
