@@ -4,6 +4,7 @@ import os
 from dataclasses import asdict, dataclass, field
 
 import data
+import disks
 import measure
 import peers
 from course import Course
@@ -67,13 +68,14 @@ class Contest:
     A peer that does not work is reported as such and left out from then on."""
 
     def __init__(self, context, arena, remote, size, files=1, tree=False, script=(),
-                 wire_least=None, carries_first=None):
+                 wire_least=None, carries_first=None, is_cold=False):
         self.context, self.arena = context, arena
         self.remote, self.size, self.files, self.tree = remote, size, files, tree
         # Fewer bytes on the wire were no transfer.
         self.wire_least = size if wire_least is None else wire_least
         self.script = script  # how a wide-area link changes during each run: course.Course
         self.entries = {}
+        self.is_cold = is_cold  # a file, which is read from its disk each time
         # See _carry_first().
         self._carries_first = (size >= FIRST_FROM_BYTES and not tree if carries_first is None
                                else carries_first)
@@ -158,6 +160,8 @@ class Contest:
         directory = self.arena.fresh_directory()
         try:
             command = peer.fetch(client, self.remote, directory, self.tree)
+            if self.is_cold:
+                disks.forget(os.path.join(self.arena.source, self.remote))
             sample = self._timed(peer, command)
             sample.bytes, sample.files = self.size, self.files
             peer.finish(sample)

@@ -123,6 +123,19 @@ def unmount(mount):
         run(["umount", "--lazy", mount])
 
 
+def cached_bytes(path):
+    return int(run(["fincore", "-b", "-n", "-o", "RES", path]).stdout)
+
+
+def forget(path):
+    """The page cache forgets this file."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if cached_bytes(path) > BLOCK:
+        raise LabError(f"{path} stays in the page cache")
+
+
 def settle(mount):
     """Writes back what is dirty, so that one contestant does not pay for the one before."""
     # What lies below as well: an image is a file of the machine's own file system.

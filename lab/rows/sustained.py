@@ -70,10 +70,6 @@ def disk_rate(directory, size):
         os.unlink(path)
 
 
-def cached_bytes(path):
-    return int(run(["fincore", "-b", "-n", "-o", "RES", path]).stdout)
-
-
 def other_program(directory):
     """A file that another program has just read twice: all of it is in the page cache."""
     path = os.path.join(directory, "other.bin")
@@ -105,7 +101,7 @@ def one_run(context):
             limit.finish(sample)
             link = sample.rate / MEGABYTE
             other = other_program(destination)
-            before = cached_bytes(other)
+            before = disks.cached_bytes(other)
             peer.start(server, source)
             command = peer.fetch(client, FILE, destination)
             way = course.Course(client, None)
@@ -113,7 +109,7 @@ def one_run(context):
                                    on_tick=way.on_tick)
             sample.bytes, sample.course = SIZE, way.points
             peer.finish(sample)
-            kept = cached_bytes(other) / before
+            kept = disks.cached_bytes(other) / before
         finally:
             peer.stop()
             limit.stop()

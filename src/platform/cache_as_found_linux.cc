@@ -29,6 +29,17 @@ CacheAsFound::CacheAsFound(int fd, std::uint64_t size_bytes)
       unit_bytes_(unit_bytes(size_bytes)),
       regions_(static_cast<std::size_t>(size_bytes / (kUnitsTogether * unit_bytes_) + 1)) {}
 
+// In runs, as few calls as there are.
+CacheAsFound::~CacheAsFound() {
+  const std::uint64_t units = kUnitsTogether * regions_.size();
+  for (std::uint64_t begin = 0; begin < units;) {
+    std::uint64_t end = begin;
+    while (end < units && is_to_go(end)) ++end;
+    if (end > begin) give_up(begin * unit_bytes_, (end - begin) * unit_bytes_);
+    begin = end + 1;
+  }
+}
+
 // The next one as well: the system reads ahead, and what it has brought was not there before.
 void CacheAsFound::before_read(std::uint64_t offset) {
   const std::uint64_t region = offset / (kUnitsTogether * unit_bytes_);
@@ -38,7 +49,6 @@ void CacheAsFound::before_read(std::uint64_t offset) {
   }
 }
 
-// Where the system does not say what is there, nothing was.
 void CacheAsFound::look_at(std::size_t region) {
   std::scoped_lock lock(mutex_);
   if (regions_[region].load(std::memory_order_relaxed) != 0) return;
@@ -50,17 +60,20 @@ void CacheAsFound::look_at(std::size_t region) {
   regions_[region].store(found, std::memory_order_release);
 }
 
-bool CacheAsFound::was_there(std::uint64_t offset) const {
-  const std::uint64_t unit = offset / unit_bytes_;
-  if (unit / kUnitsTogether >= regions_.size()) return true;  // it has grown: never looked at
-  const std::uint16_t found = regions_[unit / kUnitsTogether].load(std::memory_order_acquire);
-  return (found >> unit % kUnitsTogether & 1U) != 0;
+bool CacheAsFound::is_to_go(std::uint64_t unit) const {
+  const std::uint64_t region = unit / kUnitsTogether;
+  if (region >= regions_.size()) return false;  // the file has grown: never looked at
+  const std::uint16_t found = regions_[region].load(std::memory_order_acquire);
+  return found != 0 && (found >> unit % kUnitsTogether & 1U) == 0;
+}
+
+void CacheAsFound::give_up(std::uint64_t offset, std::uint64_t length) const {
+  ::posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_DONTNEED);
 }
 
 void CacheAsFound::after_read(std::uint64_t offset, std::uint64_t end) {
   const auto window = window_behind(offset, end);
-  if (!window.has_value() || was_there(*window)) return;
-  ::posix_fadvise(fd_, static_cast<off_t>(*window), kWindowBytes, POSIX_FADV_DONTNEED);
+  if (window.has_value() && is_to_go(*window / unit_bytes_)) give_up(*window, kWindowBytes);
 }
 
 }  // namespace wormhole::platform

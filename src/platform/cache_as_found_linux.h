@@ -1,13 +1,18 @@
 // What of a long file stood in the page cache before it was read here, so that reading leaves it
 // so: what did not is given up again behind the reader, a window at a time. Internal to platform.
 //
-// Not by RWF_DONTCACHE, which gives up a page with the first read that touches it: of a large one
-// the rest is then read from the disk again (docs/measurements.md).
+// At the end of use all is given up that was read ahead in vain, or belongs to windows that no
+// reader passed through to their end. Not by RWF_DONTCACHE, which gives up a page with the first
+// read that touches it: of a large one the rest is then read from the disk again
+// (docs/measurements.md).
 //
-// Several threads, each of which reads on from a place of its own.
+// Several threads, each of which reads on from a place of its own. Where the system does not say
+// what is there (before Linux 6.5; of a file that this process might not write to; on overlayfs it
+// says nothing is), nothing was.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <vector>
@@ -18,16 +23,20 @@ class CacheAsFound {
  public:
   // `fd`: of the file, for as long as this is used.
   CacheAsFound(int fd, std::uint64_t size_bytes);
+  ~CacheAsFound();
+  CacheAsFound(const CacheAsFound&) = delete;
+  CacheAsFound& operator=(const CacheAsFound&) = delete;
 
   // Before anything is read from `offset` on.
   void before_read(std::uint64_t offset);
-  // After [offset, end) was read.
+  // After [offset, end) was read: the last whole window before `end` is given up.
   void after_read(std::uint64_t offset, std::uint64_t end);
 
  private:
   void look_at(std::size_t region);
-  // Most of the unit in which this lies.
-  [[nodiscard]] bool was_there(std::uint64_t offset) const;
+  // Of the unit with this number: it was looked at, and most of it was not there.
+  [[nodiscard]] bool is_to_go(std::uint64_t unit) const;
+  void give_up(std::uint64_t offset, std::uint64_t length) const;
 
   const int fd_;
   const std::uint64_t unit_bytes_;

@@ -48,23 +48,6 @@ bool is_refusal(int os_errno) {
   return os_errno == EOPNOTSUPP || os_errno == EINVAL || os_errno == ENOSYS;
 }
 
-// Fills `out` from `offset` by read(out, at), unless the file ends first.
-template <typename Read>
-Result<std::size_t> read_all(MutableBytes out, std::uint64_t offset, const Read& read) {
-  if (offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
-    return fail(os_error(EINVAL, "read", {}));
-  }
-  std::size_t done = 0;
-  while (done < out.size()) {
-    const ssize_t got =
-        retry([&] { return read(out.subspan(done), static_cast<off_t>(offset + done)); });
-    if (got < 0) return last_error("read");
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  return done;
-}
-
 // Memory is all there is of such a file: nothing of it can be given up.
 bool stands_in_memory(int fd) {
   struct statfs system{};
@@ -121,8 +104,16 @@ Timestamp stamp_now() {
 
 File::File(Fd fd) : fd_(std::move(fd)) {}
 File::File(File&& other) noexcept = default;
-File& File::operator=(File&& other) noexcept = default;
 File::~File() = default;
+
+// What is left in the cache is given up while the file is still open.
+File& File::operator=(File&& other) noexcept {
+  cache_ = nullptr;
+  fd_ = std::move(other.fd_);
+  cache_ = std::move(other.cache_);
+  writes_only_cached_ = other.writes_only_cached_;
+  return *this;
+}
 
 Result<FileStatus> File::status() const {
   struct stat status;
@@ -137,12 +128,22 @@ void File::keep_cache_as_found() {
 }
 
 Result<std::size_t> File::read_at(MutableBytes out, std::uint64_t offset) const {
+  if (offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
+    return fail(os_error(EINVAL, "read", {}));
+  }
   if (cache_ != nullptr) cache_->before_read(offset);
-  const auto got = read_all(out, offset, [&](MutableBytes rest, off_t at) {
-    return ::pread(fd_.get(), rest.data(), rest.size(), at);
-  });
-  if (cache_ != nullptr && got.has_value()) cache_->after_read(offset, offset + *got);
-  return got;
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const MutableBytes rest = out.subspan(done);
+    const ssize_t got = retry([&] {
+      return ::pread(fd_.get(), rest.data(), rest.size(), static_cast<off_t>(offset + done));
+    });
+    if (got < 0) return last_error("read");
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  if (cache_ != nullptr) cache_->after_read(offset, offset + done);
+  return done;
 }
 
 Result<void> File::write_at(Bytes data, std::uint64_t offset) const {
@@ -152,7 +153,7 @@ Result<void> File::write_at(Bytes data, std::uint64_t offset) const {
 }
 
 Result<bool> File::try_write_uncached_at(Bytes data, std::uint64_t offset) const {
-  std::atomic_ref<bool> only_cached(only_cached_);
+  std::atomic_ref<bool> only_cached(writes_only_cached_);
   if (only_cached.load(std::memory_order_relaxed)) return false;
   const Result<void> written = write_all(data, offset, [&](Bytes rest, off_t at) {
     const iovec part{.iov_base = const_cast<std::byte*>(rest.data()), .iov_len = rest.size()};

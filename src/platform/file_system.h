@@ -70,9 +70,9 @@ class File {
   ~File();
 
   [[nodiscard]] Result<FileStatus> status() const;
-  // From now on what is read of it does not stay in memory, unless it was there before, so that
-  // nothing that other programs have cached is driven out: for long files. Before several threads
-  // have it.
+  // From now on what is read of it does not stay in memory, unless the system says that it was
+  // there before, so that nothing that other programs have cached is driven out: for long files.
+  // Before several threads have it.
   void keep_cache_as_found();
   // Fills `out` from `offset` unless the file ends first; returns the bytes read.
   [[nodiscard]] Result<std::size_t> read_at(MutableBytes out, std::uint64_t offset) const;
@@ -120,7 +120,7 @@ class File {
   Fd fd_;
   std::unique_ptr<CacheAsFound> cache_;  // null: what is read stays in memory
   // The file system refused an uncached write. Several threads: by atomic_ref only.
-  alignas(std::atomic_ref<bool>::required_alignment) mutable bool only_cached_ = false;
+  alignas(std::atomic_ref<bool>::required_alignment) mutable bool writes_only_cached_ = false;
 };
 
 enum class Replace : bool { kNo, kYes };

@@ -11,8 +11,9 @@ namespace wormhole::platform {
 
 // Bytes in whole pages, of its beginning or of all of it.
 [[nodiscard]] std::size_t cached_bytes(const File& file, std::size_t first_bytes = SIZE_MAX);
-// Of all of it, what nobody has begun to write to disk; nullopt where the kernel does not say
-// (Linux 6.5).
+// The same of all of it, as the system tells it to programs; nullopt where it does not (Linux 6.5).
+[[nodiscard]] std::optional<std::size_t> told_cached_bytes(const File& file);
+// Of that, what nobody has begun to write to disk.
 [[nodiscard]] std::optional<std::size_t> dirty_bytes(const File& file);
 // Writes the file to disk and leaves nothing of it there.
 void drop_cached(const File& file);

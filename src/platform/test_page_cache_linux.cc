@@ -33,6 +33,12 @@ std::size_t cached_bytes(const File& file, std::size_t first_bytes) {
   return page * static_cast<std::size_t>(std::ranges::count_if(pages, there));
 }
 
+std::optional<std::size_t> told_cached_bytes(const File& file) {
+  const auto pages = cached_pages(file.descriptor(), 0, 0);
+  if (!pages.has_value()) return std::nullopt;
+  return static_cast<std::size_t>(pages->cached_bytes);
+}
+
 std::optional<std::size_t> dirty_bytes(const File& file) {
   const auto pages = cached_pages(file.descriptor(), 0, 0);
   if (!pages.has_value()) return std::nullopt;

@@ -166,7 +166,7 @@ Result<void> DataSender::send_pack(Block& block, PackWork& work) {
 
 Result<void> DataSender::step_segment(Block& block, SegmentWork& work, bool last) {
   if (work.opened == nullptr) {
-    auto opened = work.file->open();
+    auto opened = work.file->open_to_send();
     if (!opened.has_value()) return send_failed(block, *work.file, opened.error());
     work.opened = std::move(*opened);
   }
@@ -252,11 +252,14 @@ void DataSender::advance(SegmentWork& work, std::uint64_t length, std::uint64_t 
   work.length -= length;
   counters_.data_bytes += data_bytes;
   const std::uint64_t sent = work.file->sent_bytes += length;
-  if (sent == work.file->status.size_bytes) ++counters_.files;
+  if (sent != work.file->status.size_bytes) return;
+  ++counters_.files;
+  work.file->close();
 }
 
 Result<void> DataSender::send_failed(Block& block, GivenFile& file, const Error& error) {
   if (file.stopped.exchange(true)) return {};  // another stream said so already
+  file.close();
   const wire::Failed failed{.request = file.request,
                             .has_file = true,
                             .file = file.id,

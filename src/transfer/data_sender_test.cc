@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
+#include <string>
 #include <thread>
 
 #include "base/limits.h"
@@ -78,6 +80,26 @@ TEST_F(DataSenderTest, APackIsSentWholeAndCounted) {
   // What was sent may be forgotten: the giver's table is bounded by it.
   EXPECT_EQ(a->sent_bytes, 3U);
   EXPECT_EQ(b->sent_bytes, 2U);
+}
+
+// What was cached of it before is remembered by the open file.
+TEST_F(DataSenderTest, AFileTooLongToStayInMemoryIsOpenUntilAllOfItWasSent) {
+  there_.write("f", std::string(20'000, 'f'));
+  for (const bool is_long : {false, true}) {
+    const auto file = given("f", 1);
+    file->uncached = is_long;
+    std::weak_ptr<const platform::File> opened;
+    for (const std::uint64_t offset : {0U, 10'000U}) {
+      sender_.take(segment(file, offset, 10'000));
+      std::thread sends = sending();
+      for (std::uint64_t got = 0; got < 10'000;) got += receive().payload_bytes;
+      sends.join();
+      if (offset > 0) break;
+      opened = *file->open();
+      EXPECT_EQ(opened.expired(), !is_long);
+    }
+    EXPECT_TRUE(opened.expired());
+  }
 }
 
 TEST_F(DataSenderTest, WhatChangedSinceItWasAnnouncedIsReportedAndTheRestOfThePackSent) {

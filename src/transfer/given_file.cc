@@ -14,4 +14,19 @@ Result<std::shared_ptr<const platform::File>> GivenFile::open() {
   return file;
 }
 
+Result<std::shared_ptr<const platform::File>> GivenFile::open_to_send() {
+  WH_ASSIGN(auto file, open());
+  if (uncached) {
+    std::scoped_lock lock(mutex_);
+    kept_ = file;
+  }
+  return file;
+}
+
+void GivenFile::close() {
+  std::shared_ptr<const platform::File> last;  // closed without the lock
+  std::scoped_lock lock(mutex_);
+  last.swap(kept_);
+}
+
 }  // namespace wormhole::transfer

@@ -44,9 +44,16 @@ struct GivenFile {
 
   // The file, opened at the first call and closed with the last holder.
   [[nodiscard]] Result<std::shared_ptr<const platform::File>> open();
+  // The same for a stream that sends a piece of it. If it is too long to stay in memory, it is open
+  // until close(), between two pieces as well: so long it is remembered what of it was there
+  // before.
+  [[nodiscard]] Result<std::shared_ptr<const platform::File>> open_to_send();
+  // No more of it will be sent, as far as can be told.
+  void close();
 
  private:
   std::mutex mutex_;
+  std::shared_ptr<const platform::File> kept_;
   std::weak_ptr<const platform::File> file_;
 };
 using GivenFilePtr = std::shared_ptr<GivenFile>;
