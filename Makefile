@@ -54,11 +54,11 @@ asan: packages-build+test+lab | build/
 	$(call build,asan)
 	@tools/with-sanitizer-options ctest --preset asan --parallel $(JOBS)
 
-tsan: packages-build+test+lab | build/
+tsan: packages-build+test+lab+clang | build/
 	$(call build,tsan)
 	@tools/with-sanitizer-options ctest --preset tsan --parallel $(JOBS)
 
-fuzz: packages-build+fuzz | build/
+fuzz: packages-build+clang | build/
 	$(call build,fuzz)
 	@tools/run-fuzzers build/fuzz $(FUZZ_SECONDS)
 
