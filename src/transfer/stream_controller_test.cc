@@ -146,7 +146,8 @@ TEST(StreamController, AFewMillisecondsAreNoQueue) {
 TEST(StreamController, StreamsAreAddedUntilAQueueShowsThatTheLinkIsFull) {
   Path path(shared(0.5 * kMegabyte, 11.9 * kMegabyte));
   path.set_round_trip(kRoundTrip);
-  while (path.up() < 24) path.run(100ms);
+  for (int tenths = 0; path.up() < 24 && tenths < 600; ++tenths) path.run(100ms);
+  ASSERT_EQ(path.up(), 24U);
   path.set_round_trip(2 * kRoundTrip);
   path.run(20s);
   EXPECT_EQ(path.most(), 24U);
