@@ -4,14 +4,12 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "transfer/chunk_scan.h"
 
 namespace wormhole::transfer {
 
 Basis::Basis(std::shared_ptr<const platform::File> file, const platform::FileStatus& status)
-    : file_(std::move(file)),
-      status_(status),
-      scan_(file_, {0, status.size_bytes}),
-      is_scanned_(status.size_bytes == 0) {}
+    : file_(std::move(file)), status_(status), is_scanned_(status.size_bytes == 0) {}
 
 Result<std::unique_ptr<Basis>> Basis::open(const platform::Directory& directory,
                                            std::string_view name, bool uncached) {
@@ -25,35 +23,44 @@ Result<std::unique_ptr<Basis>> Basis::open(const platform::Directory& directory,
 
 Result<void> Basis::scan_some(const Sink& sink) {
   WH_CHECK(!is_scanned_);
-  if (buffer_.empty()) buffer_.resize(kChunkMaxBytes + kBlockBytes);
-  const std::uint64_t before = scan_.position();
-  ended_.clear();
-  const auto step = scan_.step(MutableBytes(buffer_).subspan(buffered_, kBlockBytes), ended_);
-  is_scanned_ = !step.has_value() || scan_.is_over();
-  buffered_ += static_cast<std::size_t>(scan_.position() - before);
-  Bytes rest = Bytes(buffer_).first(buffered_);
-  for (const Chunk& chunk : ended_) {
-    const std::uint64_t offset = scan_.position() - rest.size();
-    chunks_.push_back({offset, chunk});
-    places_.emplace(chunk.hash, offset);
-    WH_TRY(sink(chunk, offset, rest.first(chunk.length)));
-    rest = rest.subspan(chunk.length);
+  last_ = read_ahead().next();
+  if (!last_.has_value()) {
+    end_scan();
+    return {};
   }
-  // Less than a block: it ended within the last one.
-  if (!ended_.empty()) std::ranges::copy(rest, buffer_.begin());
-  buffered_ = rest.size();
+  const auto& [placed, bytes] = *last_;
+  chunks_.push_back(placed);
+  places_.emplace(placed.chunk.hash, placed.offset);
+  scanned_bytes_ = placed.end();
+  WH_TRY(sink(placed, bytes));
+  if (scanned_bytes_ == size()) end_scan();
   return {};
 }
 
+void Basis::expect(const PlacedChunk& chunk) {
+  if (!is_scanned_) read_ahead().expect(chunk);
+}
+
+ReadAhead& Basis::read_ahead() {
+  if (!read_ahead_.has_value()) read_ahead_.emplace(file_, size());
+  return *read_ahead_;
+}
+
+void Basis::end_scan() {
+  is_scanned_ = true;
+  last_.reset();
+  read_ahead_.reset();
+}
+
 bool Basis::has_at(std::uint64_t offset, const Chunk& chunk) const {
-  const auto found = std::ranges::lower_bound(chunks_, offset, {}, &Placed::offset);
+  const auto found = std::ranges::lower_bound(chunks_, offset, {}, &PlacedChunk::offset);
   return found != chunks_.end() && found->offset == offset && found->chunk == chunk;
 }
 
 std::optional<std::size_t> Basis::index_of(const Chunk& chunk) const {
   const auto place = find(chunk);
   if (!place.has_value()) return std::nullopt;
-  const auto found = std::ranges::lower_bound(chunks_, *place, {}, &Placed::offset);
+  const auto found = std::ranges::lower_bound(chunks_, *place, {}, &PlacedChunk::offset);
   return static_cast<std::size_t>(found - chunks_.begin());
 }
 
@@ -64,8 +71,7 @@ std::optional<std::uint64_t> Basis::find(const Chunk& chunk) const {
 }
 
 void Basis::forget_chunks() {
-  is_scanned_ = true;
-  buffer_ = {};
+  end_scan();
   chunks_ = {};
   places_ = {};
 }
@@ -86,6 +92,10 @@ bool Basis::read(std::uint64_t offset, MutableBytes out) const {
 
 bool Basis::read(const Chunk& chunk, std::uint64_t offset, MutableBytes out) const {
   WH_CHECK(out.size() == chunk.length);
+  if (last_.has_value() && last_->placed == PlacedChunk{offset, chunk}) {
+    std::ranges::copy(last_->bytes, out.begin());
+    return true;
+  }
   return read(offset, out) && store::hash(out) == chunk.hash;
 }
 

@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/range_set.h"
 #include "platform/file_system.h"
-#include "transfer/chunk_scan.h"
+#include "transfer/read_ahead.h"
 
 namespace wormhole::transfer {
 
@@ -32,11 +33,15 @@ class Basis {
                                                            std::string_view name, bool uncached);
 
   // A chunk that was just read, and its place and bytes.
-  using Sink = std::function<Result<void>(const Chunk& chunk, std::uint64_t offset, Bytes bytes)>;
-  // Reads on. What cannot be read holds nothing: then the scan is over. Errors are the sink's.
+  using Sink = std::function<Result<void>(const PlacedChunk& chunk, Bytes bytes)>;
+  // The next chunk. What cannot be read holds nothing: then the scan is over. Errors are the
+  // sink's.
   [[nodiscard]] Result<void> scan_some(const Sink& sink);
+  // Where the scan comes to next, or behind what was expected last, that chunk may stand: if so, it
+  // is found with less work, and while the last one is looked at.
+  void expect(const PlacedChunk& chunk);
   [[nodiscard]] bool is_scanned() const { return is_scanned_; }
-  [[nodiscard]] std::uint64_t scanned_bytes() const { return scan_.position(); }
+  [[nodiscard]] std::uint64_t scanned_bytes() const { return scanned_bytes_; }
   [[nodiscard]] std::uint64_t size() const { return status_.size_bytes; }
 
   // Of what was scanned, in order. Null: there are not so many.
@@ -64,21 +69,17 @@ class Basis {
   [[nodiscard]] const platform::File& file() const { return *file_; }
 
  private:
-  struct Placed {
-    std::uint64_t offset;
-    Chunk chunk;
-  };
-
   Basis(std::shared_ptr<const platform::File> file, const platform::FileStatus& status);
+  ReadAhead& read_ahead();
+  void end_scan();
 
   const std::shared_ptr<const platform::File> file_;
-  const platform::FileStatus status_;  // as opened
-  ChunkScan scan_;
+  const platform::FileStatus status_;    // as opened
+  std::optional<ReadAhead> read_ahead_;  // while it is scanned
+  std::optional<ReadAhead::Read> last_;  // of read_ahead_
+  std::uint64_t scanned_bytes_ = 0;
   bool is_scanned_;
-  ByteVector buffer_;         // the chunk in progress, and a block
-  std::size_t buffered_ = 0;  // bytes of it that are filled
-  std::vector<Chunk> ended_;  // by the block that was read last
-  std::vector<Placed> chunks_;
+  std::vector<PlacedChunk> chunks_;
   std::unordered_map<store::Hash, std::uint64_t, HashOfHash> places_;
 };
 

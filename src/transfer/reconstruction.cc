@@ -69,7 +69,25 @@ bool Reconstruction::has_scanned_enough() const {
 
 bool Reconstruction::is_behind() const {
   std::scoped_lock lock(mutex_);
-  return basis_->scanned_bytes() < told_bytes_;
+  return basis_->scanned_bytes() + kChunkMinBytes <= told_bytes_;
+}
+
+void Reconstruction::expect(const Chunk& chunk) {
+  basis_->expect({followed_.place, chunk});
+  followed_.offset += chunk.length;
+  followed_.place += chunk.length;
+}
+
+void Reconstruction::follow(std::uint64_t offset, std::uint64_t place) {
+  const bool is_known =
+      followed_.place > place && followed_.place - place == followed_.offset - offset;
+  if (is_known || place != basis_->scanned_bytes()) return;
+  followed_ = {offset, place};
+  auto next = unresolved_.find(offset);
+  while (next != unresolved_.end() && next->first == followed_.offset) {
+    expect(next->second);
+    ++next;
+  }
 }
 
 Result<std::unique_ptr<Basis>> Reconstruction::open_basis(DirectoryTree& tree) const {
@@ -207,7 +225,8 @@ Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const 
                                                      Ranges& wanted) {
   const Chunk* here = basis_->chunk(next_);
   if (here == nullptr && can_scan()) {
-    WH_TRY(basis_->scan_some([](const Chunk&, std::uint64_t, Bytes) { return Result<void>(); }));
+    basis_->expect({offset_, chunk});
+    WH_TRY(basis_->scan_some([](const PlacedChunk&, Bytes) { return Result<void>(); }));
     return Next::kStep;
   }
   if (here != nullptr && *here == chunk) {
@@ -249,8 +268,12 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
     if (!borrow(offset, chunk)) want(offset, chunk.length, wanted);
     return {};
   }
-  if (is_cloned_ && basis_->has_at(offset, chunk)) return keep(tree, offset, chunk.length, wanted);
+  if (is_cloned_ && basis_->has_at(offset, chunk)) {
+    follow(offset_, offset_);
+    return keep(tree, offset, chunk.length, wanted);
+  }
   if (const auto place = basis_->find(chunk)) {
+    follow(offset_, *place + chunk.length);
     if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
     const MutableBytes bytes = MutableBytes(buffer_).first(chunk.length);
     if (basis_->read(chunk, *place, bytes)) return put(tree, offset, bytes);
@@ -263,6 +286,7 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
   }
   unresolved_.emplace(offset, chunk);
   unresolved_places_.emplace(chunk.hash, offset);
+  if (offset == followed_.offset) expect(chunk);
   return {};
 }
 
@@ -353,8 +377,11 @@ bool Reconstruction::read_borrowed(DirectoryTree& tree, const ToldChunks::Source
 }
 
 Result<void> Reconstruction::scan(DirectoryTree& tree, Ranges& wanted) {
-  WH_TRY(basis_->scan_some([&](const Chunk& chunk, std::uint64_t at, Bytes bytes) -> Result<void> {
+  WH_TRY(basis_->scan_some([&](const PlacedChunk& placed, Bytes bytes) -> Result<void> {
+    const auto& [at, chunk] = placed;
     const auto [first, last] = unresolved_places_.equal_range(chunk.hash);
+    // Before it is written: the next one is read meanwhile.
+    if (first != last) follow(first->second + chunk.length, placed.end());
     for (auto found = first; found != last; ++found) {
       const auto unresolved = unresolved_.find(found->second);
       // A host may give one name to chunks of several lengths; it is the name of one of them.

@@ -152,6 +152,12 @@ class Reconstruction {
   [[nodiscard]] bool has_scanned_enough() const;
   [[nodiscard]] bool can_scan() const { return basis_ != nullptr && !basis_->is_scanned(); }
 
+  // The new version goes on at `offset` as the basis may at `place`: what is told and not found yet
+  // is expected there, if the scan has come that far.
+  void follow(std::uint64_t offset, std::uint64_t place);
+  // The next chunk there.
+  void expect(const Chunk& chunk);
+
   Result<void> begin(DirectoryTree& tree, Ranges& wanted);
   Result<std::unique_ptr<Basis>> open_basis(DirectoryTree& tree) const;
   Result<std::unique_ptr<Basis>> open_at(const store::Place& place) const;
@@ -216,6 +222,12 @@ class Reconstruction {
   // Told, and not found in what was scanned of the basis.
   std::map<std::uint64_t, Chunk> unresolved_;  // by their place
   std::unordered_multimap<store::Hash, std::uint64_t, HashOfHash> unresolved_places_;
+  // Up to where chunks are expected; then the next one of the new version, and its place.
+  struct Followed {
+    std::uint64_t offset = 0;
+    std::uint64_t place = 0;
+  };
+  Followed followed_;
   Refinement refinement_;  // of chunks that were missed
 
   ToldChunks* told_chunks_ = nullptr;

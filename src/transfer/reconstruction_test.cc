@@ -175,6 +175,39 @@ TEST_F(ReconstructionTest, ADifferenceIsRefusedWhereItMayNotReplace) {
   EXPECT_EQ(next.error().code, Code::kExists);
 }
 
+// No scan cuts in pieces of one length: only where they are expected are they found.
+TEST_F(ReconstructionTest, WhereTheNewVersionGoesOnAsTheBasisNoCutIsLookedFor) {
+  constexpr std::uint32_t kPiece = 3 * kMiB;
+  const ByteVector old = random_bytes(40 * kMiB, 1);
+  ByteVector changed(1, std::byte{7});
+  changed.insert(changed.end(), old.begin(), old.end());
+  std::vector<Chunk> chunks = chunks_of(changed);
+  chunks.resize(3);  // the first is new, the scan finds the next
+  std::uint64_t offset = chunks[0].length + chunks[1].length + chunks[2].length;
+  const std::size_t cut = chunks.size();
+  while (offset < changed.size()) {
+    const auto length =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(kPiece, changed.size() - offset));
+    chunks.push_back({length, store::hash(Bytes(changed).subspan(offset, length))});
+    offset += length;
+  }
+  here(old);
+  announce(changed);
+  // All at once, and so that each one waits for the next.
+  ASSERT_TRUE(tell(0, {chunks.begin(), chunks.begin() + cut + 3}).has_value());
+  EXPECT_EQ(run_up(), Next::kWait);
+  offset = chunks[0].length + chunks[1].length + chunks[2].length + std::uint64_t{3} * kPiece;
+  for (std::size_t i = cut + 3; i < chunks.size(); ++i) {
+    ASSERT_TRUE(tell(offset, {chunks[i]}).has_value());
+    offset += chunks[i].length;
+    if (i + 1 < chunks.size()) EXPECT_EQ(run_up(), Next::kWait);
+  }
+  EXPECT_EQ(run(), Next::kOver);
+  EXPECT_LE(total(wanted_), 1 + std::uint64_t{2} * kFineChunkMaxBytes);
+  EXPECT_TRUE(arrives());
+  expect_published();
+}
+
 TEST_F(ReconstructionTest, WaitsForWhatIsNotToldYet) {
   const ByteVector old = random_bytes(12 * kMiB, 1);
   const ByteVector other = random_bytes(12 * kMiB, 2);
@@ -367,7 +400,7 @@ TEST_F(ReconstructionTest, OfALongerBasisOnlyTheBeginningIsRead) {
   announce(content);
   tell_all();
   EXPECT_EQ(run_up(), Next::kAskFiner) << "zeros, which are not in it";
-  EXPECT_LT(reconstruction_->basis()->scanned_bytes(), 16 * kMiB);
+  EXPECT_LE(reconstruction_->basis()->scanned_bytes(), 2ULL * kChunkMaxBytes);
   tell_all_finely();
   EXPECT_EQ(run_up(), Next::kOver);
   EXPECT_EQ(total(wanted_), content.size());
