@@ -2,7 +2,7 @@
 // where. (rsync's word for it.)
 //
 // It belongs to the user, who may change it at any time: a chunk's bytes are handed on from the
-// memory in which they were hashed, or hashed once more. One thread.
+// memory in which they were hashed, or hashed once more. Used by one thread; another reads ahead.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +37,8 @@ class Basis {
   // The next chunk. What cannot be read holds nothing: then the scan is over. Errors are the
   // sink's.
   [[nodiscard]] Result<void> scan_some(const Sink& sink);
-  // Where the scan comes to next, or behind what was expected last, that chunk may stand: if so, it
-  // is found with less work, and while the last one is looked at.
+  // It may stand there: where the scan is, or right behind what was expected last. Then it is found
+  // with less work, and while the one before is looked at.
   void expect(const PlacedChunk& chunk);
   [[nodiscard]] bool is_scanned() const { return is_scanned_; }
   [[nodiscard]] std::uint64_t scanned_bytes() const { return scanned_bytes_; }
@@ -61,7 +61,8 @@ class Basis {
   void forget_chunks();
   // False when there are not so many.
   [[nodiscard]] bool read(std::uint64_t offset, MutableBytes out) const;
-  // Reads them into `out`, of the chunk's length. False: they are others by now.
+  // Its bytes into `out`, of the chunk's length: as they were scanned, if that was the last one.
+  // False: they are others by now.
   [[nodiscard]] bool read(const Chunk& chunk, std::uint64_t offset, MutableBytes out) const;
   [[nodiscard]] const platform::FileStatus& status() const { return status_; }  // as opened
   // Nothing has changed the file since.

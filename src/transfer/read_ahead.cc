@@ -1,7 +1,7 @@
 #include "transfer/read_ahead.h"
 
 #include <algorithm>
-#include <utility>
+#include <system_error>
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -13,7 +13,12 @@ ReadAhead::ReadAhead(std::shared_ptr<const platform::File> file, std::uint64_t s
   for (Slot& slot : slots_) {
     slot.bytes = std::make_unique_for_overwrite<std::byte[]>(kChunkMaxBytes + kBlockBytes);
   }
-  if (size_bytes > kChunkMaxBytes) thread_ = std::thread([this] { run(); });
+  if (size_bytes <= kChunkMaxBytes) return;
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    // No more threads: next() does it all.
+  }
 }
 
 ReadAhead::~ReadAhead() {
@@ -52,7 +57,7 @@ bool ReadAhead::make_here() {
 }
 
 void ReadAhead::expect(const PlacedChunk& chunk) {
-  WH_CHECK(chunk.chunk.length <= kChunkMaxBytes);
+  WH_CHECK(chunk.chunk.length > 0 && chunk.chunk.length <= kChunkMaxBytes);
   std::scoped_lock lock(mutex_);
   if (!expected_.empty() && expected_.back().end() != chunk.offset) expected_.clear();
   expected_.push_back(chunk);

@@ -3,8 +3,8 @@
 // Which chunks are to be expected can be told. Where one stands, no cut is looked for, which is two
 // fifths of the work, and a thread of its own reads and hashes it while the one before is written.
 //
-// next() and expect() by one thread. Memory: two of the longest chunk, of which only what is filled
-// is touched.
+// next() and expect() by one thread. Memory: two buffers of 8.25 MiB. A file no longer than the
+// longest chunk is read by next() itself, and so is any where no thread can be had.
 #pragma once
 
 #include <array>
@@ -52,7 +52,7 @@ class ReadAhead {
   void expect(const PlacedChunk& chunk);
 
  private:
-  // Holds one chunk, and a block at most of what follows it.
+  // Room for the longest chunk and a block.
   struct Slot {
     std::unique_ptr<std::byte[]> bytes;
     PlacedChunk placed;
@@ -78,8 +78,11 @@ class ReadAhead {
 
   const std::shared_ptr<const platform::File> file_;
   const std::uint64_t size_bytes_;
+  // The nth chunk is in slot n % 2: first of the thread, after ++made_ of next()'s caller.
+  std::array<Slot, 2> slots_;
+  std::uint64_t taken_ = 0;  // by next(), whose caller's it is
 
-  // Of the thread, and so is slot(made_).
+  // Of the thread.
   store::CutFinder cuts_;
   store::Hasher hasher_;        // of what is expected
   std::uint64_t position_ = 0;  // where the next chunk begins
@@ -87,16 +90,14 @@ class ReadAhead {
   Bytes rest_;                  // in the slot before: what was read beyond its chunk
 
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::array<Slot, 2> slots_;         // the nth chunk is in slot n % 2
-  std::uint64_t made_ = 0;            // chunks
-  std::uint64_t taken_ = 0;           // by next()
+  std::condition_variable changed_;   // what follows, but for the thread itself
+  std::uint64_t made_ = 0;            // chunks; only the thread writes it
   std::uint64_t done_ = 0;            // of those: not looked at any more
   std::deque<PlacedChunk> expected_;  // one behind the other
   bool is_waited_for_ = false;
   bool is_over_ = false;  // no more are made
   bool stopped_ = false;
-  std::thread thread_;  // the last; none for a file that is hardly more than a chunk
+  std::thread thread_;  // the last
 };
 
 }  // namespace wormhole::transfer

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "base/limits.h"
 #include "platform/test_directory.h"
@@ -132,8 +134,8 @@ TEST_F(ReadAheadTest, WhatIsExpectedAndNotThereChangesNothing) {
   expect(pieces(content, 1000, 1 * kMiB));
   EXPECT_EQ(read(content), chunks) << "where no chunk begins";
   begin(content);
-  expect(pieces(content, 0, 3 * kMiB));
-  expect({{chunks[1].offset, chunks[1].chunk}});
+  expect(pieces(content, chunks[1].offset, 3 * kMiB));
+  expect({chunks[2]});
   EXPECT_EQ(read(content), chunks) << "forgotten, for what does not follow it";
 }
 
@@ -148,6 +150,36 @@ TEST_F(ReadAheadTest, WhatNobodyAskedForIsNotReadYet) {
                     std::byte{7});
   write(Bytes(changed).subspan(behind), behind);
   EXPECT_FALSE(read(changed).empty());
+}
+
+TEST_F(ReadAheadTest, WhatIsExpectedIsReadBeforeItIsAskedFor) {
+  const ByteVector content = random_bytes(20 * kMiB);
+  const auto chunks = cut(content);
+  bool is_read = false;
+  // On a slow machine it takes longer.
+  for (auto time = std::chrono::milliseconds(1); !is_read && time < std::chrono::minutes(1);
+       time *= 2) {
+    begin(content);
+    ASSERT_TRUE(read_ahead_->next().has_value());
+    expect({chunks[1]});
+    std::this_thread::sleep_for(time);
+    write(ByteVector(chunks[1].chunk.length), chunks[1].offset);
+    const auto next = read_ahead_->next();
+    ASSERT_TRUE(next.has_value());
+    is_read = next->placed == chunks[1];
+  }
+  EXPECT_TRUE(is_read);
+}
+
+TEST_F(ReadAheadTest, AFileOfOneChunkIsReadAsExpectedToo) {
+  const ByteVector content = random_bytes(7 * kMiB);
+  begin(content);
+  const auto expected = pieces(content, 0, 1 * kMiB + 1);
+  expect(expected);
+  auto chunks = read(content);
+  ASSERT_GE(chunks.size(), expected.size());
+  chunks.resize(expected.size());
+  EXPECT_EQ(chunks, expected);
 }
 
 TEST_F(ReadAheadTest, EndsWhereTheFileBecameShorter) {

@@ -24,6 +24,9 @@ constexpr std::size_t kUnresolvedMax = 4096;
 // waited for. What is still to be looked at more finely is no such piece.
 constexpr std::size_t kPiecesMax = 512;
 
+// Chunks are expected so far ahead of the scan: more than can be read before the next one is.
+constexpr std::uint64_t kExpectedMaxBytes = std::uint64_t{4} * kChunkMaxBytes;
+
 // Fine chunks that are written in one step.
 constexpr std::size_t kRefinedTogether = 64;
 
@@ -69,24 +72,44 @@ bool Reconstruction::has_scanned_enough() const {
 
 bool Reconstruction::is_behind() const {
   std::scoped_lock lock(mutex_);
-  return basis_->scanned_bytes() + kChunkMinBytes <= told_bytes_;
+  const std::uint64_t scanned = basis_->scanned_bytes();
+  if (followed_.place > scanned) return true;
+  const std::uint64_t next = followed_.place == scanned ? followed_.offset : scanned;
+  return next + kChunkMinBytes <= told_bytes_;
 }
 
-void Reconstruction::expect(const Chunk& chunk) {
-  basis_->expect({followed_.place, chunk});
-  followed_.offset += chunk.length;
-  followed_.place += chunk.length;
+void Reconstruction::follow(const Followed& found) {
+  if (found.place != basis_->scanned_bytes()) return;
+  if (!followed_.goes_on_from(found)) followed_ = found;
+  expect_more();
 }
 
-void Reconstruction::follow(std::uint64_t offset, std::uint64_t place) {
-  const bool is_known =
-      followed_.place > place && followed_.place - place == followed_.offset - offset;
-  if (is_known || place != basis_->scanned_bytes()) return;
-  followed_ = {offset, place};
-  auto next = unresolved_.find(offset);
-  while (next != unresolved_.end() && next->first == followed_.offset) {
-    expect(next->second);
-    ++next;
+void Reconstruction::follow_one_of(const PlacedChunk& placed) {
+  const auto [first, last] = unresolved_places_.equal_range(placed.chunk.hash);
+  std::optional<Followed> next;
+  for (auto found = first; found != last; ++found) {
+    const std::uint64_t offset = found->second;
+    const Unresolved& unresolved = unresolved_.at(offset);
+    if (unresolved.chunk != placed.chunk) continue;
+    const Followed behind = {unresolved.index + 1, offset + placed.chunk.length, placed.end()};
+    if (followed_.goes_on_from(behind)) return expect_more();
+    if (!next.has_value() || offset < next->offset) next = behind;
+  }
+  if (next.has_value()) return follow(*next);
+  expect_more();
+}
+
+void Reconstruction::expect_more() {
+  const std::uint64_t scanned = basis_->scanned_bytes();
+  while (followed_.place >= scanned && followed_.place - scanned < kExpectedMaxBytes) {
+    const auto chunk = told(followed_.next);
+    if (!chunk.has_value()) return;
+    const std::uint64_t end = followed_.place + chunk->length;
+    // No cut ends a file's last chunk: it is none of the basis's but at the end of that.
+    const bool is_last = followed_.offset + chunk->length == file_->size();
+    if (end > basis_->size() || (is_last && end != basis_->size())) return;
+    basis_->expect({followed_.place, *chunk});
+    followed_ = {followed_.next + 1, followed_.offset + chunk->length, end};
   }
 }
 
@@ -269,11 +292,11 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
     return {};
   }
   if (is_cloned_ && basis_->has_at(offset, chunk)) {
-    follow(offset_, offset_);
+    follow({next_, offset_, offset_});
     return keep(tree, offset, chunk.length, wanted);
   }
   if (const auto place = basis_->find(chunk)) {
-    follow(offset_, *place + chunk.length);
+    follow({next_, offset_, *place + chunk.length});
     if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
     const MutableBytes bytes = MutableBytes(buffer_).first(chunk.length);
     if (basis_->read(chunk, *place, bytes)) return put(tree, offset, bytes);
@@ -284,9 +307,9 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
     miss(offset, chunk.length, wanted);
     return {};
   }
-  unresolved_.emplace(offset, chunk);
+  unresolved_.emplace(offset, Unresolved{chunk, next_ - 1});
   unresolved_places_.emplace(chunk.hash, offset);
-  if (offset == followed_.offset) expect(chunk);
+  expect_more();
   return {};
 }
 
@@ -378,15 +401,15 @@ bool Reconstruction::read_borrowed(DirectoryTree& tree, const ToldChunks::Source
 
 Result<void> Reconstruction::scan(DirectoryTree& tree, Ranges& wanted) {
   WH_TRY(basis_->scan_some([&](const PlacedChunk& placed, Bytes bytes) -> Result<void> {
+    // Before it is written: the next one is read meanwhile.
+    follow_one_of(placed);
     const auto& [at, chunk] = placed;
     const auto [first, last] = unresolved_places_.equal_range(chunk.hash);
-    // Before it is written: the next one is read meanwhile.
-    if (first != last) follow(first->second + chunk.length, placed.end());
     for (auto found = first; found != last; ++found) {
       const auto unresolved = unresolved_.find(found->second);
       // A host may give one name to chunks of several lengths; it is the name of one of them.
-      if (unresolved->second != chunk) {
-        want(unresolved->first, unresolved->second.length, wanted);
+      if (unresolved->second.chunk != chunk) {
+        want(unresolved->first, unresolved->second.chunk.length, wanted);
       } else if (is_cloned_ && unresolved->first == at) {
         WH_TRY(keep(tree, at, chunk.length, wanted));
       } else {
@@ -457,7 +480,8 @@ void Reconstruction::miss(std::uint64_t offset, std::uint64_t length, Ranges& wa
 
 void Reconstruction::want_unresolved(std::uint64_t end, Ranges& wanted) {
   while (!unresolved_.empty() && unresolved_.begin()->first < end) {
-    const auto [offset, chunk] = *unresolved_.begin();
+    const std::uint64_t offset = unresolved_.begin()->first;
+    const Chunk chunk = unresolved_.begin()->second.chunk;
     miss(offset, chunk.length, wanted);
     unresolved_.erase(unresolved_.begin());
     const auto [first, last] = unresolved_places_.equal_range(chunk.hash);

@@ -145,18 +145,30 @@ class Reconstruction {
   }
 
   [[nodiscard]] std::optional<Chunk> told(std::size_t index) const;
-  // The scan is: what it finds now can be written at once.
+  // The scan is: what it comes to next is told already.
   [[nodiscard]] bool is_behind() const;
   // What is further on is not looked for.
   [[nodiscard]] std::uint64_t looked_ahead_bytes() const;
   [[nodiscard]] bool has_scanned_enough() const;
   [[nodiscard]] bool can_scan() const { return basis_ != nullptr && !basis_->is_scanned(); }
 
-  // The new version goes on at `offset` as the basis may at `place`: what is told and not found yet
-  // is expected there, if the scan has come that far.
-  void follow(std::uint64_t offset, std::uint64_t place);
-  // The next chunk there.
-  void expect(const Chunk& chunk);
+  // Where chunks of the new version are expected next, in the basis.
+  struct Followed {
+    std::size_t next = 0;      // of told_
+    std::uint64_t offset = 0;  // its place in the new version
+    std::uint64_t place = 0;   // in the basis
+
+    // Of what was followed from there.
+    [[nodiscard]] bool goes_on_from(const Followed& other) const {
+      return place >= other.place && place - other.place == offset - other.offset;
+    }
+  };
+  // A chunk was found in front of these places; where the scan stands, it goes on from there.
+  void follow(const Followed& found);
+  // What was scanned last, and may be told for several places.
+  void follow_one_of(const PlacedChunk& placed);
+  // Of what is followed, what was told, as far ahead as it is of use.
+  void expect_more();
 
   Result<void> begin(DirectoryTree& tree, Ranges& wanted);
   Result<std::unique_ptr<Basis>> open_basis(DirectoryTree& tree) const;
@@ -220,13 +232,12 @@ class Reconstruction {
   std::uint64_t offset_ = 0;     // its place
   std::uint64_t reused_bytes_ = 0;
   // Told, and not found in what was scanned of the basis.
-  std::map<std::uint64_t, Chunk> unresolved_;  // by their place
-  std::unordered_multimap<store::Hash, std::uint64_t, HashOfHash> unresolved_places_;
-  // Up to where chunks are expected; then the next one of the new version, and its place.
-  struct Followed {
-    std::uint64_t offset = 0;
-    std::uint64_t place = 0;
+  struct Unresolved {
+    Chunk chunk;
+    std::size_t index;  // of told_
   };
+  std::map<std::uint64_t, Unresolved> unresolved_;  // by their place
+  std::unordered_multimap<store::Hash, std::uint64_t, HashOfHash> unresolved_places_;
   Followed followed_;
   Refinement refinement_;  // of chunks that were missed
 

@@ -193,7 +193,7 @@ TEST_F(ReconstructionTest, WhereTheNewVersionGoesOnAsTheBasisNoCutIsLookedFor) {
   }
   here(old);
   announce(changed);
-  // All at once, and so that each one waits for the next.
+  // Some at once, then one by one.
   ASSERT_TRUE(tell(0, {chunks.begin(), chunks.begin() + cut + 3}).has_value());
   EXPECT_EQ(run_up(), Next::kWait);
   offset = chunks[0].length + chunks[1].length + chunks[2].length + std::uint64_t{3} * kPiece;
@@ -206,6 +206,44 @@ TEST_F(ReconstructionTest, WhereTheNewVersionGoesOnAsTheBasisNoCutIsLookedFor) {
   EXPECT_LE(total(wanted_), 1 + std::uint64_t{2} * kFineChunkMaxBytes);
   EXPECT_TRUE(arrives());
   expect_published();
+}
+
+TEST_F(ReconstructionTest, WhereAChunkIsRepeatedTheNewVersionIsFollowedInOrder) {
+  constexpr std::uint32_t kPiece = 1 * kMiB + 1;
+  const std::vector<ByteVector> parts = {
+      random_bytes(kPiece, 1), ByteVector(kPiece), random_bytes(kPiece, 2), ByteVector(kPiece),
+      random_bytes(kPiece, 3), ByteVector(kPiece), random_bytes(kPiece, 4)};
+  ByteVector old;
+  std::vector<Chunk> chunks;
+  for (const ByteVector& part : parts) {
+    old.insert(old.end(), part.begin(), part.end());
+    chunks.push_back({kPiece, store::hash(part)});
+  }
+  ByteVector changed = old;
+  changed.push_back(std::byte{7});
+  chunks.push_back({1, store::hash(Bytes(changed).last(1))});
+  here(old);
+  announce(changed);
+  ASSERT_TRUE(tell(0, chunks).has_value());
+  EXPECT_EQ(run(), Next::kOver);
+  EXPECT_EQ(total(wanted_), 1U);
+  EXPECT_TRUE(arrives());
+  expect_published();
+}
+
+// Else a host could ask for any byte behind what it knows of the basis.
+TEST_F(ReconstructionTest, ALastChunkIsNotExpectedWithinTheBasis) {
+  const ByteVector old = random_bytes(12 * kMiB, 1);
+  std::vector<Chunk> chunks = chunks_of(old);
+  chunks.resize(2);
+  const std::uint64_t known = chunks[0].length + chunks[1].length;
+  const ByteVector front(old.begin(), old.begin() + static_cast<std::ptrdiff_t>(known) + 1);
+  chunks.push_back({1, store::hash(Bytes(front).last(1))});
+  here(old);
+  announce(front);
+  ASSERT_TRUE(tell(0, chunks).has_value());
+  EXPECT_EQ(run_up(), Next::kAskFiner);
+  EXPECT_EQ(reconstruction_->reused_bytes(), known);
 }
 
 TEST_F(ReconstructionTest, WaitsForWhatIsNotToldYet) {
