@@ -7,18 +7,26 @@
 #include "base/limits.h"
 
 namespace wormhole::transfer {
+namespace {
+
+// None where no more can be had.
+template <typename Run>
+std::thread started(Run run) {
+  try {
+    return std::thread(run);
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
+
+}  // namespace
 
 ReadAhead::ReadAhead(std::shared_ptr<const platform::File> file, std::uint64_t size_bytes)
     : file_(std::move(file)), size_bytes_(size_bytes) {
   for (Slot& slot : slots_) {
     slot.bytes = std::make_unique_for_overwrite<std::byte[]>(kChunkMaxBytes + kBlockBytes);
   }
-  if (size_bytes <= kChunkMaxBytes) return;
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) {
-    // No more threads: next() does it all.
-  }
+  if (size_bytes > kChunkMaxBytes) thread_ = started([this] { run(); });
 }
 
 ReadAhead::~ReadAhead() {

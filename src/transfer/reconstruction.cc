@@ -248,7 +248,7 @@ Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const 
                                                      Ranges& wanted) {
   const Chunk* here = basis_->chunk(next_);
   if (here == nullptr && can_scan()) {
-    basis_->expect({offset_, chunk});
+    expect_more();
     WH_TRY(basis_->scan_some([](const PlacedChunk&, Bytes) { return Result<void>(); }));
     return Next::kStep;
   }
@@ -269,6 +269,7 @@ Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const 
     elsewhere_.reset();
     next_ = 0;
     offset_ = 0;
+    followed_ = {};
     return Next::kStep;
   }
   if (if_different_ == IfDifferent::kRefuse) {
