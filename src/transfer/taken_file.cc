@@ -258,7 +258,7 @@ Result<void> TakenFile::write_to(const platform::File& file, Bytes data, std::ui
   const TimePoint since = cache_.now();
   WH_TRY(file.write_at(data, offset));
   cache_.on_written(data.size(), since);
-  if (is_to_be_cloned_.load(std::memory_order_relaxed)) file.begin_write_back(offset, data.size());
+  if (is_to_be_cloned()) file.begin_write_back(offset, data.size());
   return {};
 }
 

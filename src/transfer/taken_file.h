@@ -133,6 +133,9 @@ class TakenFile {
   // A file waits to become a clone of this one, and a clone waits until what it shares is on disk:
   // what is written from now on goes there at once. Any thread.
   void expect_clone() { is_to_be_cloned_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_to_be_cloned() const {
+    return is_to_be_cloned_.load(std::memory_order_relaxed);
+  }
 
   // Nothing stands there, nor a partial of it. Before any other thread knows of this one.
   void expect_nothing_there() { is_new_ = true; }

@@ -401,7 +401,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   {
     std::scoped_lock lock(mutex_);
     files_.emplace(id, file);
-    if (const auto original = files_.find(copy_of); original != files_.end()) {
+    if (const auto original = files_.find(copy_of); copy_of != 0 && original != files_.end()) {
       original->second->expect_clone();
     }
   }

@@ -6,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "base/limits.h"
 #include "store/hash.h"
 #include "transfer/tree_builder_testing.h"
 
@@ -33,6 +34,24 @@ TEST_F(TreeBuilderTest, ARootThatAnInterruptedRunMadeHasItsMode) {
     fs::remove_all(there_ / "dest");
     next_ = 0;
   }
+}
+
+// Only what a copy waits for: a single file's number is 0, as is "copy of none".
+TEST_F(TreeBuilderTest, AFileWithoutCopiesIsNotToBeCloned) {
+  const auto is_to_be_cloned = [&](std::uint64_t id) {
+    const auto found = tree_->find(id, false);
+    return found.has_value() && *found != nullptr && (*found)->is_to_be_cloned();
+  };
+  begin(/*may_have=*/true);
+  announce({file("single", wire::kNoEntry, kReusableMinBytes)});
+  EXPECT_FALSE(is_to_be_cloned(0));
+  begin(/*may_have=*/true);
+  next_ = 0;
+  Entry copy = file("copy", 0, kReusableMinBytes);
+  copy.copy_of = 1;
+  announce({root(), file("original", 0, kReusableMinBytes), copy});
+  EXPECT_TRUE(is_to_be_cloned(1));
+  EXPECT_FALSE(is_to_be_cloned(2));
 }
 
 // What a power cut leaves has the announced time, and no bytes; anything else is the user's.
