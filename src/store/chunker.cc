@@ -119,6 +119,13 @@ CutFinder::Found scan_by_rule(Bytes data, std::uint64_t& gear) {
 
 }  // namespace
 
+bool may_end_chunk(Bytes data, const CutRule& rule) {
+  if (data.size() < rule.min_bytes) return false;
+  std::uint64_t gear = 0;
+  for (const std::byte next : data.last(kWindowBytes)) gear = roll(gear, next);
+  return (gear & rule.mask) == 0;
+}
+
 CutFinder::Found CutFinder::next(Bytes data) {
   // A cut at the minimum is decided by the window that ends there: only that much is warmed up.
   const std::uint64_t skipped = rule_.min_bytes - kWindowBytes;

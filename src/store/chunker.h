@@ -35,6 +35,9 @@ inline constexpr CutRule kChunkRule = {kChunkMinBytes, kChunkMaxBytes, 0xFFFF'F0
 inline constexpr CutRule kFineChunkRule = {kFineChunkMinBytes, kFineChunkMaxBytes,
                                            0xFFFC'0000'0000'0000, 1024 + 320};
 
+// By the last bytes of `data`, a chunk may end there (whether or not an earlier one does).
+[[nodiscard]] bool may_end_chunk(Bytes data, const CutRule& rule = kChunkRule);
+
 // Finds where chunks end.
 class CutFinder {
  public:

@@ -76,6 +76,22 @@ TEST(Chunker, TheDocumentedVectors) {
   }
 }
 
+TEST(Chunker, AChunkMayEndWhereTheRuleCuts) {
+  const ByteVector data = splitmix_bytes(20 * kMiB, 1);
+  Bytes rest = data;
+  auto chunks = chunks_of(data);
+  ASSERT_GT(chunks.size(), 3U);
+  chunks.pop_back();  // which ends with the file
+  for (const Chunk& chunk : chunks) {
+    ASSERT_LT(chunk.length, kChunkMaxBytes);
+    EXPECT_TRUE(may_end_chunk(rest.first(chunk.length)));
+    EXPECT_FALSE(may_end_chunk(rest.first(chunk.length - 1)));
+    EXPECT_FALSE(may_end_chunk(rest.subspan(1, chunk.length)));
+    EXPECT_FALSE(may_end_chunk(rest.subspan(chunk.length - 64, 64))) << "below the minimum";
+    rest = rest.subspan(chunk.length);
+  }
+}
+
 TEST(Chunker, TheDocumentedVectorsOfFineChunks) {
   const auto values = testing::documented_values("docs/formats/chunks.md");
   const auto chunks = chunks_of(splitmix_bytes(128 * kKiB, 42), 256 * kKiB, kFineChunkRule);
@@ -186,7 +202,7 @@ TEST(Chunker, AChangeSpreadsToItsNeighboursOnly) {
     most = std::max(most, spread);
     sum += spread;
     ++edits;
-    EXPECT_LE(total(fresh), changed_bytes + 4 * kChunkMaxBytes);
+    EXPECT_LE(total(fresh), changed_bytes + std::uint64_t{4} * kChunkMaxBytes);
   };
   for (int round = 0; round < 8; ++round) {
     const std::uint64_t place = generator() % (original.size() - kMiB);

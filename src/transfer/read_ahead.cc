@@ -134,6 +134,8 @@ std::optional<std::uint32_t> ReadAhead::read_expected() {
   }
   const store::Hash hash = hasher_.finish();
   if (hashed < chunk.length || hash != chunk.hash) return std::nullopt;
+  const bool is_last = position_ + chunk.length == size_bytes_;
+  if (!is_last && !store::may_end_chunk(Bytes(bytes, chunk.length))) return std::nullopt;
   slot(made_).placed.chunk.hash = hash;
   return chunk.length;
 }

@@ -2,6 +2,8 @@
 //
 // Which chunks are to be expected can be told. Where one stands, no cut is looked for, which is two
 // fifths of the work, and a thread of its own reads and hashes it while the one before is written.
+// Only where a cut could be, or the file ends: else whoever tells could ask for any byte behind
+// those that he knows, and the next scan would begin where no chunk does.
 //
 // next() and expect() by one thread. Memory: two buffers of 8.25 MiB. A file no longer than the
 // longest chunk is read by next() itself, and so is any where no thread can be had.

@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "platform/test_directory.h"
 
@@ -40,10 +41,24 @@ std::vector<PlacedChunk> cut(Bytes data) {
   return placed(chunks);
 }
 
-// In pieces of one length, as no scan would.
+// From one of its cuts on: two chunks each where they are short enough, as no scan cuts.
+std::vector<PlacedChunk> joined(Bytes data, std::size_t first = 0) {
+  const auto cuts = cut(data);
+  std::vector<PlacedChunk> out;
+  for (std::size_t i = first; i + 1 < cuts.size(); i += 2) {
+    const std::uint64_t length = cuts[i + 1].end() - cuts[i].offset;
+    WH_CHECK(length <= kChunkMaxBytes);
+    out.push_back(
+        {cuts[i].offset,
+         {static_cast<std::uint32_t>(length), store::hash(data.subspan(cuts[i].offset, length))}});
+  }
+  return out;
+}
+
+// In pieces of one length: no cut is at their ends.
 std::vector<PlacedChunk> pieces(Bytes data, std::uint64_t begin, std::uint32_t length) {
   std::vector<Chunk> chunks;
-  for (std::uint64_t at = begin; at + length <= data.size(); at += length) {
+  for (std::uint64_t at = begin; at + length < data.size(); at += length) {
     chunks.push_back({length, store::hash(data.subspan(at, length))});
   }
   return placed(chunks, begin);
@@ -96,7 +111,7 @@ TEST_F(ReadAheadTest, CutsAsOneScanDoes) {
 TEST_F(ReadAheadTest, WhatIsExpectedAndThereIsNotCut) {
   const ByteVector content = random_bytes(20 * kMiB);
   begin(content);
-  const auto expected = pieces(content, 0, 3 * kMiB);
+  const auto expected = joined(content);
   expect(expected);
   auto chunks = read(content);
   ASSERT_GE(chunks.size(), expected.size());
@@ -111,7 +126,7 @@ TEST_F(ReadAheadTest, WhatIsExpectedBehindACutIsFoundThere) {
   const auto first = read_ahead_->next();
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->placed, cut(content)[0]);
-  const auto expected = pieces(content, first->placed.end(), 1 * kMiB + 1);
+  const auto expected = joined(content, 1);
   expect(expected);
   auto chunks = read(content);
   ASSERT_GE(chunks.size(), expected.size());
@@ -134,7 +149,10 @@ TEST_F(ReadAheadTest, WhatIsExpectedAndNotThereChangesNothing) {
   expect(pieces(content, 1000, 1 * kMiB));
   EXPECT_EQ(read(content), chunks) << "where no chunk begins";
   begin(content);
-  expect(pieces(content, chunks[1].offset, 3 * kMiB));
+  expect(pieces(content, 0, 1 * kMiB + 1));
+  EXPECT_EQ(read(content), chunks) << "where no chunk ends";
+  begin(content);
+  expect(joined(content, 1));
   expect({chunks[2]});
   EXPECT_EQ(read(content), chunks) << "forgotten, for what does not follow it";
 }
@@ -174,7 +192,7 @@ TEST_F(ReadAheadTest, WhatIsExpectedIsReadBeforeItIsAskedFor) {
 TEST_F(ReadAheadTest, AFileOfOneChunkIsReadAsExpectedToo) {
   const ByteVector content = random_bytes(7 * kMiB);
   begin(content);
-  const auto expected = pieces(content, 0, 1 * kMiB + 1);
+  const auto expected = joined(content);
   expect(expected);
   auto chunks = read(content);
   ASSERT_GE(chunks.size(), expected.size());

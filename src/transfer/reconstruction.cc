@@ -105,9 +105,7 @@ void Reconstruction::expect_more() {
     const auto chunk = told(followed_.next);
     if (!chunk.has_value()) return;
     const std::uint64_t end = followed_.place + chunk->length;
-    // No cut ends a file's last chunk: it is none of the basis's but at the end of that.
-    const bool is_last = followed_.offset + chunk->length == file_->size();
-    if (end > basis_->size() || (is_last && end != basis_->size())) return;
+    if (end > basis_->size()) return;
     basis_->expect({followed_.place, *chunk});
     followed_ = {followed_.next + 1, followed_.offset + chunk->length, end};
   }

@@ -175,32 +175,45 @@ TEST_F(ReconstructionTest, ADifferenceIsRefusedWhereItMayNotReplace) {
   EXPECT_EQ(next.error().code, Code::kExists);
 }
 
-// No scan cuts in pieces of one length: only where they are expected are they found.
+// Two chunks each where they are short enough, as no scan cuts: only where they are expected are
+// they found.
+std::vector<Chunk> joined(Bytes data, const std::vector<Chunk>& chunks) {
+  std::vector<Chunk> out;
+  std::uint64_t offset = 0;
+  for (std::size_t i = 0; i < chunks.size();) {
+    std::uint32_t length = chunks[i++].length;
+    if (i < chunks.size() && length + chunks[i].length <= kChunkMaxBytes) {
+      length += chunks[i++].length;
+    }
+    out.push_back({length, store::hash(data.subspan(offset, length))});
+    offset += length;
+  }
+  return out;
+}
+
 TEST_F(ReconstructionTest, WhereTheNewVersionGoesOnAsTheBasisNoCutIsLookedFor) {
-  constexpr std::uint32_t kPiece = 3 * kMiB;
   const ByteVector old = random_bytes(40 * kMiB, 1);
   ByteVector changed(1, std::byte{7});
   changed.insert(changed.end(), old.begin(), old.end());
   std::vector<Chunk> chunks = chunks_of(changed);
-  chunks.resize(3);  // the first is new, the scan finds the next
+  // The first is new, the scan finds the next.
+  const std::vector<Chunk> rest(chunks.begin() + 3, chunks.end());
+  chunks.resize(3);
   std::uint64_t offset = chunks[0].length + chunks[1].length + chunks[2].length;
-  const std::size_t cut = chunks.size();
-  while (offset < changed.size()) {
-    const auto length =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(kPiece, changed.size() - offset));
-    chunks.push_back({length, store::hash(Bytes(changed).subspan(offset, length))});
-    offset += length;
-  }
+  const std::vector<Chunk> others = joined(Bytes(changed).subspan(offset), rest);
+  ASSERT_GT(others.size(), 3U);
+  ASSERT_LT(others.size(), rest.size());
+  chunks.insert(chunks.end(), others.begin(), others.begin() + 3);
   here(old);
   announce(changed);
   // Some at once, then one by one.
-  ASSERT_TRUE(tell(0, {chunks.begin(), chunks.begin() + cut + 3}).has_value());
+  ASSERT_TRUE(tell(0, chunks).has_value());
   EXPECT_EQ(run_up(), Next::kWait);
-  offset = chunks[0].length + chunks[1].length + chunks[2].length + std::uint64_t{3} * kPiece;
-  for (std::size_t i = cut + 3; i < chunks.size(); ++i) {
-    ASSERT_TRUE(tell(offset, {chunks[i]}).has_value());
-    offset += chunks[i].length;
-    if (i + 1 < chunks.size()) EXPECT_EQ(run_up(), Next::kWait);
+  for (std::size_t i = 0; i < 3; ++i) offset += others[i].length;
+  for (std::size_t i = 3; i < others.size(); ++i) {
+    ASSERT_TRUE(tell(offset, {others[i]}).has_value());
+    offset += others[i].length;
+    if (i + 1 < others.size()) EXPECT_EQ(run_up(), Next::kWait);
   }
   EXPECT_EQ(run(), Next::kOver);
   EXPECT_LE(total(wanted_), 1 + std::uint64_t{2} * kFineChunkMaxBytes);
@@ -208,31 +221,55 @@ TEST_F(ReconstructionTest, WhereTheNewVersionGoesOnAsTheBasisNoCutIsLookedFor) {
   expect_published();
 }
 
+TEST_F(ReconstructionTest, WhatIsComparedIsExpectedToo) {
+  const ByteVector old = random_bytes(20 * kMiB, 1);
+  here(old);
+  announce(old);
+  ASSERT_TRUE(tell(0, joined(old, chunks_of(old))).has_value());
+  EXPECT_EQ(run(), Next::kIdentical);
+}
+
+// In the new version a repeated chunk comes first, where what follows it is not what follows it in
+// the basis.
 TEST_F(ReconstructionTest, WhereAChunkIsRepeatedTheNewVersionIsFollowedInOrder) {
-  constexpr std::uint32_t kPiece = 1 * kMiB + 1;
-  const std::vector<ByteVector> parts = {
-      random_bytes(kPiece, 1), ByteVector(kPiece), random_bytes(kPiece, 2), ByteVector(kPiece),
-      random_bytes(kPiece, 3), ByteVector(kPiece), random_bytes(kPiece, 4)};
-  ByteVector old;
-  std::vector<Chunk> chunks;
-  for (const ByteVector& part : parts) {
-    old.insert(old.end(), part.begin(), part.end());
-    chunks.push_back({kPiece, store::hash(part)});
+  const ByteVector content = random_bytes(40 * kMiB, 1);
+  const std::vector<Chunk> cuts = chunks_of(content);
+  const std::vector<Chunk> pairs = joined(content, cuts);
+  ASSERT_GE(pairs.size(), 4U);
+  std::vector<ByteVector> parts;  // one chunk, then pairs
+  parts.emplace_back(content.begin(), content.begin() + cuts[0].length);
+  std::uint64_t offset = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const Bytes part = Bytes(content).subspan(offset, pairs[i].length);
+    if (i > 0) parts.emplace_back(part.begin(), part.end());
+    offset += pairs[i].length;
   }
-  ByteVector changed = old;
-  changed.push_back(std::byte{7});
-  chunks.push_back({1, store::hash(Bytes(changed).last(1))});
+  const auto made_of = [&](const std::vector<std::size_t>& numbers) {
+    ByteVector bytes;
+    for (const std::size_t number : numbers) {
+      bytes.insert(bytes.end(), parts[number].begin(), parts[number].end());
+    }
+    return bytes;
+  };
+  const std::vector<std::size_t> order = {2, 0, 1, 2, 3};
+  const ByteVector old = made_of({0, 1, 2, 3});
+  const ByteVector changed = made_of(order);
+  std::vector<Chunk> chunks;
+  chunks.reserve(order.size());
+  for (const std::size_t number : order) {
+    chunks.push_back(
+        {static_cast<std::uint32_t>(parts[number].size()), store::hash(parts[number])});
+  }
   here(old);
   announce(changed);
   ASSERT_TRUE(tell(0, chunks).has_value());
-  EXPECT_EQ(run(), Next::kOver);
-  EXPECT_EQ(total(wanted_), 1U);
-  EXPECT_TRUE(arrives());
+  EXPECT_EQ(run(), Next::kComplete);
+  EXPECT_TRUE(wanted_.empty());
   expect_published();
 }
 
 // Else a host could ask for any byte behind what it knows of the basis.
-TEST_F(ReconstructionTest, ALastChunkIsNotExpectedWithinTheBasis) {
+TEST_F(ReconstructionTest, WhatEndsWhereNoCutIsIsNotFoundWithinTheBasis) {
   const ByteVector old = random_bytes(12 * kMiB, 1);
   std::vector<Chunk> chunks = chunks_of(old);
   chunks.resize(2);
@@ -243,7 +280,18 @@ TEST_F(ReconstructionTest, ALastChunkIsNotExpectedWithinTheBasis) {
   announce(front);
   ASSERT_TRUE(tell(0, chunks).has_value());
   EXPECT_EQ(run_up(), Next::kAskFiner);
-  EXPECT_EQ(reconstruction_->reused_bytes(), known);
+  EXPECT_EQ(reconstruction_->reused_bytes(), known) << "the last one";
+  ByteVector longer = front;
+  const ByteVector rest = random_bytes(kMiB, 2);
+  longer.insert(longer.end(), rest.begin(), rest.end());
+  const auto first = static_cast<std::uint32_t>(known - chunks[0].length + 1);
+  chunks = {chunks[0],
+            {first, store::hash(Bytes(longer).subspan(chunks[0].length, first))},
+            {kMiB, store::hash(rest)}};
+  announce(longer);
+  ASSERT_TRUE(tell(0, chunks).has_value());
+  EXPECT_EQ(run_up(), Next::kAskFiner);
+  EXPECT_EQ(reconstruction_->reused_bytes(), chunks[0].length) << "any other";
 }
 
 TEST_F(ReconstructionTest, WaitsForWhatIsNotToldYet) {
