@@ -119,11 +119,11 @@ CutFinder::Found scan_by_rule(Bytes data, std::uint64_t& gear) {
 
 }  // namespace
 
-bool may_end_chunk(Bytes data, const CutRule& rule) {
-  if (data.size() < rule.min_bytes) return false;
+bool may_end_chunk(Bytes data) {
+  if (data.size() < kChunkRule.min_bytes) return false;
   std::uint64_t gear = 0;
   for (const std::byte next : data.last(kWindowBytes)) gear = roll(gear, next);
-  return (gear & rule.mask) == 0;
+  return (gear & kChunkRule.mask) == 0;
 }
 
 CutFinder::Found CutFinder::next(Bytes data) {

@@ -36,7 +36,7 @@ inline constexpr CutRule kFineChunkRule = {kFineChunkMinBytes, kFineChunkMaxByte
                                            0xFFFC'0000'0000'0000, 1024 + 320};
 
 // By the last bytes of `data`, a chunk may end there (whether or not an earlier one does).
-[[nodiscard]] bool may_end_chunk(Bytes data, const CutRule& rule = kChunkRule);
+[[nodiscard]] bool may_end_chunk(Bytes data);
 
 // Finds where chunks end.
 class CutFinder {

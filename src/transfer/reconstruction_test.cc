@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <random>
 
 #include "base/content_testing.h"
 #include "base/limits.h"
 #include "platform/test_directory.h"
+#include "transfer/chunks_testing.h"
 
 namespace wormhole::transfer {
 namespace {
@@ -21,20 +21,9 @@ using IfDifferent = Reconstruction::IfDifferent;
 
 const PublishRules kReplace{.overwrite = true, .started = {INT64_MAX, 0}};
 
-ByteVector random_bytes(std::size_t size, std::uint64_t seed) {
-  std::mt19937_64 generator(seed);
-  ByteVector bytes(size);
-  for (std::size_t i = 0; i + 8 <= size; i += 8) store_le(bytes.data() + i, generator());
-  return bytes;
-}
-
-std::vector<Chunk> chunks_of(Bytes data, const store::CutRule& rule = store::kChunkRule) {
-  store::Chunker chunker(rule);
-  std::vector<Chunk> chunks;
-  chunker.add(data, chunks);
-  chunker.finish(chunks);
-  return chunks;
-}
+using testing::chunks_of;
+using testing::joined;
+using testing::random_bytes;
 
 std::uint64_t total(const std::vector<RangeSet::Range>& ranges) {
   std::uint64_t sum = 0;
@@ -175,22 +164,7 @@ TEST_F(ReconstructionTest, ADifferenceIsRefusedWhereItMayNotReplace) {
   EXPECT_EQ(next.error().code, Code::kExists);
 }
 
-// Two chunks each where they are short enough, as no scan cuts: only where they are expected are
-// they found.
-std::vector<Chunk> joined(Bytes data, const std::vector<Chunk>& chunks) {
-  std::vector<Chunk> out;
-  std::uint64_t offset = 0;
-  for (std::size_t i = 0; i < chunks.size();) {
-    std::uint32_t length = chunks[i++].length;
-    if (i < chunks.size() && length + chunks[i].length <= kChunkMaxBytes) {
-      length += chunks[i++].length;
-    }
-    out.push_back({length, store::hash(data.subspan(offset, length))});
-    offset += length;
-  }
-  return out;
-}
-
+// Chunks that no scan cuts are found only where they are expected.
 TEST_F(ReconstructionTest, WhereTheNewVersionGoesOnAsTheBasisNoCutIsLookedFor) {
   const ByteVector old = random_bytes(40 * kMiB, 1);
   ByteVector changed(1, std::byte{7});
