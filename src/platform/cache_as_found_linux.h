@@ -2,9 +2,10 @@
 // so: what did not is given up again behind the reader, a window at a time. Internal to platform.
 //
 // At the end of use all is given up that was read ahead in vain, or belongs to windows that no
-// reader passed through to their end. Not by RWF_DONTCACHE, which gives up a page with the first
-// read that touches it: of a large one the rest is then read from the disk again
-// (docs/measurements.md).
+// reader passed through to their end; what the disk is still bringing then stays (at most what the
+// system reads ahead at once: closing a file waits for no disk). Not by RWF_DONTCACHE, which gives
+// up a page with the first read that touches it: of a large one the rest is then read from the disk
+// again (docs/measurements.md).
 //
 // Several threads, each of which reads on from a place of its own. Where the system does not say
 // what is there (before Linux 6.5; of a file that this process might not write to; on overlayfs it
