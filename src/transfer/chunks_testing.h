@@ -2,20 +2,20 @@
 #pragma once
 
 #include <cstdint>
-#include <random>
+#include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "base/noise_testing.h"
 #include "store/chunker.h"
 
 namespace wormhole::transfer::testing {
 
 inline ByteVector random_bytes(std::size_t size, std::uint64_t seed) {
-  std::mt19937_64 generator(seed);
-  ByteVector bytes(size);
-  for (std::size_t i = 0; i + 8 <= size; i += 8) store_le(bytes.data() + i, generator());
-  return bytes;
+  const std::string noise = wormhole::testing::noise(size, seed);
+  const Bytes bytes = as_bytes(noise);
+  return {bytes.begin(), bytes.end()};
 }
 
 // As one sequential scan cuts it.
