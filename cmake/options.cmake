@@ -15,7 +15,7 @@ set(CMAKE_C_FLAGS_SANITIZE "-O1 -gline-tables-only")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   set(CMAKE_C_FLAGS_SANITIZE "-O1 -g1")
 endif()
-set(CMAKE_CXX_FLAGS_SANITIZE "${CMAKE_C_FLAGS_SANITIZE}")
+set(CMAKE_CXX_FLAGS_SANITIZE "${CMAKE_C_FLAGS_SANITIZE} -D_GLIBCXX_ASSERTIONS")
 
 add_library(wormhole_options INTERFACE)
 target_compile_options(wormhole_options INTERFACE

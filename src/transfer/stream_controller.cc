@@ -225,7 +225,8 @@ void StreamController::on_rate(double bytes_per_second, const Sample& sample, Ti
   if (now < patient_until_) return;
   const unsigned kept = congestion_ == Congestion::kLossBased ? useful : 0;
   retired_ = wanted_;
-  wanted_ = std::clamp(kept, before_growth_, wanted_);
+  // Not clamp(): of those that stood before, some may be lost.
+  wanted_ = std::min(std::max(kept, before_growth_), wanted_);
   factor_ = kLaterFactor;
   hold(now);
 }
