@@ -3,6 +3,7 @@ the rest crosses."""
 
 import os
 import random
+import subprocess
 import time
 
 import data
@@ -51,8 +52,9 @@ def overwrite(offset, length):
     return ORIGINAL[:offset] + noise + ORIGINAL[offset + length:]
 
 
-def moved():
-    return ORIGINAL[20 * MIB:36 * MIB] + ORIGINAL[:20 * MIB] + ORIGINAL[36 * MIB:]
+def moved(at=20 * MIB, length=16 * MIB, to=0):
+    rest = ORIGINAL[:at] + ORIGINAL[at + length:]
+    return rest[:to] + ORIGINAL[at:at + length] + rest[to:]
 
 
 def scattered():
@@ -90,12 +92,14 @@ def test_only_what_is_new_crosses(box, source, dest, name):
 
 
 def edit(chance, content):
-    """Some of it inserted, deleted, overwritten, moved, repeated."""
+    """Some of it inserted, deleted, overwritten, moved, repeated; each second time whole blocks."""
     kind = chance.choice(["insert", "delete", "overwrite", "move", "repeat", "end", "beginning"])
-    at, length = chance.randrange(len(content)), chance.randrange(1, 6 * MIB)
+    unit = chance.choice([1, 4096])
+    at = chance.randrange(len(content)) // unit * unit
+    length = chance.randrange(unit, 6 * MIB) // unit * unit
     piece = content[at:at + length]
     rest = content[:at] + content[at + length:]
-    to = chance.randrange(len(rest) or 1)
+    to = chance.randrange(len(rest) or 1) // unit * unit
     return {
         "insert": lambda: content[:at] + chance.randbytes(length) + content[at:],
         "delete": lambda: rest,
@@ -140,6 +144,36 @@ def test_what_stays_in_place_shares_its_blocks(box, source, xfs):
     assert trees.read(os.path.join(path, "kept")) == ORIGINAL
     taken = (before - os.statvfs(path).f_bavail) * os.statvfs(path).f_frsize
     assert taken < SIZE // 10 + SLACK
+
+
+@pytest.mark.parametrize("edited", [
+    moved(),
+    moved(5 * MIB + 4096, 7 * MIB + 8192, 31 * MIB + 1234),
+    ORIGINAL[:10 * MIB + 99] + bytes(4096) + ORIGINAL[10 * MIB + 99:],
+    ORIGINAL[8 * MIB:],
+], ids=["to the front", "across blocks", "inserted", "beginning cut off"])
+def test_what_was_moved_by_whole_blocks_shares_them(box, source, xfs, edited):
+    path, _ = xfs
+    dest = os.path.join(path, "dest")
+    with Share(box, source) as share:
+        get(box, share.target, dest).expect(SUCCESS)
+        os.link(os.path.join(dest, "large"), os.path.join(path, "kept"))
+        os.sync()
+        before = os.statvfs(path).f_bavail
+        change(source, edited)
+        get(box, share.target, dest, "--overwrite").expect(SUCCESS)
+    os.sync()
+    trees.assert_same(source, dest)
+    assert trees.read(os.path.join(path, "kept")) == ORIGINAL
+    taken = (before - os.statvfs(path).f_bavail) * os.statvfs(path).f_frsize
+    assert taken < SLACK
+
+
+def test_units_where_blocks_can_be_shared(xfs):
+    """The unit tests' own directory has a file system that often cannot."""
+    path, _ = xfs
+    subprocess.run([os.environ["WORMHOLE_TRANSFER_TEST"], "--gtest_filter=ReconstructionTest.*"],
+                   env={**os.environ, "TMPDIR": path}, check=True)
 
 
 def test_a_file_that_grew_shares_its_blocks(box, source, xfs):

@@ -78,6 +78,19 @@ constexpr std::uint64_t kLeftToOthersMinBytes = 64 * kMiB;
 
 constexpr std::uint64_t kStatBlockBytes = 512;  // stat(2): st_blocks, whatever the file system
 
+// By what the system said of it: false where it cannot be done.
+Result<bool> is_cloned(int returned) {
+  if (returned == 0) return true;
+  switch (errno) {
+    case ENOSPC:
+    case EDQUOT:
+    case EIO:
+      return last_error("clone");
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 FileStatus to_file_status(const struct stat& from) {
@@ -183,15 +196,16 @@ Result<bool> File::clone(const File& source) const {
   // A longer one would keep its end, or is refused where the source's last block is not whole
   // (ioctl_ficlone(2)).
   WH_TRY(truncate(0));
-  if (::ioctl(fd_.get(), FICLONE, source.descriptor()) == 0) return true;
-  switch (errno) {
-    case ENOSPC:
-    case EDQUOT:
-    case EIO:
-      return last_error("clone");
-    default:
-      return false;
-  }
+  return is_cloned(::ioctl(fd_.get(), FICLONE, source.descriptor()));
+}
+
+Result<bool> File::clone_range(const File& source, std::uint64_t source_offset,
+                               std::uint64_t offset, std::uint64_t length) const {
+  const file_clone_range range{.src_fd = source.descriptor(),
+                               .src_offset = source_offset,
+                               .src_length = length,
+                               .dest_offset = offset};
+  return is_cloned(::ioctl(fd_.get(), FICLONERANGE, &range));
 }
 
 Result<void> File::truncate(std::uint64_t size_bytes) const {

@@ -32,6 +32,9 @@ struct Timestamp {
   friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
 };
 
+// Files may share blocks of this size, or of a multiple that their file system has.
+inline constexpr std::uint64_t kSharedUnitBytes = 4096;
+
 // Now, by the clock that local file systems stamp changes with, which moves by ticks of up to 10
 // ms: what is changed from here on has this time or a later one.
 [[nodiscard]] Timestamp stamp_now();
@@ -90,6 +93,10 @@ class File {
   // Becomes the same as `source`, sharing its blocks until either is written to. False, and empty,
   // where the file system cannot do that, or the two are on different ones.
   [[nodiscard]] Result<bool> clone(const File& source) const;
+  // The range shares the blocks of `source` from `source_offset` on, likewise; all three are
+  // multiples of kSharedUnitBytes. False, and as it was, where that cannot be done.
+  [[nodiscard]] Result<bool> clone_range(const File& source, std::uint64_t source_offset,
+                                         std::uint64_t offset, std::uint64_t length) const;
   [[nodiscard]] Result<void> truncate(std::uint64_t size_bytes) const;
   // An empty file gets that size, and the room for it where one that was cut shorter is else
   // written back as it is closed, if that leaves some to others.

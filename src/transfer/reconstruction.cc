@@ -27,6 +27,12 @@ constexpr std::size_t kPiecesMax = 512;
 // Chunks are expected so far ahead of the scan: more than can be read before the next one is.
 constexpr std::uint64_t kExpectedMaxBytes = std::uint64_t{4} * kChunkMaxBytes;
 
+// What was moved by whole blocks is shared when so much of it was found, or nothing follows: each
+// time, whoever claims a part of the file waits for it (a millisecond). Less than so much is
+// copied.
+constexpr std::uint64_t kMovedMaxBytes = 64 * kMiB;
+constexpr std::uint64_t kMovedMinBytes = 256 * kKiB;
+
 // Fine chunks that are written in one step.
 constexpr std::size_t kRefinedTogether = 64;
 
@@ -161,14 +167,11 @@ Result<Reconstruction::Next> Reconstruction::copy_some(DirectoryTree& tree, Rang
   if (is_cloned_) {
     WH_TRY(keep(tree, 0, length, wanted));
   } else {
-    if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
-    const MutableBytes bytes = MutableBytes(buffer_).first(static_cast<std::size_t>(length));
-    // Asked each time, before it is written: an interrupted run's bytes are believed by the next.
-    if (!basis_->read(offset_, bytes) || !basis_->is_unchanged()) {
+    WH_ASSIGN(const bool is_copied, copy(tree, offset_, offset_, length));
+    if (!is_copied) {
       want(offset_, file_->size() - offset_, wanted);
       return Next::kOver;
     }
-    WH_TRY(put(tree, offset_, bytes));
   }
   offset_ += length;
   if (is_complete_) return Next::kComplete;
@@ -194,6 +197,7 @@ Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, Ranges& w
   const std::optional<Chunk> chunk = told(next_);
   if (chunk.has_value() && is_same_so_far_) return compare(tree, *chunk, wanted);
   if (is_all_taken && unresolved_.empty() && (refinement_.pending() == 0 || has_scanned_enough())) {
+    WH_TRY(put_moved(tree, wanted));
     return begin_refining(wanted);
   }
   if (chunk.has_value() && (unresolved_.size() < kUnresolvedMax || !can_scan())) {
@@ -228,13 +232,18 @@ Result<Reconstruction::Next> Reconstruction::refine(DirectoryTree& tree, Ranges&
   if (buffer_.empty()) buffer_.resize(kFineChunkMaxBytes);
   for (std::size_t done = 0; done < kRefinedTogether; ++done) {
     const auto next = refinement_.next();
-    if (!next.has_value()) return is_complete_ ? Next::kComplete : Next::kOver;
+    if (!next.has_value()) {
+      WH_TRY(put_moved(tree, wanted));
+      return is_complete_ ? Next::kComplete : Next::kOver;
+    }
     const MutableBytes bytes = MutableBytes(buffer_).first(next->chunk.length);
     if (file_->missing(next->offset, bytes.size()).empty()) continue;
     if (!next->place.has_value() || !basis_->read(next->chunk, *next->place, bytes)) {
       want(next->offset, bytes.size(), wanted);
     } else if (is_cloned_ && *next->place == next->offset) {
       WH_TRY(keep(tree, next->offset, bytes.size(), wanted));
+    } else if (is_shareable(next->offset, *next->place)) {
+      WH_TRY(move(tree, next->offset, {*next->place, next->chunk}, wanted));
     } else {
       WH_TRY(put(tree, next->offset, bytes));
     }
@@ -296,6 +305,10 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
   }
   if (const auto place = basis_->find(chunk)) {
     follow({next_, offset_, *place + chunk.length});
+    // A host may give one name to chunks of several lengths.
+    if (is_shareable(offset, *place) && basis_->has_at(*place, chunk)) {
+      return move(tree, offset, {*place, chunk}, wanted);
+    }
     if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
     const MutableBytes bytes = MutableBytes(buffer_).first(chunk.length);
     if (basis_->read(chunk, *place, bytes)) return put(tree, offset, bytes);
@@ -411,6 +424,8 @@ Result<void> Reconstruction::scan(DirectoryTree& tree, Ranges& wanted) {
         want(unresolved->first, unresolved->second.chunk.length, wanted);
       } else if (is_cloned_ && unresolved->first == at) {
         WH_TRY(keep(tree, at, chunk.length, wanted));
+      } else if (is_shareable(unresolved->first, at)) {
+        WH_TRY(move(tree, unresolved->first, placed, wanted));
       } else {
         WH_TRY(put(tree, unresolved->first, bytes));
       }
@@ -447,6 +462,61 @@ Result<void> Reconstruction::put(DirectoryTree& tree, std::uint64_t offset, Byte
     }
   }
   return {};
+}
+
+bool Reconstruction::is_shareable(std::uint64_t offset, std::uint64_t place) const {
+  return is_cloned_ && offset % platform::kSharedUnitBytes == place % platform::kSharedUnitBytes;
+}
+
+Result<void> Reconstruction::move(DirectoryTree& tree, std::uint64_t offset,
+                                  const PlacedChunk& found, Ranges& wanted) {
+  const bool goes_on =
+      offset == moved_.offset + moved_.length && found.offset == moved_.place + moved_.length;
+  if (!goes_on || moved_.length >= kMovedMaxBytes) {
+    WH_TRY(put_moved(tree, wanted));
+    moved_ = {.offset = offset, .place = found.offset};
+  }
+  moved_.length += found.chunk.length;
+  return {};
+}
+
+// Whole blocks are shared; where they begin and end within one, the rest of it is copied.
+Result<void> Reconstruction::put_moved(DirectoryTree& tree, Ranges& wanted) {
+  constexpr std::uint64_t kUnit = platform::kSharedUnitBytes;
+  const auto [offset, place, length] = std::exchange(moved_, {});
+  if (length == 0) return {};
+  const std::uint64_t begin = (offset + kUnit - 1) / kUnit * kUnit;
+  const std::uint64_t end = (offset + length) / kUnit * kUnit;
+  bool is_shared = false;
+  if (begin + kMovedMinBytes <= end) {
+    WH_ASSIGN(is_shared,
+              file_->share(tree, basis_->file(), place + (begin - offset), {begin, end - begin},
+                           [&] { return basis_->is_unchanged(); }));
+  }
+  const auto copy_part = [&](std::uint64_t from, std::uint64_t to) -> Result<void> {
+    WH_ASSIGN(const bool is_copied, copy(tree, from, place + (from - offset), to - from));
+    if (!is_copied) want(from, to - from, wanted);
+    return {};
+  };
+  if (!is_shared) return copy_part(offset, offset + length);
+  WH_ASSIGN(is_complete_, file_->skip(tree, end - begin));
+  reused_bytes_ += end - begin;
+  WH_TRY(copy_part(offset, begin));
+  return copy_part(end, offset + length);
+}
+
+Result<bool> Reconstruction::copy(DirectoryTree& tree, std::uint64_t offset, std::uint64_t place,
+                                  std::uint64_t length) {
+  if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
+  for (std::uint64_t done = 0; done < length;) {
+    const MutableBytes bytes = MutableBytes(buffer_).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(length - done, buffer_.size())));
+    // Asked each time, before it is written: an interrupted run's bytes are believed by the next.
+    if (!basis_->read(place + done, bytes) || !basis_->is_unchanged()) return false;
+    WH_TRY(put(tree, offset + done, bytes));
+    done += bytes.size();
+  }
+  return true;
 }
 
 Result<void> Reconstruction::keep(DirectoryTree& tree, std::uint64_t offset, std::uint64_t length,

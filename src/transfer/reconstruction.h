@@ -7,7 +7,7 @@
 // the scan is far past their place. The chunks that are new at the ends of a change are told once
 // more, finer (transfer/refinement.h). Where both turn out to be the same file, nothing is written
 // at all. Where the file system can share blocks, the new version begins as a clone of the basis,
-// and what stays in place is not even copied.
+// and what stays in place, or was moved by whole blocks, is not even copied.
 #pragma once
 
 #include <cstdint>
@@ -182,6 +182,16 @@ class Reconstruction {
   Result<void> scan(DirectoryTree& tree, Ranges& wanted);
   // The bytes of the new version at `offset`, from the basis; those that nobody has claimed.
   Result<void> put(DirectoryTree& tree, std::uint64_t offset, Bytes bytes);
+  // What stands there in the basis was moved by whole blocks, which the two can share.
+  [[nodiscard]] bool is_shareable(std::uint64_t offset, std::uint64_t place) const;
+  // Noted, as what follows is likely to be moved with it.
+  Result<void> move(DirectoryTree& tree, std::uint64_t offset, const PlacedChunk& found,
+                    Ranges& wanted);
+  // What was noted.
+  Result<void> put_moved(DirectoryTree& tree, Ranges& wanted);
+  // Of the basis, which was compared before. False: it has changed meanwhile.
+  Result<bool> copy(DirectoryTree& tree, std::uint64_t offset, std::uint64_t place,
+                    std::uint64_t length);
   // The same where the clone has them.
   Result<void> keep(DirectoryTree& tree, std::uint64_t offset, std::uint64_t length,
                     Ranges& wanted);
@@ -239,6 +249,13 @@ class Reconstruction {
   std::map<std::uint64_t, Unresolved> unresolved_;  // by their place
   std::unordered_multimap<store::Hash, std::uint64_t, HashOfHash> unresolved_places_;
   Followed followed_;
+  // Stands in the basis, moved by whole blocks, and is not taken from there yet.
+  struct Moved {
+    std::uint64_t offset = 0;  // in the new version
+    std::uint64_t place = 0;   // in the basis
+    std::uint64_t length = 0;
+  };
+  Moved moved_;
   Refinement refinement_;  // of chunks that were missed
 
   ToldChunks* told_chunks_ = nullptr;

@@ -294,6 +294,20 @@ Result<bool> TakenFile::begin_as_clone(DirectoryTree& tree, const platform::File
   return is_cloned;
 }
 
+Result<bool> TakenFile::share(DirectoryTree& tree, const platform::File& source,
+                              std::uint64_t place, const RangeSet::Range& range,
+                              const std::function<bool()>& is_right) {
+  std::scoped_lock lock(mutex_);
+  if (claimed_.missing(range.offset, range.offset + range.length) != std::vector{range}) {
+    return false;
+  }
+  WH_ASSIGN(const auto file, open_partial(tree));
+  if (file == nullptr) return false;
+  WH_ASSIGN(const bool is_shared, file->clone_range(source, place, range.offset, range.length));
+  return is_shared && is_right() &&
+         claimed_.add(range.offset, range.length) == RangeSet::Added::kOk;
+}
+
 Result<bool> TakenFile::leave_empty(DirectoryTree& tree, std::uint64_t offset,
                                     std::uint64_t length) {
   FilePtr file;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -114,6 +115,12 @@ class TakenFile {
   // Makes the partial share all blocks of `source`. False where the file system cannot do that, or
   // a range was claimed already.
   [[nodiscard]] Result<bool> begin_as_clone(DirectoryTree& tree, const platform::File& source);
+  // Makes a range share the blocks of `source` from `place` on, and claims it: then it may be
+  // skipped. False where that cannot be done, a part of it was claimed already, or `is_right` says
+  // afterwards that it must not stay. All in whole kSharedUnitBytes.
+  [[nodiscard]] Result<bool> share(DirectoryTree& tree, const platform::File& source,
+                                   std::uint64_t place, const RangeSet::Range& range,
+                                   const std::function<bool()>& is_right);
   // The same as write() for a claimed range of zeros.
   [[nodiscard]] Result<bool> leave_empty(DirectoryTree& tree, std::uint64_t offset,
                                          std::uint64_t length);
