@@ -78,19 +78,6 @@ constexpr std::uint64_t kLeftToOthersMinBytes = 64 * kMiB;
 
 constexpr std::uint64_t kStatBlockBytes = 512;  // stat(2): st_blocks, whatever the file system
 
-// By what the system said of it: false where it cannot be done.
-Result<bool> is_cloned(int returned) {
-  if (returned == 0) return true;
-  switch (errno) {
-    case ENOSPC:
-    case EDQUOT:
-    case EIO:
-      return last_error("clone");
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 FileStatus to_file_status(const struct stat& from) {
@@ -196,16 +183,39 @@ Result<bool> File::clone(const File& source) const {
   // A longer one would keep its end, or is refused where the source's last block is not whole
   // (ioctl_ficlone(2)).
   WH_TRY(truncate(0));
-  return is_cloned(::ioctl(fd_.get(), FICLONE, source.descriptor()));
+  if (::ioctl(fd_.get(), FICLONE, source.descriptor()) == 0) return true;
+  switch (errno) {
+    case ENOSPC:
+    case EDQUOT:
+    case EIO:
+      return last_error("clone");
+    default:
+      return false;
+  }
 }
 
-Result<bool> File::clone_range(const File& source, std::uint64_t source_offset,
-                               std::uint64_t offset, std::uint64_t length) const {
+// On a network file system another host may change what is shared, and its times are old news here.
+bool File::may_share_blocks() const {
+  constexpr std::uint32_t kBcachefsMagic = 0xca451a4e;  // not in Debian 12's headers
+  struct statfs system{};
+  if (::fstatfs(fd_.get(), &system) != 0) return false;
+  const auto type = static_cast<std::uint32_t>(system.f_type);
+  return type == XFS_SUPER_MAGIC || type == BTRFS_SUPER_MAGIC || type == kBcachefsMagic;
+}
+
+void File::finish_write_back() const {
+  ::sync_file_range(
+      fd_.get(), 0, 0,
+      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
+bool File::clone_range(const File& source, std::uint64_t source_offset, std::uint64_t offset,
+                       std::uint64_t length) const {
   const file_clone_range range{.src_fd = source.descriptor(),
                                .src_offset = source_offset,
                                .src_length = length,
                                .dest_offset = offset};
-  return is_cloned(::ioctl(fd_.get(), FICLONERANGE, &range));
+  return ::ioctl(fd_.get(), FICLONERANGE, &range) == 0;
 }
 
 Result<void> File::truncate(std::uint64_t size_bytes) const {

@@ -93,10 +93,16 @@ class File {
   // Becomes the same as `source`, sharing its blocks until either is written to. False, and empty,
   // where the file system cannot do that, or the two are on different ones.
   [[nodiscard]] Result<bool> clone(const File& source) const;
+  // Ranges of it may be shared: its file system is a local one that is known to do that.
+  [[nodiscard]] bool may_share_blocks() const;
+  // Waits until what was written to it is on disk. From then on no change goes unseen by its times,
+  // not even one that a program makes through a mapping it has written to before.
+  void finish_write_back() const;
   // The range shares the blocks of `source` from `source_offset` on, likewise; all three are
-  // multiples of kSharedUnitBytes. False, and as it was, where that cannot be done.
-  [[nodiscard]] Result<bool> clone_range(const File& source, std::uint64_t source_offset,
-                                         std::uint64_t offset, std::uint64_t length) const;
+  // multiples of kSharedUnitBytes. False where that cannot be done: what is in it is not known
+  // then.
+  [[nodiscard]] bool clone_range(const File& source, std::uint64_t source_offset,
+                                 std::uint64_t offset, std::uint64_t length) const;
   [[nodiscard]] Result<void> truncate(std::uint64_t size_bytes) const;
   // An empty file gets that size, and the room for it where one that was cut shorter is else
   // written back as it is closed, if that leaves some to others.

@@ -99,6 +99,13 @@ bool Basis::read(const Chunk& chunk, std::uint64_t offset, MutableBytes out) con
   return read(offset, out) && store::hash(out) == chunk.hash;
 }
 
+bool Basis::begin_sharing() const {
+  if (!file_->may_share_blocks()) return false;
+  // Behind the look at its status: what is changed from here on is seen by is_unchanged().
+  file_->finish_write_back();
+  return true;
+}
+
 bool Basis::is_unchanged() const {
   const auto now = file_->status();
   return now.has_value() && now->same_version(status_);

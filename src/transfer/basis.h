@@ -2,7 +2,8 @@
 // where. (rsync's word for it.)
 //
 // It belongs to the user, who may change it at any time: a chunk's bytes are handed on from the
-// memory in which they were hashed, or hashed once more. Used by one thread; another reads ahead.
+// memory in which they were hashed, or hashed once more, or shared, if nothing has changed the file
+// after that. Used by one thread; another reads ahead.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +66,9 @@ class Basis {
   // False: they are others by now.
   [[nodiscard]] bool read(const Chunk& chunk, std::uint64_t offset, MutableBytes out) const;
   [[nodiscard]] const platform::FileStatus& status() const { return status_; }  // as opened
-  // Nothing has changed the file since.
+  // Blocks of it may be shared; before anything of it is read. Waits until it is on disk.
+  [[nodiscard]] bool begin_sharing() const;
+  // Nothing has changed the file since it was opened.
   [[nodiscard]] bool is_unchanged() const;
   [[nodiscard]] const platform::File& file() const { return *file_; }
 

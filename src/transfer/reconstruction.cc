@@ -27,11 +27,10 @@ constexpr std::size_t kPiecesMax = 512;
 // Chunks are expected so far ahead of the scan: more than can be read before the next one is.
 constexpr std::uint64_t kExpectedMaxBytes = std::uint64_t{4} * kChunkMaxBytes;
 
-// What was moved by whole blocks is shared when so much of it was found, or nothing follows: each
-// time, whoever claims a part of the file waits for it (a millisecond). Less than so much is
-// copied.
-constexpr std::uint64_t kMovedMaxBytes = 64 * kMiB;
-constexpr std::uint64_t kMovedMinBytes = 256 * kKiB;
+// Blocks are shared when so much was found, or nothing follows: each time, whoever claims a part of
+// the file waits for it (a millisecond). Less than so much is copied.
+constexpr std::uint64_t kSharedMaxBytes = 64 * kMiB;
+constexpr std::uint64_t kSharedMinBytes = 256 * kKiB;
 
 // Fine chunks that are written in one step.
 constexpr std::size_t kRefinedTogether = 64;
@@ -133,7 +132,7 @@ Result<std::unique_ptr<Basis>> Reconstruction::open_at(const store::Place& place
   return fail({.code = Code::kChanged, .operation = "open", .object = place.path});
 }
 
-Result<void> Reconstruction::begin(DirectoryTree& tree, Ranges& wanted) {
+Result<void> Reconstruction::begin(DirectoryTree& tree) {
   is_begun_ = true;
   if (is_among_others_) {
     file_->allow_ranges(kRangesMax + kPiecesMax + kUnresolvedMax);
@@ -141,41 +140,41 @@ Result<void> Reconstruction::begin(DirectoryTree& tree, Ranges& wanted) {
   }
   auto basis = open_basis(tree);
   if (!basis.has_value()) return {};  // it is gone: everything is asked for
-  basis_ = std::move(*basis);
+  compare_with(std::move(*basis));
   is_same_so_far_ = !is_certain_ && file_->ranges() == 0 && basis_->size() == file_->size();
-  return is_same_so_far_ ? Result<void>() : begin_writing(tree, wanted);
-}
-
-Result<void> Reconstruction::begin_writing(DirectoryTree& tree, Ranges& wanted) {
-  is_same_so_far_ = false;
-  file_->allow_ranges(kRangesMax + kPiecesMax + kRefinedChunksMax + kUnresolvedMax);
-  // Not where holes may come: in a clone, what is not written is not empty.
-  if (file_->ranges() == 0 && !file_->is_sparse()) {
-    WH_ASSIGN(is_cloned_, file_->begin_as_clone(tree, basis_->file()));
-  }
-  if (is_cloned_) return keep(tree, 0, offset_, wanted);
-  // Found in the basis once more, and copied.
-  next_ = 0;
-  offset_ = 0;
+  if (!is_same_so_far_) begin_writing();
   return {};
 }
 
+void Reconstruction::compare_with(std::unique_ptr<Basis> basis) {
+  basis_ = std::move(basis);
+  may_share_ = !file_->is_sparse() && basis_->begin_sharing();  // not where holes are to stay
+}
+
+void Reconstruction::begin_writing() {
+  is_same_so_far_ = false;
+  file_->allow_ranges(kRangesMax + kPiecesMax + kRefinedChunksMax + kUnresolvedMax);
+  // Found in the basis once more.
+  next_ = 0;
+  offset_ = 0;
+}
+
 Result<Reconstruction::Next> Reconstruction::copy_some(DirectoryTree& tree, Ranges& wanted) {
-  const auto length = std::min<std::uint64_t>(
-      file_->size() - offset_, is_cloned_ ? file_->size() : std::uint64_t{kChunkMaxBytes});
-  const bool is_last = offset_ + length == file_->size();
-  if (is_cloned_) {
-    WH_TRY(keep(tree, 0, length, wanted));
-  } else {
-    WH_ASSIGN(const bool is_copied, copy(tree, offset_, offset_, length));
-    if (!is_copied) {
-      want(offset_, file_->size() - offset_, wanted);
-      return Next::kOver;
-    }
+  const std::uint64_t rest = file_->size() - offset_;
+  if (may_share_) {
+    WH_ASSIGN(const bool is_shared, share(tree, {offset_, offset_, rest}));
+    if (is_shared) return is_complete_ ? Next::kComplete : Next::kOver;
+    may_share_ = false;
+  }
+  const auto length = std::min<std::uint64_t>(rest, kChunkMaxBytes);
+  WH_ASSIGN(const bool is_copied, copy(tree, {offset_, offset_, length}));
+  if (!is_copied) {
+    want(offset_, rest, wanted);
+    return Next::kOver;
   }
   offset_ += length;
   if (is_complete_) return Next::kComplete;
-  return is_last ? Next::kOver : Next::kStep;
+  return length == rest ? Next::kOver : Next::kStep;
 }
 
 Reconstruction::Next Reconstruction::want_everything(Ranges& wanted) const {
@@ -184,7 +183,7 @@ Reconstruction::Next Reconstruction::want_everything(Ranges& wanted) const {
 }
 
 Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, Ranges& wanted) {
-  if (!is_begun_) WH_TRY(begin(tree, wanted));
+  if (!is_begun_) WH_TRY(begin(tree));
   if (is_elsewhere() && basis_ == nullptr) return want_everything(wanted);
   if (is_certain_) return copy_some(tree, wanted);
   const bool is_all_taken = offset_ == file_->size();
@@ -195,9 +194,9 @@ Result<Reconstruction::Next> Reconstruction::step(DirectoryTree& tree, Ranges& w
   }
   if (refinement_.is_begun()) return refine(tree, wanted);
   const std::optional<Chunk> chunk = told(next_);
-  if (chunk.has_value() && is_same_so_far_) return compare(tree, *chunk, wanted);
+  if (chunk.has_value() && is_same_so_far_) return compare(*chunk, wanted);
   if (is_all_taken && unresolved_.empty() && (refinement_.pending() == 0 || has_scanned_enough())) {
-    WH_TRY(put_moved(tree, wanted));
+    WH_TRY(put_shareable(tree, wanted));
     return begin_refining(wanted);
   }
   if (chunk.has_value() && (unresolved_.size() < kUnresolvedMax || !can_scan())) {
@@ -233,17 +232,15 @@ Result<Reconstruction::Next> Reconstruction::refine(DirectoryTree& tree, Ranges&
   for (std::size_t done = 0; done < kRefinedTogether; ++done) {
     const auto next = refinement_.next();
     if (!next.has_value()) {
-      WH_TRY(put_moved(tree, wanted));
+      WH_TRY(put_shareable(tree, wanted));
       return is_complete_ ? Next::kComplete : Next::kOver;
     }
     const MutableBytes bytes = MutableBytes(buffer_).first(next->chunk.length);
     if (file_->missing(next->offset, bytes.size()).empty()) continue;
     if (!next->place.has_value() || !basis_->read(next->chunk, *next->place, bytes)) {
       want(next->offset, bytes.size(), wanted);
-    } else if (is_cloned_ && *next->place == next->offset) {
-      WH_TRY(keep(tree, next->offset, bytes.size(), wanted));
     } else if (is_shareable(next->offset, *next->place)) {
-      WH_TRY(move(tree, next->offset, {*next->place, next->chunk}, wanted));
+      WH_TRY(note_shareable(tree, next->offset, {*next->place, next->chunk}, wanted));
     } else {
       WH_TRY(put(tree, next->offset, bytes));
     }
@@ -251,8 +248,7 @@ Result<Reconstruction::Next> Reconstruction::refine(DirectoryTree& tree, Ranges&
   return is_complete_ ? Next::kComplete : Next::kStep;
 }
 
-Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const Chunk& chunk,
-                                                     Ranges& wanted) {
+Result<Reconstruction::Next> Reconstruction::compare(const Chunk& chunk, Ranges& wanted) {
   const Chunk* here = basis_->chunk(next_);
   if (here == nullptr && can_scan()) {
     expect_more();
@@ -265,8 +261,8 @@ Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const 
     if (offset_ != file_->size()) return Next::kStep;
     if (!is_elsewhere()) return Next::kIdentical;
     is_certain_ = true;  // as long as nobody touches it, which is asked before each write
-    WH_TRY(begin_writing(tree, wanted));
-    return is_complete_ ? Next::kComplete : Next::kStep;
+    begin_writing();
+    return Next::kStep;
   }
   if (is_elsewhere()) {
     is_same_so_far_ = false;
@@ -286,7 +282,7 @@ Result<Reconstruction::Next> Reconstruction::compare(DirectoryTree& tree, const 
                  .detail = "a file of the same size and time is there, with other content",
                  .advice = "use --overwrite to replace it"});
   }
-  WH_TRY(begin_writing(tree, wanted));
+  begin_writing();
   return Next::kStep;
 }
 
@@ -299,15 +295,15 @@ Result<void> Reconstruction::take(DirectoryTree& tree, const Chunk& chunk, Range
     if (!borrow(offset, chunk)) want(offset, chunk.length, wanted);
     return {};
   }
-  if (is_cloned_ && basis_->has_at(offset, chunk)) {
+  if (may_share_ && basis_->has_at(offset, chunk)) {
     follow({next_, offset_, offset_});
-    return keep(tree, offset, chunk.length, wanted);
+    return note_shareable(tree, offset, {offset, chunk}, wanted);
   }
   if (const auto place = basis_->find(chunk)) {
     follow({next_, offset_, *place + chunk.length});
     // A host may give one name to chunks of several lengths.
     if (is_shareable(offset, *place) && basis_->has_at(*place, chunk)) {
-      return move(tree, offset, {*place, chunk}, wanted);
+      return note_shareable(tree, offset, {*place, chunk}, wanted);
     }
     if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
     const MutableBytes bytes = MutableBytes(buffer_).first(chunk.length);
@@ -375,7 +371,7 @@ bool Reconstruction::begin_as_copy() {
   if (!place.has_value() || place->size_bytes != file_->size()) return false;
   auto opened = open_at(*place);
   if (!opened.has_value()) return false;
-  basis_ = std::move(*opened);
+  compare_with(std::move(*opened));
   elsewhere_ = place;
   is_copy_ = true;
   is_same_so_far_ = true;
@@ -422,10 +418,8 @@ Result<void> Reconstruction::scan(DirectoryTree& tree, Ranges& wanted) {
       // A host may give one name to chunks of several lengths; it is the name of one of them.
       if (unresolved->second.chunk != chunk) {
         want(unresolved->first, unresolved->second.chunk.length, wanted);
-      } else if (is_cloned_ && unresolved->first == at) {
-        WH_TRY(keep(tree, at, chunk.length, wanted));
       } else if (is_shareable(unresolved->first, at)) {
-        WH_TRY(move(tree, unresolved->first, placed, wanted));
+        WH_TRY(note_shareable(tree, unresolved->first, placed, wanted));
       } else {
         WH_TRY(put(tree, unresolved->first, bytes));
       }
@@ -465,73 +459,71 @@ Result<void> Reconstruction::put(DirectoryTree& tree, std::uint64_t offset, Byte
 }
 
 bool Reconstruction::is_shareable(std::uint64_t offset, std::uint64_t place) const {
-  return is_cloned_ && offset % platform::kSharedUnitBytes == place % platform::kSharedUnitBytes;
+  return may_share_ && offset % platform::kSharedUnitBytes == place % platform::kSharedUnitBytes;
 }
 
-Result<void> Reconstruction::move(DirectoryTree& tree, std::uint64_t offset,
-                                  const PlacedChunk& found, Ranges& wanted) {
+Result<void> Reconstruction::note_shareable(DirectoryTree& tree, std::uint64_t offset,
+                                            const PlacedChunk& found, Ranges& wanted) {
   const bool goes_on =
-      offset == moved_.offset + moved_.length && found.offset == moved_.place + moved_.length;
-  if (!goes_on || moved_.length >= kMovedMaxBytes) {
-    WH_TRY(put_moved(tree, wanted));
-    moved_ = {.offset = offset, .place = found.offset};
+      offset == noted_.offset + noted_.length && found.offset == noted_.place + noted_.length;
+  // The first one by itself: it may turn out that nothing can be shared.
+  if (!goes_on || !has_shared_ || noted_.length >= kSharedMaxBytes) {
+    WH_TRY(put_shareable(tree, wanted));
+    noted_ = {.offset = offset, .place = found.offset};
   }
-  moved_.length += found.chunk.length;
+  noted_.length += found.chunk.length;
   return {};
 }
 
-// Whole blocks are shared; where they begin and end within one, the rest of it is copied.
-Result<void> Reconstruction::put_moved(DirectoryTree& tree, Ranges& wanted) {
-  constexpr std::uint64_t kUnit = platform::kSharedUnitBytes;
-  const auto [offset, place, length] = std::exchange(moved_, {});
-  if (length == 0) return {};
-  const std::uint64_t begin = (offset + kUnit - 1) / kUnit * kUnit;
-  const std::uint64_t end = (offset + length) / kUnit * kUnit;
-  bool is_shared = false;
-  if (begin + kMovedMinBytes <= end) {
-    WH_ASSIGN(is_shared,
-              file_->share(tree, basis_->file(), place + (begin - offset), {begin, end - begin},
-                           [&] { return basis_->is_unchanged(); }));
+Result<void> Reconstruction::put_shareable(DirectoryTree& tree, Ranges& wanted) {
+  const Shareable part = std::exchange(noted_, {});
+  if (part.length == 0) return {};
+  if (may_share_) {
+    WH_ASSIGN(may_share_, share(tree, part));
+    if (may_share_) return {};
   }
-  const auto copy_part = [&](std::uint64_t from, std::uint64_t to) -> Result<void> {
-    WH_ASSIGN(const bool is_copied, copy(tree, from, place + (from - offset), to - from));
-    if (!is_copied) want(from, to - from, wanted);
-    return {};
-  };
-  if (!is_shared) return copy_part(offset, offset + length);
-  WH_ASSIGN(is_complete_, file_->skip(tree, end - begin));
-  reused_bytes_ += end - begin;
-  WH_TRY(copy_part(offset, begin));
-  return copy_part(end, offset + length);
+  WH_ASSIGN(const bool is_copied, copy(tree, part));
+  if (!is_copied) want(part.offset, part.length, wanted);
+  return {};
 }
 
-Result<bool> Reconstruction::copy(DirectoryTree& tree, std::uint64_t offset, std::uint64_t place,
-                                  std::uint64_t length) {
-  if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
-  for (std::uint64_t done = 0; done < length;) {
-    const MutableBytes bytes = MutableBytes(buffer_).first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(length - done, buffer_.size())));
-    // Asked each time, before it is written: an interrupted run's bytes are believed by the next.
-    if (!basis_->read(place + done, bytes) || !basis_->is_unchanged()) return false;
-    WH_TRY(put(tree, offset + done, bytes));
-    done += bytes.size();
+// Of each range that is missing of it the whole blocks; where it begins and ends within one, that
+// is copied.
+Result<bool> Reconstruction::share(DirectoryTree& tree, const Shareable& part) {
+  constexpr std::uint64_t kUnit = platform::kSharedUnitBytes;
+  const auto place_of = [&](std::uint64_t offset) { return part.place + (offset - part.offset); };
+  for (const auto& [offset, length] : file_->missing(part.offset, part.length)) {
+    std::uint64_t begin = (offset + kUnit - 1) / kUnit * kUnit;
+    std::uint64_t end = (offset + length) / kUnit * kUnit;
+    if (end < begin + kSharedMinBytes) begin = end = offset;
+    if (begin < end) {
+      WH_ASSIGN(const bool is_shared,
+                file_->share(tree, basis_->file(), place_of(begin), {begin, end - begin},
+                             [&] { return basis_->is_unchanged(); }));
+      if (!is_shared) return false;
+      has_shared_ = true;
+      reused_bytes_ += end - begin;
+      WH_ASSIGN(is_complete_, file_->skip(tree, end - begin));
+    }
+    for (const auto& [from, to] : {std::pair(offset, begin), std::pair(end, offset + length)}) {
+      WH_ASSIGN(const bool is_copied, copy(tree, {from, place_of(from), to - from}));
+      if (!is_copied) return false;
+    }
   }
   return true;
 }
 
-Result<void> Reconstruction::keep(DirectoryTree& tree, std::uint64_t offset, std::uint64_t length,
-                                  Ranges& wanted) {
-  if (!basis_->is_unchanged()) {
-    // What was compared since is not what was cloned.
-    want(offset, length, wanted);
-    return {};
+Result<bool> Reconstruction::copy(DirectoryTree& tree, const Shareable& part) {
+  if (buffer_.empty()) buffer_.resize(kChunkMaxBytes);
+  for (std::uint64_t done = 0; done < part.length;) {
+    const MutableBytes bytes = MutableBytes(buffer_).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(part.length - done, buffer_.size())));
+    // Asked each time, before it is written: an interrupted run's bytes are believed by the next.
+    if (!basis_->read(part.place + done, bytes) || !basis_->is_unchanged()) return false;
+    WH_TRY(put(tree, part.offset + done, bytes));
+    done += bytes.size();
   }
-  for (const RangeSet::Range& range : file_->missing(offset, length)) {
-    WH_TRY(file_->claim(range.offset, range.length));
-    WH_ASSIGN(is_complete_, file_->skip(tree, range.length));
-    reused_bytes_ += range.length;
-  }
-  return {};
+  return true;
 }
 
 void Reconstruction::want(std::uint64_t offset, std::uint64_t length, Ranges& wanted) const {

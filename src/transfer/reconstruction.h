@@ -6,8 +6,8 @@
 // that a chunk is written while it is still in memory; told chunks that are not found wait until
 // the scan is far past their place. The chunks that are new at the ends of a change are told once
 // more, finer (transfer/refinement.h). Where both turn out to be the same file, nothing is written
-// at all. Where the file system can share blocks, the new version begins as a clone of the basis,
-// and what stays in place, or was moved by whole blocks, is not even copied.
+// at all. Where the file system can share blocks, what stays in place or was moved by whole ones is
+// not even copied.
 #pragma once
 
 #include <cstdint>
@@ -170,31 +170,35 @@ class Reconstruction {
   // Of what is followed, what was told, as far ahead as it is of use.
   void expect_more();
 
-  Result<void> begin(DirectoryTree& tree, Ranges& wanted);
+  Result<void> begin(DirectoryTree& tree);
   Result<std::unique_ptr<Basis>> open_basis(DirectoryTree& tree) const;
   Result<std::unique_ptr<Basis>> open_at(const store::Place& place) const;
+  void compare_with(std::unique_ptr<Basis> basis);
   // The two are different: from here on the new version is written.
-  Result<void> begin_writing(DirectoryTree& tree, Ranges& wanted);
+  void begin_writing();
   // While all was the same so far.
-  Result<Next> compare(DirectoryTree& tree, const Chunk& chunk, Ranges& wanted);
+  Result<Next> compare(const Chunk& chunk, Ranges& wanted);
   // A chunk of the new version, in order.
   Result<void> take(DirectoryTree& tree, const Chunk& chunk, Ranges& wanted);
   Result<void> scan(DirectoryTree& tree, Ranges& wanted);
   // The bytes of the new version at `offset`, from the basis; those that nobody has claimed.
   Result<void> put(DirectoryTree& tree, std::uint64_t offset, Bytes bytes);
-  // What stands there in the basis was moved by whole blocks, which the two can share.
+  // What stands in the basis, and by whole blocks from where it is to be, if not there.
+  struct Shareable {
+    std::uint64_t offset = 0;  // in the new version
+    std::uint64_t place = 0;   // in the basis
+    std::uint64_t length = 0;
+  };
   [[nodiscard]] bool is_shareable(std::uint64_t offset, std::uint64_t place) const;
-  // Noted, as what follows is likely to be moved with it.
-  Result<void> move(DirectoryTree& tree, std::uint64_t offset, const PlacedChunk& found,
-                    Ranges& wanted);
-  // What was noted.
-  Result<void> put_moved(DirectoryTree& tree, Ranges& wanted);
-  // Of the basis, which was compared before. False: it has changed meanwhile.
-  Result<bool> copy(DirectoryTree& tree, std::uint64_t offset, std::uint64_t place,
-                    std::uint64_t length);
-  // The same where the clone has them.
-  Result<void> keep(DirectoryTree& tree, std::uint64_t offset, std::uint64_t length,
-                    Ranges& wanted);
+  // Noted, as what follows is likely to follow there, too.
+  Result<void> note_shareable(DirectoryTree& tree, std::uint64_t offset, const PlacedChunk& found,
+                              Ranges& wanted);
+  // What was noted is shared, or copied where it cannot be.
+  Result<void> put_shareable(DirectoryTree& tree, Ranges& wanted);
+  // False: not all of it, which is to be copied.
+  Result<bool> share(DirectoryTree& tree, const Shareable& part);
+  // What was compared before. False: the basis has changed meanwhile.
+  Result<bool> copy(DirectoryTree& tree, const Shareable& part);
   // A part of what is certain.
   Result<Next> copy_some(DirectoryTree& tree, Ranges& wanted);
   // Nothing of the basis is left to be looked at, chunk by chunk.
@@ -236,10 +240,11 @@ class Reconstruction {
   std::unique_ptr<Basis> basis_;
   ByteVector buffer_;            // to read chunks of the basis once more
   bool is_same_so_far_ = false;  // chunk by chunk, at the same places
-  bool is_cloned_ = false;       // what is not claimed of the partial is as in the basis
-  bool is_complete_ = false;     // this thread wrote the last byte
-  std::size_t next_ = 0;         // of told_
-  std::uint64_t offset_ = 0;     // its place
+  bool may_share_ = false;       // blocks of the basis, as far as is known
+  bool has_shared_ = false;
+  bool is_complete_ = false;  // this thread wrote the last byte
+  std::size_t next_ = 0;      // of told_
+  std::uint64_t offset_ = 0;  // its place
   std::uint64_t reused_bytes_ = 0;
   // Told, and not found in what was scanned of the basis.
   struct Unresolved {
@@ -249,13 +254,7 @@ class Reconstruction {
   std::map<std::uint64_t, Unresolved> unresolved_;  // by their place
   std::unordered_multimap<store::Hash, std::uint64_t, HashOfHash> unresolved_places_;
   Followed followed_;
-  // Stands in the basis, moved by whole blocks, and is not taken from there yet.
-  struct Moved {
-    std::uint64_t offset = 0;  // in the new version
-    std::uint64_t place = 0;   // in the basis
-    std::uint64_t length = 0;
-  };
-  Moved moved_;
+  Shareable noted_;
   Refinement refinement_;  // of chunks that were missed
 
   ToldChunks* told_chunks_ = nullptr;

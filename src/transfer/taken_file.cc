@@ -283,17 +283,6 @@ bool TakenFile::has_journal() {
   return journal_.has_value() && journal_->is_begun();
 }
 
-Result<bool> TakenFile::begin_as_clone(DirectoryTree& tree, const platform::File& source) {
-  std::scoped_lock lock(mutex_);
-  // A host may have sent what nobody asked for: it must not be cloned over.
-  if (claimed_.ranges() > 0) return false;
-  WH_ASSIGN(const auto file, open_partial(tree));
-  if (file == nullptr) return false;
-  WH_ASSIGN(const bool is_cloned, file->clone(source));
-  WH_TRY(is_cloned ? file->truncate(entry_.size) : set_length(*file));
-  return is_cloned;
-}
-
 Result<bool> TakenFile::share(DirectoryTree& tree, const platform::File& source,
                               std::uint64_t place, const RangeSet::Range& range,
                               const std::function<bool()>& is_right) {
@@ -303,8 +292,7 @@ Result<bool> TakenFile::share(DirectoryTree& tree, const platform::File& source,
   }
   WH_ASSIGN(const auto file, open_partial(tree));
   if (file == nullptr) return false;
-  WH_ASSIGN(const bool is_shared, file->clone_range(source, place, range.offset, range.length));
-  return is_shared && is_right() &&
+  return file->clone_range(source, place, range.offset, range.length) && is_right() &&
          claimed_.add(range.offset, range.length) == RangeSet::Added::kOk;
 }
 

@@ -112,11 +112,8 @@ class TakenFile {
   // Writes a claimed range, making the partial at the first call. True: that was the last one,
   // this thread publishes. Thread-safe for separate ranges.
   [[nodiscard]] Result<bool> write(DirectoryTree& tree, Bytes data, std::uint64_t offset);
-  // Makes the partial share all blocks of `source`. False where the file system cannot do that, or
-  // a range was claimed already.
-  [[nodiscard]] Result<bool> begin_as_clone(DirectoryTree& tree, const platform::File& source);
-  // Makes a range share the blocks of `source` from `place` on, and claims it: then it may be
-  // skipped. False where that cannot be done, a part of it was claimed already, or `is_right` says
+  // Makes a range share the blocks of `source` from `place` on, and claims it: it may be skipped.
+  // False where that cannot be done, a part of it was claimed already, or `is_right` says
   // afterwards that it must not stay. All in whole kSharedUnitBytes.
   [[nodiscard]] Result<bool> share(DirectoryTree& tree, const platform::File& source,
                                    std::uint64_t place, const RangeSet::Range& range,
@@ -124,7 +121,7 @@ class TakenFile {
   // The same as write() for a claimed range of zeros.
   [[nodiscard]] Result<bool> leave_empty(DirectoryTree& tree, std::uint64_t offset,
                                          std::uint64_t length);
-  // The same for one that is there already: a part of a clone.
+  // The same for one that is there already: shared.
   [[nodiscard]] Result<bool> skip(DirectoryTree& tree, std::uint64_t length);
 
   // So many bytes will be copied within the file once all else of it is there, which is to be asked
