@@ -203,10 +203,10 @@ bool File::may_share_blocks() const {
   return type == XFS_SUPER_MAGIC || type == BTRFS_SUPER_MAGIC || type == kBcachefsMagic;
 }
 
-void File::finish_write_back() const {
-  ::sync_file_range(
-      fd_.get(), 0, 0,
-      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+bool File::finish_write_back() const {
+  constexpr unsigned kAll =
+      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  return ::sync_file_range(fd_.get(), 0, 0, kAll) == 0;
 }
 
 bool File::clone_range(const File& source, std::uint64_t source_offset, std::uint64_t offset,

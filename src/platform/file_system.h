@@ -96,8 +96,9 @@ class File {
   // Ranges of it may be shared: its file system is a local one that is known to do that.
   [[nodiscard]] bool may_share_blocks() const;
   // Waits until what was written to it is on disk. From then on no change goes unseen by its times,
-  // not even one that a program makes through a mapping it has written to before.
-  void finish_write_back() const;
+  // not even one that a program makes through a mapping it has written to before. False: the disk
+  // failed.
+  [[nodiscard]] bool finish_write_back() const;
   // The range shares the blocks of `source` from `source_offset` on, likewise; all three are
   // multiples of kSharedUnitBytes. False where that cannot be done: what is in it is not known
   // then.

@@ -99,11 +99,10 @@ bool Basis::read(const Chunk& chunk, std::uint64_t offset, MutableBytes out) con
   return read(offset, out) && store::hash(out) == chunk.hash;
 }
 
-bool Basis::begin_sharing() const {
-  if (!file_->may_share_blocks()) return false;
-  // Behind the look at its status: what is changed from here on is seen by is_unchanged().
-  file_->finish_write_back();
-  return true;
+// Behind the look at its status. A change within the tick of the clock in which it was changed last
+// would not be told from that one.
+bool Basis::is_settled() const {
+  return file_->finish_write_back() && status_.changed < platform::stamp_now();
 }
 
 bool Basis::is_unchanged() const {

@@ -2,8 +2,9 @@
 // where. (rsync's word for it.)
 //
 // It belongs to the user, who may change it at any time: a chunk's bytes are handed on from the
-// memory in which they were hashed, or hashed once more, or shared, if nothing has changed the file
-// after that. Used by one thread; another reads ahead.
+// memory in which they were hashed, or hashed once more, or shared (and what remains of the blocks
+// at both ends read once more) if nothing has changed the file after that. Used by one thread;
+// another reads ahead.
 #pragma once
 
 #include <cstdint>
@@ -66,8 +67,11 @@ class Basis {
   // False: they are others by now.
   [[nodiscard]] bool read(const Chunk& chunk, std::uint64_t offset, MutableBytes out) const;
   [[nodiscard]] const platform::FileStatus& status() const { return status_; }  // as opened
-  // Blocks of it may be shared; before anything of it is read. Waits until it is on disk.
-  [[nodiscard]] bool begin_sharing() const;
+  // Blocks of it may be shared.
+  [[nodiscard]] bool may_share() const { return file_->may_share_blocks(); }
+  // Before anything of it is read: whether is_unchanged() will tell each change of what is read
+  // from now on. Waits until it is on disk.
+  [[nodiscard]] bool is_settled() const;
   // Nothing has changed the file since it was opened.
   [[nodiscard]] bool is_unchanged() const;
   [[nodiscard]] const platform::File& file() const { return *file_; }

@@ -148,7 +148,11 @@ Result<void> Reconstruction::begin(DirectoryTree& tree) {
 
 void Reconstruction::compare_with(std::unique_ptr<Basis> basis) {
   basis_ = std::move(basis);
-  may_share_ = !file_->is_sparse() && basis_->begin_sharing();  // not where holes are to stay
+  // Not where holes are to stay.
+  may_share_ = !file_->is_sparse() && basis_->may_share();
+  // What this run has put there nobody has written to before, and of what is certain nothing is
+  // read: it goes to disk meanwhile.
+  if (may_share_ && !is_copy_ && !is_certain_) may_share_ = basis_->is_settled();
 }
 
 void Reconstruction::begin_writing() {
@@ -371,9 +375,9 @@ bool Reconstruction::begin_as_copy() {
   if (!place.has_value() || place->size_bytes != file_->size()) return false;
   auto opened = open_at(*place);
   if (!opened.has_value()) return false;
+  is_copy_ = true;
   compare_with(std::move(*opened));
   elsewhere_ = place;
-  is_copy_ = true;
   is_same_so_far_ = true;
   borrowed_.clear();
   next_ = 0;

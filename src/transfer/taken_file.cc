@@ -287,7 +287,8 @@ Result<bool> TakenFile::share(DirectoryTree& tree, const platform::File& source,
                               std::uint64_t place, const RangeSet::Range& range,
                               const std::function<bool()>& is_right) {
   std::scoped_lock lock(mutex_);
-  if (claimed_.missing(range.offset, range.offset + range.length) != std::vector{range}) {
+  if (is_old_ ||
+      claimed_.missing(range.offset, range.offset + range.length) != std::vector{range}) {
     return false;
   }
   WH_ASSIGN(const auto file, open_partial(tree));

@@ -113,8 +113,9 @@ class TakenFile {
   // this thread publishes. Thread-safe for separate ranges.
   [[nodiscard]] Result<bool> write(DirectoryTree& tree, Bytes data, std::uint64_t offset);
   // Makes a range share the blocks of `source` from `place` on, and claims it: it may be skipped.
-  // False where that cannot be done, a part of it was claimed already, or `is_right` says
-  // afterwards that it must not stay. All in whole kSharedUnitBytes.
+  // False where that cannot be done, a part of it was claimed already, an earlier run's journal may
+  // speak of it, or `is_right` says afterwards that it must not stay. All in whole
+  // kSharedUnitBytes.
   [[nodiscard]] Result<bool> share(DirectoryTree& tree, const platform::File& source,
                                    std::uint64_t place, const RangeSet::Range& range,
                                    const std::function<bool()>& is_right);
@@ -226,7 +227,7 @@ class TakenFile {
   std::optional<platform::FileStatus> published_;
   FilePtr partial_;  // writers hold a reference of their own
   bool is_nameless_ = false;
-  bool is_old_ = false;  // an earlier run may have left in it what it did not note, or a clone
+  bool is_old_ = false;  // an earlier run may have left in it what it did not note
   bool abandoned_ = false;
   std::atomic<bool> is_to_be_cloned_ = false;
   std::atomic<std::uint64_t> written_bytes_ = 0;
