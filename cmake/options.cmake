@@ -15,7 +15,7 @@ set(CMAKE_C_FLAGS_SANITIZE "-O1 -gline-tables-only")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   set(CMAKE_C_FLAGS_SANITIZE "-O1 -g1")
 endif()
-set(CMAKE_CXX_FLAGS_SANITIZE "${CMAKE_C_FLAGS_SANITIZE} -D_GLIBCXX_ASSERTIONS")
+set(CMAKE_CXX_FLAGS_SANITIZE "${CMAKE_C_FLAGS_SANITIZE}")
 
 add_library(wormhole_options INTERFACE)
 target_compile_options(wormhole_options INTERFACE
@@ -29,6 +29,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 endif()
 if(WORMHOLE_ASAN)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
+  # What the library takes for granted of its callers: a bound, an order.
+  add_compile_definitions($<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX_ASSERTIONS>)
   add_link_options(-fsanitize=address,undefined)
 elseif(WORMHOLE_TSAN)
   add_compile_options(-fsanitize=thread)
