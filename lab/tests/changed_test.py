@@ -130,21 +130,32 @@ def test_any_edits(box, source, dest, disk, request):
             assert not trees.partials(dest)
 
 
-def test_what_stays_in_place_shares_its_blocks(box, source, xfs):
-    path, _ = xfs
-    dest = os.path.join(path, "dest")
+def taken_by(box, source, path, edited, first=ORIGINAL):
+    """The bytes that a fetched file takes from the disk at `path` when it comes anew, edited, while
+    what was fetched first stays there under another name."""
+    dest, kept = os.path.join(path, "dest"), os.path.join(path, "kept")
+
+    def free():
+        os.sync()
+        status = os.statvfs(path)
+        return status.f_bavail * status.f_frsize
+
+    change(source, first)
     with Share(box, source) as share:
         get(box, share.target, dest).expect(SUCCESS)
-        os.link(os.path.join(dest, "large"), os.path.join(path, "kept"))
-        os.sync()
-        before = os.statvfs(path).f_bavail
-        change(source, overwrite(30 * MIB, SIZE // 10))
+        os.link(os.path.join(dest, "large"), kept)
+        before = free()
+        change(source, edited)
         get(box, share.target, dest, "--overwrite").expect(SUCCESS)
-    os.sync()
     trees.assert_same(source, dest)
-    assert trees.read(os.path.join(path, "kept")) == ORIGINAL
-    taken = (before - os.statvfs(path).f_bavail) * os.statvfs(path).f_frsize
-    assert taken < SIZE // 10 + SLACK
+    assert trees.read(kept) == first
+    return before - free()
+
+
+def test_what_stays_in_place_shares_its_blocks(box, source, xfs):
+    path, _ = xfs
+    edited = overwrite(30 * MIB, SIZE // 10)
+    assert taken_by(box, source, path, edited) < SIZE // 10 + SLACK
 
 
 @pytest.mark.parametrize("edited", [
@@ -155,19 +166,13 @@ def test_what_stays_in_place_shares_its_blocks(box, source, xfs):
 ], ids=["to the front", "not by chunks", "inserted", "beginning cut off"])
 def test_what_was_moved_by_whole_blocks_shares_them(box, source, xfs, edited):
     path, _ = xfs
-    dest = os.path.join(path, "dest")
-    with Share(box, source) as share:
-        get(box, share.target, dest).expect(SUCCESS)
-        os.link(os.path.join(dest, "large"), os.path.join(path, "kept"))
-        os.sync()
-        before = os.statvfs(path).f_bavail
-        change(source, edited)
-        get(box, share.target, dest, "--overwrite").expect(SUCCESS)
-    os.sync()
-    trees.assert_same(source, dest)
-    assert trees.read(os.path.join(path, "kept")) == ORIGINAL
-    taken = (before - os.statvfs(path).f_bavail) * os.statvfs(path).f_frsize
-    assert taken < SLACK
+    assert taken_by(box, source, path, edited) < SLACK
+
+
+def test_a_file_that_grew_shares_its_blocks(box, source, xfs):
+    path, _ = xfs
+    first = ORIGINAL[:SIZE - 1234]
+    assert taken_by(box, source, path, first + b"another line\n", first) < SLACK
 
 
 def test_units_where_blocks_can_be_shared(xfs):
@@ -181,23 +186,6 @@ def test_units_where_blocks_can_be_shared(xfs):
     run = subprocess.run([tests, "--gtest_filter=ReconstructionTest.*"], check=True,
                          env={**os.environ, "TMPDIR": path}, stdout=subprocess.PIPE)
     assert b"[  PASSED  ]" in run.stdout and b"[  PASSED  ] 0 tests" not in run.stdout
-
-
-def test_a_file_that_grew_shares_its_blocks(box, source, xfs):
-    path, _ = xfs
-    dest = os.path.join(path, "dest")
-    change(source, ORIGINAL[: SIZE - 1234])
-    with Share(box, source) as share:
-        get(box, share.target, dest).expect(SUCCESS)
-        os.link(os.path.join(dest, "large"), os.path.join(path, "kept"))
-        os.sync()
-        before = os.statvfs(path).f_bavail
-        change(source, ORIGINAL[: SIZE - 1234] + b"another line\n")
-        get(box, share.target, dest, "--overwrite").expect(SUCCESS)
-    os.sync()
-    trees.assert_same(source, dest)
-    taken = (before - os.statvfs(path).f_bavail) * os.statvfs(path).f_frsize
-    assert taken < SLACK
 
 
 def test_changed_files_between_many_others_are_one_session(box, source, dest):
