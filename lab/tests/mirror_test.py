@@ -5,11 +5,12 @@ import os
 import pty
 import shutil
 import subprocess
+import threading
 
 import pytest
 import trees
 from runner import (CODE, INTERRUPTED, PARTIAL, SUCCESS, USAGE, Share, binary, command, environment,
-                    get, put)
+                    get, put, wait_until)
 
 
 @pytest.fixture
@@ -199,18 +200,103 @@ def test_it_asks(box, source, there, verb, answer):
         assert b"nothing was changed" in stderr
 
 
-@pytest.mark.parametrize("verb", ["get", "put"])
-def test_no_more_goes_than_was_shown(box, source, there, verb):
+def answered(box, source, there, verb, meanwhile):
+    """What came of a mirror that is agreed to after `meanwhile()`."""
     with asked(box, source, there, verb) as (running, terminal):
         shown = b""
         while b"as shown?" not in shown:
             shown += os.read(running.stdout.fileno(), 4096)
-        # As if a disk were gone at the source.
-        shutil.rmtree(os.path.join(source, "d"))
+        meanwhile()
         os.write(terminal, b"y\n")
         _stdout, stderr = running.communicate(timeout=60)
-    assert running.returncode == PARTIAL
+    return running.returncode, stderr
+
+
+BY_BOTH = pytest.mark.parametrize("verb", ["get", "put"])
+
+
+@BY_BOTH
+def test_no_more_goes_than_was_shown(box, source, there, verb):
+    # As if a disk were gone at the source.
+    status, stderr = answered(box, source, there, verb,
+                              lambda: shutil.rmtree(os.path.join(source, "d")))
+    assert status == PARTIAL
     assert b"more would be deleted than was shown" in stderr
+    assert os.path.exists(os.path.join(there, "d/keep"))
+
+
+@BY_BOTH
+def test_nothing_else_goes_than_was_shown(box, source, there, verb):
+    """As many, but not the same."""
+    def swap():
+        os.rename(os.path.join(source, "keep"), os.path.join(source, "gone"))
+    status, stderr = answered(box, source, there, verb, swap)
+    assert status == PARTIAL
+    assert b"more would be deleted than was shown" in stderr
+    assert trees.read(os.path.join(there, "keep")) == b"keep"
+    left = [name for name in GONE if os.path.lexists(os.path.join(there, name))]
+    assert left == ["gone"], "it is at the source now"
+
+
+@BY_BOTH
+def test_what_was_made_while_it_asked_stays(box, source, there, verb):
+    made = ("a-new", "d/a-new", "old/a-new")
+
+    def make():
+        for name in made:
+            trees.write(os.path.join(there, name), b"just written")
+    status, _stderr = answered(box, source, there, verb, make)
+    assert status == PARTIAL
+    for name in made:
+        assert trees.read(os.path.join(there, name)) == b"just written"
+    stays = {"old"}
+    if os.path.lexists(os.path.join(there, "old/f")):
+        stays |= {"old/f", "old/deep/g", "old/deep"}  # its directory was changed
+    assert {name for name in GONE if os.path.lexists(os.path.join(there, name))} == stays
+
+
+@BOTH
+def test_a_directory_that_is_moved_there_meanwhile_stays(box, source, there, mirror):
+    """The kernel stamps the directory as changed, and nothing in it."""
+    project, moved = os.path.join(box, "project"), os.path.join(there, "project")
+    trees.write(os.path.join(project, "deep/precious"), b"precious")
+    trees.write(os.path.join(source, "d/large"), os.urandom(3 << 20))
+
+    def move():
+        wait_until(lambda: trees.partials(there), "a file is under way")
+        os.rename(project, moved)
+    mover = threading.Thread(target=move)
+    mover.start()
+    done = mirror(box, source, there, "--delete", "--yes", "--bwlimit", "2M")
+    mover.join()
+    done.expect(PARTIAL)
+    assert done.failed() == {"project": "changed"}
+    assert trees.read(os.path.join(moved, "deep/precious")) == b"precious"
+    assert not any(os.path.lexists(os.path.join(there, name)) for name in GONE)
+
+
+@BOTH
+def test_all_names_of_a_file_go_at_once(box, source, there, mirror):
+    trees.write(os.path.join(source, "z/keep"), b"new")
+    names = [os.path.join(there, name) for name in ("h1", "d/h2", "old/h3", "z/keep", "z/h4")]
+    trees.write(names[0], b"of many names")
+    os.makedirs(os.path.join(there, "z"))
+    for name in names[1:]:
+        os.link(names[0], name)
+    mirror(box, source, there, "--delete", "--yes").expect(SUCCESS)
+    trees.assert_same(source, there)
+
+
+@BOTH
+def test_what_cannot_be_looked_at_is_shown_too(box, source, there, mirror, root):
+    mounted = os.path.join(there, "old")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mounted], check=True)
+    try:
+        done = mirror(box, source, there, "--delete", "-n").expect(PARTIAL)
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+    assert {event["path"] for event in done.events
+            if event["event"] == "planned" and event["action"] == "conflict"} == {"old"}
 
 
 def test_help_names_it(box):

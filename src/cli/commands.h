@@ -11,6 +11,7 @@
 #include "cli/selection.h"
 #include "platform/process.h"
 #include "transfer/present.h"
+#include "transfer/shown_deletions.h"
 #include "wire/messages.h"
 
 namespace wormhole::cli {
@@ -23,6 +24,12 @@ struct ShareArguments {
   bool allow_unencrypted = false;
   bool writable = false;
   bool incoming = false;  // may be added to, and is not shown
+};
+
+// What the user was shown of a mirror before he said yes: nothing else is deleted.
+struct ShownMirror {
+  platform::Timestamp started;  // and nothing that was made or changed since
+  std::shared_ptr<transfer::ShownDeletions> deletions;  // of a get: a put's host remembers them
 };
 
 // Of get: TARGET [DEST], or TARGET... DEST; of put: PATH... TARGET.
@@ -43,8 +50,8 @@ struct TransferArguments {
   bool checksum = false;
   bool reuse = true;
   bool may_delete = false;
-  bool sure = false;                         // of that, without being asked
-  std::uint64_t deletions_max = UINT64_MAX;  // that were shown
+  bool sure = false;                 // of that, without being asked
+  std::optional<ShownMirror> shown;  // where he was asked
 };
 
 struct ListArguments {

@@ -61,6 +61,7 @@ ExitCode run_or_plan(const TransferArguments& arguments, Environment& environmen
   if (arguments.dry_run) return plan().exit;
   if (!asks_before_deleting(arguments)) return run(arguments, environment);
   make_user_secret(environment.output);
+  const platform::Timestamp started = platform::stamp_now();
   const DryRun shown = plan();
   if (!shown.code.has_value()) return shown.exit;
   const auto confirmed = confirm_deleting(shown, environment);
@@ -68,7 +69,7 @@ ExitCode run_or_plan(const TransferArguments& arguments, Environment& environmen
   const GivenCode code{.argument = shown.code->text(), .environment = std::nullopt};
   Environment again{environment.output, code, environment.stop};
   TransferArguments as_shown = arguments;
-  as_shown.deletions_max = shown.deletions;
+  as_shown.shown = ShownMirror{started, shown.shown};
   return run(as_shown, again);
 }
 

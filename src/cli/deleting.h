@@ -18,12 +18,13 @@ namespace wormhole::cli {
 struct DryRun {
   ExitCode exit = ExitCode::kSuccess;
   std::uint64_t deletions = 0;
-  std::optional<session::JoinCode> code = std::nullopt;  // that was right
+  std::optional<session::JoinCode> code = std::nullopt;  // that was right; none: it did not end
+  std::shared_ptr<transfer::ShownDeletions> shown = nullptr;
 };
 using PlanIt = std::function<DryRun()>;
 using RunIt = std::function<ExitCode(const TransferArguments& arguments, Environment& environment)>;
 // Plans it, or runs it, or where it must be asked first plans it, asks on the terminal, and runs it
-// with the code that was right and no more deletions than were shown.
+// with the code that was right and no other deletions than were shown.
 [[nodiscard]] ExitCode run_or_plan(const TransferArguments& arguments, Environment& environment,
                                    const PlanIt& plan, const RunIt& run);
 

@@ -27,7 +27,14 @@ DryRun run_dry(const TransferArguments& arguments, const Errands& errands,
   if (!joined.has_value()) return {report.finish(fail(joined.error()), outcome)};
   transfer::Client& client = *joined->client;
 
+  const auto shown = std::make_shared<transfer::ShownDeletions>();
   const auto on_failed = [&](const Error& error) { report.on_failed(error); };
+  const auto on_surplus = [&](const Errand& errand, transfer::Plan& plan) {
+    for (const auto& surplus : plan.take_surplus()) {
+      report.on_planned(surplus);
+      if (surplus.action == wire::Action::kDelete) shown->add(errand.path, surplus.path);
+    }
+  };
   Result<void> result;
   {
     StopWatch watch(environment.stop, [&] { client.cancel(); }, [] {});
@@ -37,7 +44,7 @@ DryRun run_dry(const TransferArguments& arguments, const Errands& errands,
           errand.path, /*recursive=*/true, selection,
           [&](const transfer::Listing& listing) -> Result<void> {
             WH_ASSIGN(const auto planned, plan.on_listing(listing));
-            for (const auto& surplus : plan.take_surplus()) report.on_planned(surplus);
+            on_surplus(errand, plan);
             // The destination is no entry of itself.
             if (!planned.path.empty()) report.on_planned(planned);
             return {};
@@ -47,7 +54,7 @@ DryRun run_dry(const TransferArguments& arguments, const Errands& errands,
             on_failed(error);
           });
       if (result.has_value()) plan.finish();
-      for (const auto& surplus : plan.take_surplus()) report.on_planned(surplus);
+      on_surplus(errand, plan);
       outcome.root = errands.all.size() > 1 ? *errands.destination.path : plan.shown_root();
       if (result.has_value()) continue;
       const bool is_only_this = errands.all.size() > 1 && is_of_one_path(result.error().code);
@@ -59,7 +66,8 @@ DryRun run_dry(const TransferArguments& arguments, const Errands& errands,
   outcome.wire_bytes = client.wire_bytes();
   outcome.seconds = clock.now() - client.timeline().started;
   client.close();
-  return {report.finish(result, outcome), report.deletions(), joined->code};
+  return {report.finish(result, outcome), report.deletions(),
+          result.has_value() ? std::optional(joined->code) : std::nullopt, shown};
 }
 
 }  // namespace wormhole::cli

@@ -30,7 +30,7 @@ class Fetch final : public TransferRun {
   void before_joining() override { opening_index_.emplace(output_); }
   void after_joining() override {
     index_ = opening_index_->take();
-    started_ = platform::stamp_now();
+    started_ = arguments_.shown.has_value() ? arguments_.shown->started : platform::stamp_now();
   }
   void add_options(transfer::ClientOptions& /*options*/) const override {}
 

@@ -25,7 +25,8 @@ std::string shown(const Target& host, const std::string& root) {
 }
 
 // As the host takes it, but for what it is.
-wire::Put put_of(const TransferArguments& arguments, const wire::Selection& selection) {
+wire::Put put_of(const TransferArguments& arguments, const wire::Selection& selection,
+                 std::uint64_t run) {
   return {.selection = selection,
           .overwrite = arguments.overwrite,
           .leaves = arguments.leaves,
@@ -34,8 +35,9 @@ wire::Put put_of(const TransferArguments& arguments, const wire::Selection& sele
           .sync = arguments.sync,
           .may_delete = arguments.may_delete,
           .dry_run = arguments.dry_run,
+          .run = run,
           .keeps = arguments.keeps,
-          .deletions_max = arguments.deletions_max};
+          .as_shown = arguments.shown.has_value()};
 }
 
 // One of several things, or the only one.
@@ -49,15 +51,13 @@ void set_item(wire::Put& put, const PutItems& items, const transfer::Shares& sha
 class PutRun final : public TransferRun {
  public:
   PutRun(const TransferArguments& arguments, const PutItems& items, const transfer::Shares& shares,
-         std::vector<std::string> own, const wire::Selection& selection,
-         std::uint64_t rate_max_bytes, Environment& environment)
+         std::vector<std::string> own, wire::Put put, std::uint64_t rate_max_bytes,
+         Environment& environment)
       : TransferRun(arguments, items.host, rate_max_bytes, "put", environment),
         items_(items),
         shares_(shares),
         own_(std::move(own)),
-        put_(put_of(arguments, selection)) {
-    put_.run = random_number();
-  }
+        put_(std::move(put)) {}
 
  private:
   [[nodiscard]] std::size_t items() const override { return shares_.all().size(); }
@@ -132,7 +132,8 @@ DryRun plan_put(const TransferArguments& arguments, const PutItems& items,
   outcome.wire_bytes = client.wire_bytes();
   outcome.seconds = clock.now() - client.timeline().started;
   client.close();
-  return {report.finish(result, outcome), report.deletions(), joined->code};
+  return {report.finish(result, outcome), report.deletions(),
+          result.has_value() ? std::optional(joined->code) : std::nullopt};
 }
 
 }  // namespace
@@ -174,16 +175,19 @@ ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
                     .advice = "leave out --delete"},
                    environment);
   }
+  // The host remembers what its plan showed.
+  const std::uint64_t run = random_number();
   const auto plan = [&] {
-    wire::Put put = put_of(arguments, *selection);
+    wire::Put put = put_of(arguments, *selection, run);
     put.dry_run = true;
     return plan_put(arguments, *items, *shares, own, std::move(put), environment);
   };
-  return run_or_plan(
-      arguments, environment, plan,
-      [&](const TransferArguments& as_asked, Environment& surroundings) {
-        return PutRun(as_asked, *items, *shares, own, *selection, *rate, surroundings).run();
-      });
+  return run_or_plan(arguments, environment, plan,
+                     [&](const TransferArguments& as_asked, Environment& surroundings) {
+                       return PutRun(as_asked, *items, *shares, own,
+                                     put_of(as_asked, *selection, run), *rate, surroundings)
+                           .run();
+                     });
 }
 
 }  // namespace wormhole::cli

@@ -1,7 +1,9 @@
-// Files of several names of which this run took one away, by putting another file in its place.
+// Files of several names of which this run took one away, by putting another file in its place or
+// deleting it, and directories that it empties.
 //
 // That is a change of the file, as the kernel stamps it, and none of its bytes: without this, its
-// other names would look as if somebody had just written them, and would not be replaced.
+// other names would look as if somebody had just written them, and would not be replaced. And a
+// directory that an attempt began to empty would look so to the next one.
 // Thread-safe. One for all attempts of a run.
 #pragma once
 
@@ -19,7 +21,7 @@ inline constexpr std::size_t kFormerNamesMax = 100'000;
 
 class FormerNames {
  public:
-  // Before it is replaced.
+  // Before it is replaced, or deleted.
   void on_replace(const platform::FileStatus& status) {
     if (status.links < 2) return;
     std::scoped_lock lock(mutex_);
@@ -33,9 +35,20 @@ class FormerNames {
     return !files_.contains({status.device, status.inode}) || status.modified >= started;
   }
 
+  // Whether a directory stood there when this run started, as far as can be told: one that was
+  // moved there since is somebody's. It is emptied then.
+  [[nodiscard]] bool may_empty(const platform::FileStatus& directory, platform::Timestamp started) {
+    std::scoped_lock lock(mutex_);
+    const std::pair id(directory.device, directory.inode);
+    if (directory.changed >= started) return emptied_.contains(id);
+    if (emptied_.size() < kFormerNamesMax) emptied_.insert(id);
+    return true;
+  }
+
  private:
   mutable std::mutex mutex_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> files_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> emptied_;
 };
 
 }  // namespace wormhole::transfer

@@ -76,20 +76,32 @@ void Plan::leave() {
   const bool is_whole = !(is_virtual_ || is_file_) || !level.path.empty();
   if (!options_.may_delete || !is_whole || level.node == nullptr || level.is_refused) return;
   const auto handle = tree_->open(level.node);
-  if (!handle.has_value()) return;
+  if (!handle.has_value()) return refuse_to_delete(level.path, handle.error());
   level.known.settle();
-  visit_surplus(
-      **handle, level.path.empty() ? "" : level.path + "/", level.known, *selector_,
-      [this](const platform::Directory&, const std::string&, const std::string& path,
-             const platform::FileStatus& status) {
-        surplus_.push_back({.path = path,
-                            .type = type_of(status),
-                            .size = status.type == FileType::kRegular ? status.size_bytes : 0,
-                            .action = Action::kDelete,
-                            .reason = "not at the source"});
-        return true;
-      },
-      [](const std::string&, const Error&) {});
+  const SurplusEvents events{
+      .on_surplus =
+          [this](const platform::Directory&, const std::string&, const std::string& path,
+                 const platform::FileStatus& status) {
+            surplus_.push_back({.path = path,
+                                .type = type_of(status),
+                                .size = status.type == FileType::kRegular ? status.size_bytes : 0,
+                                .action = Action::kDelete,
+                                .reason = "not at the source"});
+            return true;
+          },
+      .may_empty = [](const std::string&, const platform::FileStatus&) { return true; },
+      .on_unseen = [this](const std::string& path,
+                          const Error& error) { refuse_to_delete(path, error); }};
+  visit_surplus(**handle, level.path.empty() ? "" : level.path + "/", level.known, *selector_,
+                events);
+}
+
+void Plan::refuse_to_delete(std::string_view path, const Error& why) {
+  if (path.ends_with('/')) path.remove_suffix(1);
+  surplus_.push_back({.path = path.empty() ? "." : std::string(path),
+                      .type = EntryType::kDirectory,
+                      .action = Action::kRefuse,
+                      .reason = "what would be deleted there cannot be told: " + why.detail});
 }
 
 Result<Planned> Plan::on_root(const wire::Entry& entry) {

@@ -54,6 +54,7 @@ class Plan {
 
   // The last one is over.
   void leave();
+  void refuse_to_delete(std::string_view path, const Error& why);
   Result<Planned> on_root(const wire::Entry& entry);
   Result<Planned> on_entry(std::string path, const wire::Entry& entry, const Level& parent);
   Result<Judgement> judge_there(const wire::Entry& entry, const NodePtr& parent);

@@ -40,6 +40,10 @@ class PutHost::Run final : public TakerEvents {
     options_.started = memory_->started;
     options_.former = memory_->former;
     options_.owns_root = memory_->made_roots.contains(place_);
+    if (put.as_shown || (put.dry_run && put.may_delete)) {
+      options_.shown_deletions = host_.runs_.shown(run_);
+      options_.shown_place = place_;
+    }
   }
   ~Run() override { wait(); }
   void wait() {
@@ -124,6 +128,9 @@ class PutHost::Run final : public TakerEvents {
 
   void tell_surplus() {
     for (wire::Planned& planned : plan_->take_surplus()) {
+      if (planned.action == wire::Action::kDelete) {
+        options_.shown_deletions->add(place_, planned.path);
+      }
       planned.request = request_;
       static_cast<void>(host_.control_.push_waiting(std::move(planned)));
     }
@@ -235,7 +242,6 @@ Result<TakeOptions> PutHost::options_of(const wire::Put& put) const {
                       .requested_name = put.name,
                       .checksum = put.checksum,
                       .may_delete = put.may_delete,
-                      .deletions_max = put.deletions_max,
                       .only_adds = only_adds,
                       .reuse = put.reuse && !only_adds,
                       .index = only_adds ? nullptr : access_.index,

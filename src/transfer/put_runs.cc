@@ -42,4 +42,13 @@ void PutRuns::end(std::uint64_t run) {
   ended_.notify_all();
 }
 
+std::shared_ptr<ShownDeletions> PutRuns::shown(std::uint64_t run) {
+  std::scoped_lock lock(mutex_);
+  for (const auto& [number, shown] : shown_) {
+    if (number == run) return shown;
+  }
+  if (shown_.size() >= kShownRunsMax) shown_.pop_front();
+  return shown_.emplace_back(run, std::make_shared<ShownDeletions>()).second;
+}
+
 }  // namespace wormhole::transfer

@@ -14,15 +14,19 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "platform/file_system.h"
 #include "transfer/former_names.h"
+#include "transfer/shown_deletions.h"
 
 namespace wormhole::transfer {
 
 // Runs that are remembered after their last attempt.
 inline constexpr std::size_t kPutRunsRememberedMax = 256;
 inline constexpr std::size_t kMadeRootsMax = 1024;
+// Runs of which it is remembered what they were shown.
+inline constexpr std::size_t kShownRunsMax = 4;
 
 class PutRuns {
  public:
@@ -38,6 +42,8 @@ class PutRuns {
   [[nodiscard]] std::shared_ptr<Memory> begin(std::uint64_t run, std::function<void()> stop,
                                               const std::function<bool()>& is_over);
   void end(std::uint64_t run);
+  // What the plans of that run said would be deleted; empty where too many others have come since.
+  [[nodiscard]] std::shared_ptr<ShownDeletions> shown(std::uint64_t run);
 
  private:
   std::mutex mutex_;
@@ -45,6 +51,7 @@ class PutRuns {
   std::map<std::uint64_t, std::function<void()>> runs_;
   std::map<std::uint64_t, std::shared_ptr<Memory>> memories_;
   std::deque<std::uint64_t> oldest_;
+  std::deque<std::pair<std::uint64_t, std::shared_ptr<ShownDeletions>>> shown_;
 };
 
 }  // namespace wormhole::transfer

@@ -36,8 +36,8 @@ bool folds_case(const platform::Directory& parent, const std::string& name,
 
 class Visit {
  public:
-  Visit(const Selector& selector, const OnSurplus& on_surplus, const OnUnseen& on_unseen)
-      : selector_(selector), on_surplus_(on_surplus), on_unseen_(on_unseen) {}
+  Visit(const Selector& selector, const SurplusEvents& events)
+      : selector_(selector), events_(events) {}
 
   // Null: nothing in it is known. False: something stays.
   bool directory(const platform::Directory& directory, const std::string& path,
@@ -46,7 +46,7 @@ class Visit {
     auto names = own.has_value() ? names_in(directory, known)
                                  : Result<std::vector<std::string>>(fail(own.error()));
     if (!names.has_value()) {
-      on_unseen_(path, names.error());
+      events_.on_unseen(path, names.error());
       return false;
     }
     bool all_go = true;
@@ -77,34 +77,35 @@ class Visit {
     const auto status = parent.status_of(name);
     if (!status.has_value()) {
       if (status.error().code == Code::kNotFound) return true;
-      on_unseen_(path, status.error());
+      events_.on_unseen(path, status.error());
       return false;
     }
     const bool may_be_known = known != nullptr && known->contains_folded(name);
     if (may_be_known && folds_case(parent, name, *status)) return false;
     const bool is_directory = status->type == FileType::kDirectory;
     if (!selector_.takes_path(is_directory ? path + "/" : path)) return false;
-    if (!is_directory) return on_surplus_(parent, name, path, *status);
+    if (!is_directory) return events_.on_surplus(parent, name, path, *status);
     if (status->device != device || depth >= kDepthMax) {
-      on_unseen_(path, {.code = Code::kLimit,
-                        .operation = "delete",
-                        .object = path,
-                        .detail = depth >= kDepthMax ? "it is too deep"
-                                                     : "another file system is mounted there"});
+      events_.on_unseen(path,
+                        {.code = Code::kLimit,
+                         .operation = "delete",
+                         .object = path,
+                         .detail = depth >= kDepthMax ? "it is too deep"
+                                                      : "another file system is mounted there"});
       return false;
     }
+    if (!events_.may_empty(path, *status)) return false;
     const auto below = parent.open_directory(name);
     if (!below.has_value()) {
-      on_unseen_(path, below.error());
+      events_.on_unseen(path, below.error());
       return false;
     }
     return directory(*below, path + "/", nullptr, depth + 1) &&
-           on_surplus_(parent, name, path, *status);
+           events_.on_surplus(parent, name, path, *status);
   }
 
   const Selector& selector_;
-  const OnSurplus& on_surplus_;
-  const OnUnseen& on_unseen_;
+  const SurplusEvents& events_;
 };
 
 }  // namespace
@@ -128,10 +129,9 @@ bool KnownNames::contains(std::string_view name) const {
 }
 
 void visit_surplus(const platform::Directory& directory, const std::string& path,
-                   const KnownNames& known, const Selector& selector, const OnSurplus& on_surplus,
-                   const OnUnseen& on_unseen) {
+                   const KnownNames& known, const Selector& selector, const SurplusEvents& events) {
   if (!known.is_complete()) return;
-  Visit(selector, on_surplus, on_unseen).directory(directory, path, &known, 0);
+  Visit(selector, events).directory(directory, path, &known, 0);
 }
 
 }  // namespace wormhole::transfer

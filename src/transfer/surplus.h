@@ -40,14 +40,20 @@ class KnownNames {
 // An entry that is to go, after all that is in it. False: it stays, and so does what it is in.
 using OnSurplus = std::function<bool(const platform::Directory& parent, const std::string& name,
                                      const std::string& path, const platform::FileStatus& status)>;
+// Whether a directory is to be emptied, before anything in it is looked at. False: it stays.
+using MayEmpty = std::function<bool(const std::string& path, const platform::FileStatus& status)>;
 // What cannot be looked at, and so stays.
 using OnUnseen = std::function<void(const std::string& path, const Error& error)>;
 
+struct SurplusEvents {
+  OnSurplus on_surplus;
+  MayEmpty may_empty;
+  OnUnseen on_unseen;
+};
+
 // All in `directory` that is neither known nor excluded nor an unfinished download. `path`: its
-// own,
-// "" or "a/b/". Links are not followed, and no other file system is entered.
+// own, "" or "a/b/". Links are not followed, and no other file system is entered.
 void visit_surplus(const platform::Directory& directory, const std::string& path,
-                   const KnownNames& known, const Selector& selector, const OnSurplus& on_surplus,
-                   const OnUnseen& on_unseen);
+                   const KnownNames& known, const Selector& selector, const SurplusEvents& events);
 
 }  // namespace wormhole::transfer

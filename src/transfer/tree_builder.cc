@@ -418,7 +418,8 @@ void TreeBuilder::close_directories() {
   // In order, one thread at a time: a parent may end up unsearchable.
   if (closing_directories_) return;
   closing_directories_ = true;
-  while (!complete_directories_.empty()) {
+  // Of one that is interrupted, nothing more goes.
+  while (!complete_directories_.empty() && !woken_) {
     OpenDirectory directory = std::move(complete_directories_.front());
     complete_directories_.pop_front();
     if (directory.known != nullptr) {
@@ -489,6 +490,11 @@ bool TreeBuilder::is_complete() const {
 std::string TreeBuilder::shown_root() const {
   std::scoped_lock lock(mutex_);
   return shown_root_;
+}
+
+bool TreeBuilder::is_woken() const {
+  std::scoped_lock lock(mutex_);
+  return woken_;
 }
 
 void TreeBuilder::wake_all() {

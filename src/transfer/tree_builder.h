@@ -35,6 +35,7 @@
 #include "transfer/present.h"
 #include "transfer/reconstruction.h"
 #include "transfer/selector.h"
+#include "transfer/shown_deletions.h"
 #include "transfer/surplus.h"
 #include "transfer/taken_file.h"
 #include "transfer/told_chunks.h"
@@ -61,7 +62,9 @@ struct TakeOptions {
   bool checksum = false;
   // What stands in its directories and is not at the giver goes.
   bool may_delete = false;
-  std::uint64_t deletions_max = UINT64_MAX;  // what else there is stays, and is reported
+  // Nothing else goes, and is reported. Null: anything does.
+  std::shared_ptr<ShownDeletions> shown_deletions = nullptr;
+  std::string shown_place = {};  // what this is there
   // What is there stays as it is in every respect, directories' modes and times included.
   bool only_adds = false;
   // Of a file that is there in another version, only what is different is asked for.
@@ -243,7 +246,12 @@ class TreeBuilder {
                              const std::string& path);
   // The giver has told of all that is in it: what else there is goes.
   void remove_surplus(OpenDirectory& directory);
-  bool told_deletions_max_ = false;  // of whoever closes directories: one thread at a time
+  bool remove_one(const platform::Directory& parent, const std::string& name,
+                  const std::string& path, const platform::FileStatus& status);
+  // Whoever moved a directory here meanwhile has not lost what is in it.
+  bool may_empty(const std::string& path, const platform::FileStatus& status);
+  [[nodiscard]] bool is_woken() const;
+  bool told_unshown_ = false;  // of whoever closes directories: one thread at a time
   Result<void> set_metadata(const OpenDirectory& directory, const platform::Directory& handle);
   void leave(const wire::Entry& entry);
   // What stands there is the file already: its time is set.

@@ -4,6 +4,17 @@
 #include "transfer/tree_builder.h"
 
 namespace wormhole::transfer {
+namespace {
+
+Error changed(const std::string& path, std::string_view what) {
+  return {.code = Code::kChanged,
+          .operation = "delete",
+          .object = path,
+          .detail = std::string(what),
+          .advice = "run the same command again"};
+}
+
+}  // namespace
 
 void TreeBuilder::remove_surplus(OpenDirectory& directory) {
   if (directory.known == nullptr || directory.failed) return;
@@ -12,43 +23,66 @@ void TreeBuilder::remove_surplus(OpenDirectory& directory) {
       is_root ? "" : DirectoryTree::path_of(directory.node->parent(), directory.name) + "/";
   const auto handle = tree_->open(directory.node);
   if (!handle.has_value()) return report(path, handle.error());
+  // It was opened by its name once more, perhaps.
+  const auto own = (*handle)->status();
+  const bool is_the_same =
+      own.has_value() && own->device == directory.device && own->inode == directory.inode;
+  if (!is_root && !is_the_same) {
+    return report(path, changed(path, "another directory took its place meanwhile"));
+  }
   directory.known->settle();
-  const auto remove = [this](const platform::Directory& parent, const std::string& name,
-                             const std::string& there, const platform::FileStatus& status) {
-    if (counters_.deleted >= options_.deletions_max) {
-      if (!std::exchange(told_deletions_max_, true)) {
-        report(there, {.code = Code::kLimit,
-                       .operation = "delete",
-                       .object = there,
-                       .detail = "more would be deleted than was shown",
-                       .advice = "look at it once more"});
-      }
-      return false;
+  const SurplusEvents events{
+      .on_surplus =
+          [this](const platform::Directory& parent, const std::string& name,
+                 const std::string& there, const platform::FileStatus& status) {
+            return remove_one(parent, name, there, status);
+          },
+      .may_empty = [this](const std::string& there,
+                          const platform::FileStatus& status) { return may_empty(there, status); },
+      .on_unseen = [this](const std::string& there, const Error& error) { report(there, error); }};
+  visit_surplus(**handle, path, *directory.known, *selector_, events);
+}
+
+bool TreeBuilder::remove_one(const platform::Directory& parent, const std::string& name,
+                             const std::string& path, const platform::FileStatus& status) {
+  // Who interrupts it may have seen that it is the wrong one.
+  if (is_woken()) return false;
+  ShownDeletions* const shown = options_.shown_deletions.get();
+  if (shown != nullptr && !shown->contains(options_.shown_place, path)) {
+    if (!std::exchange(told_unshown_, true)) {
+      report(path, {.code = Code::kLimit,
+                    .operation = "delete",
+                    .object = path,
+                    .detail = "more would be deleted than was shown",
+                    .advice = "look at it once more"});
     }
-    const bool is_directory = status.type == platform::FileType::kDirectory;
-    // A directory is changed by what went from it.
-    if (!is_directory && options_.former->is_since(status, rules_.started)) {
-      report(there, {.code = Code::kChanged,
-                     .operation = "delete",
-                     .object = there,
-                     .detail = "it was made or changed meanwhile",
-                     .advice = "run the same command again"});
-      return false;
-    }
-    auto removed = is_directory ? parent.remove_directory(name) : parent.remove_file(name);
-    if (!removed.has_value()) {
-      Error error = removed.error();
-      error.object = there;
-      report(there, error);
-      return false;
-    }
-    ++counters_.deleted;
-    return true;
-  };
-  const auto unseen = [this](const std::string& there, const Error& error) {
-    report(there, error);
-  };
-  visit_surplus(**handle, path, *directory.known, *selector_, remove, unseen);
+    return false;
+  }
+  const bool is_directory = status.type == platform::FileType::kDirectory;
+  // A directory is changed by what went from it.
+  if (!is_directory && options_.former->is_since(status, rules_.started)) {
+    report(path, changed(path, "it was made or changed meanwhile"));
+    return false;
+  }
+  if (!is_directory) options_.former->on_replace(status);
+  auto removed = is_directory ? parent.remove_directory(name) : parent.remove_file(name);
+  if (!removed.has_value()) {
+    Error error = removed.error();
+    error.object = path;
+    report(path, error);
+    return false;
+  }
+  ++counters_.deleted;
+  return true;
+}
+
+bool TreeBuilder::may_empty(const std::string& path, const platform::FileStatus& status) {
+  if (is_woken()) return false;
+  if (!options_.former->may_empty(status, rules_.started)) {
+    report(path, changed(path, "it was made, moved here or changed meanwhile"));
+    return false;
+  }
+  return true;
 }
 
 }  // namespace wormhole::transfer

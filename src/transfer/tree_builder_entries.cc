@@ -300,6 +300,7 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& 
     const std::string partial = store::partial_name(entry.name);
     static_cast<void>(directory->remove_file(partial));
     WH_TRY(directory->make_symlink(partial, entry.target));
+    options_.former->on_replace(*status);
     auto published = directory->publish(partial, entry.name, platform::Replace::kYes);
     if (!published.has_value()) {
       static_cast<void>(directory->remove_file(partial));

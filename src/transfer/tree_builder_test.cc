@@ -36,6 +36,26 @@ TEST_F(TreeBuilderTest, ARootThatAnInterruptedRunMadeHasItsMode) {
   }
 }
 
+// Who interrupts a mirror may have seen that it is the wrong one.
+TEST_F(TreeBuilderTest, NothingIsDeletedAfterItWasInterrupted) {
+  for (const bool is_interrupted : {false, true}) {
+    fs::create_directory(there_ / "dest");
+    there_.write("dest/gone", "here");
+    const platform::Timestamp changed = status(at("gone")).changed;
+    while (platform::stamp_now() <= changed) std::this_thread::yield();
+    begin_with({.may_have = true, .may_delete = true});
+    next_ = 0;
+    announce({root()});
+    if (is_interrupted) tree_->wake_all();
+    announce({end(0)});
+    listed();
+    EXPECT_EQ(fs::exists(at("gone")), is_interrupted);
+    EXPECT_EQ(tree_->is_complete(), !is_interrupted);
+    EXPECT_TRUE(events_.failed.empty());
+    fs::remove_all(there_ / "dest");
+  }
+}
+
 // Only what a copy waits for: a single file's number is 0, as is "copy of none".
 TEST_F(TreeBuilderTest, AFileWithoutCopiesIsNotToBeCloned) {
   const auto is_to_be_cloned = [&](std::uint64_t id) {

@@ -201,7 +201,7 @@ auto put(FlatBufferBuilder& b, const Put& m) {
       fb::CreatePut(b, m.request, source, name, path, rules, m.selection.size_max_bytes,
                     m.selection.honours_ignore_files, m.overwrite,
                     static_cast<std::uint8_t>(m.leaves), m.checksum, m.reuse, m.sync, m.may_delete,
-                    m.dry_run, m.run, m.keeps.archive, m.keeps.access_times, m.deletions_max)};
+                    m.dry_run, m.run, m.keeps.archive, m.keeps.access_times, m.as_shown)};
 }
 auto put(FlatBufferBuilder& b, const Taken& m) {
   const auto counts = b.CreateVector(m.counts.data(), m.counts.size());
@@ -545,7 +545,7 @@ Result<Message> take(const fb::Put& m) {
   out.dry_run = m.dry_run();
   out.run = m.run();
   out.keeps = {m.archive(), m.access_times()};
-  out.deletions_max = m.deletions_max();
+  out.as_shown = m.as_shown();
   return out;
 }
 Result<Message> take(const fb::Taken& m) {

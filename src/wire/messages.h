@@ -298,7 +298,7 @@ struct Put {
   bool dry_run = false;
   std::uint64_t run = 0;
   Keeps keeps = {};
-  std::uint64_t deletions_max = UINT64_MAX;
+  bool as_shown = false;
 };
 
 // How far a Put has come: what is counted stands in docs/formats/messages.md.

@@ -58,8 +58,7 @@ auto fields(const WantFineChunks& m) { return std::tie(m.request, m.file, m.rang
 auto fields(const FineChunks& m) { return std::tie(m.request, m.file, m.offset, m.chunks); }
 auto fields(const Put& m) {
   return std::tie(m.request, m.source, m.name, m.path, m.selection, m.overwrite, m.leaves,
-                  m.checksum, m.reuse, m.sync, m.may_delete, m.dry_run, m.run, m.keeps,
-                  m.deletions_max);
+                  m.checksum, m.reuse, m.sync, m.may_delete, m.dry_run, m.run, m.keeps, m.as_shown);
 }
 auto fields(const Taken& m) {
   return std::tie(m.request, m.last, m.all_announced, m.made_root, m.counts, m.root);
@@ -157,7 +156,7 @@ std::vector<Message> samples() {
   put.reuse = false;
   put.run = 0xfedcba9876543210;
   put.keeps = {true, true};
-  put.deletions_max = 0x123456789a;
+  put.as_shown = true;
   Taken taken{31, true, true, true};
   for (std::size_t i = 0; i < taken.counts.size(); ++i) taken.counts[i] = 0x0123456789abcdef + i;
   taken.root = kBytes;
