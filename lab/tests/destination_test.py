@@ -122,6 +122,25 @@ def test_several_paths_each_get_their_basename(box, source):
     assert trees.read(join(box, "dest", "one.bin")) == b"content"
 
 
+def test_of_several_none_goes_through_a_link_that_an_earlier_one_left(box):
+    secret = join(box, "secret")
+    trees.write(join(secret, "authorized_keys"), b"mine")
+    stuff = join(box, "stuff")
+    trees.write(join(stuff, "day-3", "f"), b"3")
+    os.symlink(secret, join(stuff, "day-4"))
+    with Share(box, stuff) as share:
+        get(box, share.target, join(box, "dest")).expect(SUCCESS)
+    os.unlink(join(stuff, "day-4"))
+    trees.write(join(stuff, "day-4", "authorized_keys"), b"theirs")
+    with Share(box, stuff) as share:
+        done = get(box, share.target + "/day-3", share.target + "/day-4", join(box, "dest"),
+                   "--overwrite", "--delete", "--yes")
+    done.expect(PARTIAL)
+    assert list(done.failed()) == ["day-4"]
+    assert trees.read(join(secret, "authorized_keys")) == b"mine"
+    assert trees.read(join(box, "dest", "day-3", "f")) == b"3"
+
+
 def test_a_path_in_the_target_names_one_of_several_shares(box, source):
     trees.write(join(box, "one.bin"), b"content")
     with Share(box, source, join(box, "one.bin")) as share:

@@ -35,7 +35,7 @@ def test_modes(box):
     trees.assert_same(at(box, "source"), at(box, "dest"))
 
 
-@pytest.mark.parametrize("lacks", ["none", "unlinkable"])
+@pytest.mark.parametrize("lacks", ["none", "unlinkable", "linkless"])
 def test_where_files_cannot_be_nameless_all_is_the_same(box, lacks):
     source = trees.make_mixed(at(box, "source"), seed=22, files=200, largest=300_000)
     env = preloaded("refuse_nameless.so", WORMHOLE_LAB_NAMELESS=lacks)

@@ -1,7 +1,5 @@
 #include "cli/errands.h"
 
-#include <fmt/format.h>
-
 #include <set>
 #include <span>
 
@@ -60,7 +58,7 @@ Result<Errands> errands_of(const std::vector<std::string>& operands) {
         return fail(unusable(text, "two of them have one last name",
                              "fetch one of them into another directory"));
       }
-      destination.path = fmt::format("{}/{}", *destination.path, name);
+      destination.name = name;
     }
     errands.all.push_back({.path = target.path, .destination = std::move(destination)});
   }

@@ -81,6 +81,15 @@ std::string Address::to_string() const {
   return (is_v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
 }
 
+std::string Address::of_one_peer() const {
+  in6_addr number;
+  if (!is_v6 || ::inet_pton(AF_INET6, ip.c_str(), &number) != 1) return ip;
+  std::memset(number.s6_addr + 8, 0, 8);
+  char text[INET6_ADDRSTRLEN] = {};
+  ::inet_ntop(AF_INET6, &number, text, sizeof text);
+  return std::string(text) + "/64";
+}
+
 Address to_address(const KernelAddress& from) {
   Address address;
   char text[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE] = {};

@@ -39,6 +39,15 @@ std::unexpected<Error> taken(std::string_view operation, std::string_view name, 
 Result<void> publish_by_link(int directory, const char* partial, const char* name) {
   if (::linkat(directory, partial, directory, name, 0) != 0) {
     if (errno == EEXIST) return taken("create", name, EEXIST);
+    const bool has_no_links = errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS;
+    if (!has_no_links) return last_error("create", name);
+    // Nor can it rename so: what stands there is looked for, and an instant later no more.
+    struct stat status;
+    if (::fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+      return taken("create", name, EEXIST);
+    }
+    if (errno != ENOENT) return last_error("look at", name);
+    if (::renameat(directory, partial, directory, name) == 0) return {};
     return last_error("create", name);
   }
   if (::unlinkat(directory, partial, 0) != 0) return last_error("remove", partial);

@@ -29,6 +29,9 @@ struct Address {
   bool is_v6 = false;
 
   [[nodiscard]] std::string to_string() const;
+  // What counts as one peer where each may have only so much: of IPv6 the first 64 bits, as whoever
+  // has such a network can take any address in it; else the address.
+  [[nodiscard]] std::string of_one_peer() const;
   friend auto operator<=>(const Address&, const Address&) = default;
 };
 

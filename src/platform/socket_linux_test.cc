@@ -404,6 +404,11 @@ TEST(ListenSocket, AnyInterfaceTakesBothFamilies) {
 
 TEST(Address, IsWrittenAsOneTypesIt) {
   EXPECT_EQ((Address{.ip = "192.0.2.1", .port = 7117}).to_string(), "192.0.2.1:7117");
+  EXPECT_EQ((Address{.ip = "2001:db8::1:2:3:4", .is_v6 = true}).of_one_peer(), "2001:db8::/64");
+  EXPECT_EQ((Address{.ip = "2001:db8:0:1::2", .is_v6 = true}).of_one_peer(), "2001:db8:0:1::/64");
+  // On this link, where nobody has a network of his own.
+  EXPECT_EQ((Address{.ip = "fe80::1%eth0", .is_v6 = true}).of_one_peer(), "fe80::1%eth0");
+  EXPECT_EQ((Address{.ip = "192.0.2.1"}).of_one_peer(), "192.0.2.1");
   EXPECT_EQ((Address{.ip = "2001:db8::1", .port = 1, .is_v6 = true}).to_string(),
             "[2001:db8::1]:1");
 }

@@ -93,12 +93,14 @@ struct Listener::State::Pending final : ServerGate {
       : state(state_in),
         socket(std::move(socket_in)),
         from(socket.peer()),
+        peer(from.of_one_peer()),
         deadline(deadline_in),
         handshake(*state_in.tls, *this, state_in.offer, state_in.random) {}
 
   State& state;
   platform::Socket socket;
   platform::Address from;
+  std::string peer;  // Address::of_one_peer()
   TimePoint deadline;
   ServerHandshake handshake;
   ByteVector unsent;
@@ -118,21 +120,21 @@ struct Listener::State::Pending final : ServerGate {
   [[nodiscard]] Joining may_join() override {
     const JoinCode* code = state.codes.code();
     if (state.joining_stopped || code == nullptr) return {.status = ReplyStatus::kNoCode};
-    if (!state.codes.may_try(from.ip)) return {.status = ReplyStatus::kTryLater};
+    if (!state.codes.may_try(peer)) return {.status = ReplyStatus::kTryLater};
     if (state.sessions.full()) return {.status = ReplyStatus::kBusy};
     return {.status = ReplyStatus::kOk, .code = code, .generation = state.codes.generation()};
   }
 
   [[nodiscard]] bool reserve_guess(std::uint64_t generation) override {
-    return !state.joining_stopped && state.codes.reserve_guess(generation, from.ip);
+    return !state.joining_stopped && state.codes.reserve_guess(generation, peer);
   }
 
   void guess_was_right(std::uint64_t generation) override {
-    state.codes.guess_was_right(generation, from.ip);
+    state.codes.guess_was_right(generation, peer);
   }
 
   void guess_was_wrong(std::uint64_t generation) override {
-    const bool retired = state.codes.guess_was_wrong(generation, from.ip);
+    const bool retired = state.codes.guess_was_wrong(generation, peer);
     state.events.on_wrong_code(from, retired ? 0 : state.codes.guesses_left());
     if (retired) state.events.on_code_retired(state.codes.code());
   }
@@ -223,7 +225,7 @@ void Listener::State::drop_overdue() {
 
 std::optional<Duration> Listener::State::next_deadline() const {
   const TimePoint now = clock.now();
-  std::optional<TimePoint> next = slots.next_change();
+  std::optional<TimePoint> next = slots.next_change(now);
   if (accept_again > now && (!next || accept_again < *next)) next = accept_again;
   for (const auto& [id, client] : pending) {
     if (!next || client->deadline < *next) next = client->deadline;
@@ -251,7 +253,7 @@ void Listener::State::admit(platform::Socket accepted) {
   const Id id = next_id++;
   auto client =
       std::make_unique<Pending>(*this, std::move(accepted), clock.now() + kHandshakeTimeout);
-  if (const auto evicted = slots.admit(id, client->from.ip)) evict(*evicted);
+  if (const auto evicted = slots.admit(id, client->peer)) evict(*evicted);
   pending.emplace(id, std::move(client));
   serve_in_turn(id);  // its hello mostly came with it
 }
@@ -330,7 +332,7 @@ void Listener::State::hand_over(Pending& client) {
     events.on_stream(std::move(*connection));
     return;
   }
-  sessions.add(ticket, client.from.ip);
+  sessions.add(ticket, client.peer);
   events.on_session(std::move(*connection));
 }
 

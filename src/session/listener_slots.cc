@@ -25,12 +25,12 @@ bool ListenerSlots::may_speak(Id id, TimePoint now) const {
   return !has_its_share(ip) || oldest_handshake_of(ip)->second.since + kUndisturbed <= now;
 }
 
-std::optional<TimePoint> ListenerSlots::next_change() const {
+std::optional<TimePoint> ListenerSlots::next_change(TimePoint now) const {
   std::optional<TimePoint> next;
   for (const auto& [id, slot] : waiting_) {
     if (!has_its_share(slot.ip)) continue;
     const TimePoint gives_way = oldest_handshake_of(slot.ip)->second.since + kUndisturbed;
-    if (!next || gives_way < *next) next = gives_way;
+    if (gives_way > now && (!next || gives_way < *next)) next = gives_way;
   }
   return next;
 }

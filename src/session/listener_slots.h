@@ -45,8 +45,8 @@ class ListenerSlots {
   [[nodiscard]] std::optional<Id> admit(Id id, const std::string& ip);
   // Whether what it says is to be read now: there is a slot for its handshake, or has been taken.
   [[nodiscard]] bool may_speak(Id id, TimePoint now) const;
-  // When that may become so although nobody came or went.
-  [[nodiscard]] std::optional<TimePoint> next_change() const;
+  // When that will become so although nobody came or went: after `now`.
+  [[nodiscard]] std::optional<TimePoint> next_change(TimePoint now) const;
   // It said hello, and may_speak(): its handshake is under way. Returns the one that must go for
   // it.
   [[nodiscard]] std::optional<Id> said_hello(Id id, TimePoint now);

@@ -54,14 +54,17 @@ TEST_F(Slots, WhereTooManyWaitTheFullestAddressMakesRoom) {
 
 TEST_F(Slots, HandshakesUnderWayAreNotEndedByTheirNeighbours) {
   begin_handshakes(1, kPendingPerAddressMax, address(1));
-  EXPECT_FALSE(slots_.next_change());
+  EXPECT_FALSE(slots_.next_change(kStart));
   EXPECT_FALSE(slots_.admit(20, address(1)));
   EXPECT_FALSE(slots_.may_speak(20, kStart));
-  EXPECT_EQ(slots_.next_change(), kStart + kUndisturbed);
+  EXPECT_EQ(slots_.next_change(kStart), kStart + kUndisturbed);
+  // Once it may speak, it is listened to: no time is waited for, least of all one that has passed.
+  EXPECT_EQ(slots_.next_change(kStart + kUndisturbed), std::nullopt);
+  EXPECT_TRUE(slots_.may_speak(20, kStart + kUndisturbed));
   begin_handshakes(30, 1, address(2));  // others need not wait
   EXPECT_TRUE(slots_.may_speak(1, kStart));
   slots_.release(5);
-  EXPECT_FALSE(slots_.next_change());
+  EXPECT_FALSE(slots_.next_change(kStart));
   EXPECT_TRUE(slots_.may_speak(20, kStart));
   EXPECT_FALSE(slots_.said_hello(20, kStart));
   EXPECT_EQ(slots_.waiting(), 0U);
@@ -109,7 +112,7 @@ TEST_F(Slots, AStandingSessionsAddressMayBringMore) {
   EXPECT_FALSE(slots_.may_speak(20, kStart));
   most_ = kPendingMax;
   EXPECT_TRUE(slots_.may_speak(20, kStart));
-  EXPECT_FALSE(slots_.next_change());
+  EXPECT_FALSE(slots_.next_change(kStart));
   begin_handshakes(21, kPendingMax - kPendingPerAddressMax, address(1));
   EXPECT_FALSE(slots_.may_speak(20, kStart));
 }

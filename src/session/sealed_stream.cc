@@ -152,7 +152,10 @@ Result<wire::FrameHeader> SealedReader::receive_frame(Block& block) {
   }
   // A copy: the next header may be received into the state while this one is still needed.
   const std::array<std::byte, wire::kFrameHeaderBytes> head = state.header;
-  WH_ASSIGN(wire::FrameHeader header, wire::decode(head));
+  const auto decoded = wire::decode(head);
+  // No tag vouches for it yet: what damaged it may be the path, and what came is kept.
+  if (!decoded) return lost(socket_, "it is damaged: " + decoded.error().detail);
+  wire::FrameHeader header = *decoded;
 
   const MutableBytes body = block.around(0, header.payload_bytes, wire::tags_bytes(header.type));
   const MutableBytes next = header.followed ? MutableBytes(state.header) : MutableBytes();
@@ -179,7 +182,7 @@ Result<void> SealedReader::expect_end() {
   } else if (Result<std::size_t> received = fill(surplus, {}); !received) {
     result = fail(std::move(received).error());
   } else if (*received != 0) {
-    result = broken(socket_, "bytes after the last frame");
+    result = lost(socket_, "bytes after the last frame");  // nor for these
   }
   if (!result) state_->dead = result.error();
   return result;

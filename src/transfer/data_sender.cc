@@ -252,8 +252,9 @@ void DataSender::advance(SegmentWork& work, std::uint64_t length, std::uint64_t 
   work.length -= length;
   counters_.data_bytes += data_bytes;
   const std::uint64_t sent = work.file->sent_bytes += length;
-  if (sent != work.file->status.size_bytes) return;
-  ++counters_.files;
+  if (sent < work.file->status.size_bytes) return;
+  // More: something of it was asked for again.
+  if (sent == work.file->status.size_bytes) ++counters_.files;
   work.file->close();
 }
 

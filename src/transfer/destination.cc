@@ -132,7 +132,8 @@ std::string joined(const std::string& directory, const std::string& name) {
 bool may_have(const Destination& destination, const std::string& requested_name) {
   if (destination.base != nullptr) return may_have_below(destination, requested_name);
   if (!destination.path.has_value() && requested_name.empty()) return true;  // name unknown
-  const std::string path = destination.path.value_or(requested_name);
+  const std::string path = destination.name.empty() ? destination.path.value_or(requested_name)
+                                                    : joined(*destination.path, destination.name);
   std::error_code error;
   const fs::file_status status = fs::symlink_status(path, error);
   if (!fs::exists(status)) {
@@ -182,6 +183,11 @@ Result<RootPlace> locate_root(const Destination& destination, const wire::Entry&
     return RootPlace{.path = ".", .file = root.name, .shown = std::move(shown)};
   }
   const std::string& path = *destination.path;
+  if (!destination.name.empty()) {
+    RootPlace place{.path = path, .shown = joined(path, destination.name)};
+    (is_whole_directory ? place.directory : place.file) = destination.name;
+    return place;
+  }
   if (is_whole_directory) return RootPlace{.path = path, .shown = path};
   if (ends_in_slash(path) || is_directory(destination, path)) {
     return RootPlace{.path = path, .file = root.name, .shown = joined(path, root.name)};
@@ -203,9 +209,9 @@ Result<PlacedRoot> place_root(const Destination& destination, const wire::Entry&
                               bool name_was_typed) {
   WH_ASSIGN(auto place, locate_root(destination, root, name_was_typed));
   if (!place.directory.empty()) {
-    WH_ASSIGN(const auto here, open_at(destination, place.path));
-    WH_ASSIGN(const bool made, here.make_directory(place.directory, kNewDirectoryMode));
-    WH_ASSIGN(auto directory, here.open_directory(place.directory));
+    WH_ASSIGN(const auto here, make_at(destination, place.path));
+    WH_ASSIGN(const bool made, here.directory.make_directory(place.directory, kNewDirectoryMode));
+    WH_ASSIGN(auto directory, here.directory.open_directory(place.directory));
     return PlacedRoot{std::move(directory), "", made, std::move(place.shown)};
   }
   WH_ASSIGN(auto there, make_at(destination, place.path));

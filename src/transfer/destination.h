@@ -20,6 +20,8 @@ namespace wormhole::transfer {
 
 struct Destination {
   std::optional<std::string> path;  // as the user gave it
+  // Of several things: the name in that directory, where another machine may have put a symlink.
+  std::string name = {};
   // Below that; the path's parts were checked (below_share). Null: as the user sees the machine.
   std::shared_ptr<const platform::Directory> base = nullptr;
 };
@@ -27,7 +29,7 @@ struct Destination {
 // Where that is, made or not.
 struct RootPlace {
   std::string path = {};       // as the user says it: a symlink in it is followed
-  std::string directory = {};  // made in that, by the host's name: never through a symlink
+  std::string directory = {};  // made in that, by that name: never through a symlink
   std::string file = {};       // the single file's name; empty for a directory
   std::string shown = {};      // where the user finds it
 };

@@ -113,6 +113,32 @@ TEST_F(DestinationTest, WithoutDestASymlinkOfThatNameIsNotFollowed) {
   EXPECT_FALSE(place_root({}, directory("photos")).has_value());
 }
 
+// What was fetched before may have left one there.
+TEST_F(DestinationTest, OfSeveralNoneGoesThroughASymlinkOfItsName) {
+  fs::create_directories(here_ / "elsewhere");
+  fs::create_directories(here_ / "dest/there");
+  fs::create_directory_symlink(here_ / "elsewhere", here_ / "dest/link");
+  const auto place = [](const std::string& name, const Entry& entry) {
+    return place_root({.path = "dest", .name = name}, entry, /*name_was_typed=*/true);
+  };
+  EXPECT_FALSE(place("link", directory("link")).has_value());
+  EXPECT_TRUE(fs::is_empty(here_ / "elsewhere"));
+  // A file replaces the link, or is refused: it does not go into what the link leads to.
+  const auto as_file = place("link", file("link"));
+  ASSERT_TRUE(as_file.has_value());
+  EXPECT_EQ(as_file->name, "link");
+  EXPECT_EQ(as_file->shown, "dest/link");
+  const auto there = place("there", directory("there"));
+  ASSERT_TRUE(there.has_value());
+  EXPECT_FALSE(there->made);
+  const auto fresh = place("new", directory("new"));
+  ASSERT_TRUE(fresh.has_value());
+  EXPECT_TRUE(fresh->made && fs::is_directory(here_ / "dest/new"));
+  EXPECT_FALSE(may_have({.path = "dest", .name = "missing"}, "missing"));
+  fs::remove_all(here_ / "dest");
+  EXPECT_TRUE(place("new", directory("new")).has_value()) << "and the directory of all of them";
+}
+
 TEST_F(DestinationTest, HiddenNamesNeedADest) {
   for (const Entry& entry : {directory(".ssh"), file(".bashrc"), root(EntryType::kSymlink, ".x")}) {
     expect_refused(std::nullopt, entry, Code::kUnsafeName);

@@ -71,6 +71,15 @@ Error remote_failure(wire::FailureCode code, std::string path, std::string reaso
   return error;
 }
 
+Error of_announced(Error error, std::string path) {
+  error.object = std::move(path);
+  if (error.code != Code::kSkippedSpecial) return error;
+  error.code = Code::kChanged;
+  error.detail = "something that is no regular file took its place meanwhile";
+  error.advice = "run the same command again";
+  return error;
+}
+
 bool ends_session(const Error& error) {
   switch (error.code) {
     case Code::kProtocol:

@@ -14,6 +14,9 @@ namespace wormhole::transfer {
 // At the taker: `path` is where the entry would have gone; `reason` is the peer's text (raw).
 [[nodiscard]] Error remote_failure(wire::FailureCode code, std::string path, std::string reason);
 
+// Of an entry that was a regular file or the like when it was announced: that it is none any more
+// is no reason to pass over it as over a pipe.
+[[nodiscard]] Error of_announced(Error error, std::string path);
 // This machine cannot go on, whatever the entry; or the peer broke the protocol.
 [[nodiscard]] bool ends_session(const Error& error);
 

@@ -1,5 +1,5 @@
 // Files of several names of which this run took one away, by putting another file in its place or
-// deleting it, and directories that it empties.
+// deleting it, and directories that it empties or made.
 //
 // That is a change of the file, as the kernel stamps it, and none of its bytes: without this, its
 // other names would look as if somebody had just written them, and would not be replaced. And a
@@ -18,6 +18,7 @@
 namespace wormhole::transfer {
 
 inline constexpr std::size_t kFormerNamesMax = 100'000;
+inline constexpr std::size_t kMadeDirectoriesMax = 10'000;
 
 class FormerNames {
  public:
@@ -45,10 +46,22 @@ class FormerNames {
     return true;
   }
 
+  // Directories that it made, where those that were there are left alone: the next attempt finds
+  // them there.
+  void on_made(std::uint64_t device, std::uint64_t inode) {
+    std::scoped_lock lock(mutex_);
+    if (made_.size() < kMadeDirectoriesMax) made_.emplace(device, inode);
+  }
+  [[nodiscard]] bool has_made(std::uint64_t device, std::uint64_t inode) const {
+    std::scoped_lock lock(mutex_);
+    return made_.contains({device, inode});
+  }
+
  private:
   mutable std::mutex mutex_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> files_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> emptied_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> made_;
 };
 
 }  // namespace wormhole::transfer

@@ -320,6 +320,7 @@ Result<void> Giver::on_want(const wire::Want& want) {
 }
 
 Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
+  GivenFilePtr sent;
   {
     std::scoped_lock lock(mutex_);
     Request* request = find(want.request);
@@ -346,11 +347,13 @@ Result<void> Giver::on_want_ranges(const wire::WantRanges& want) {
       const std::uint64_t there = size - std::min(size, file->wanted_bytes);
       const bool is_sent = file->sent_bytes.fetch_add(there) + there == size;
       if (is_sent && there > 0 && there < size) ++counters_.files;  // else its last frame counts it
+      if (is_sent) sent = file;
     }
     for (const RangeSet::Range& range : want.ranges) {
       work_.add_part({file, range.offset, range.length, nullptr});
     }
   }
+  if (sent != nullptr) sent->close();
   work_ready_.notify_all();
   control_.poke();
   return {};

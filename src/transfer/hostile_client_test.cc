@@ -221,7 +221,8 @@ void add_frames(std::vector<Abuse>& all) {
                    ByteVector header(wire::kFrameHeaderBytes);
                    store_le<std::uint8_t>(header.data() + 4, 99);
                    first.raw(header);
-                 })});
+                 }),
+                 Code::kLost});
   all.push_back({"frame_replayed", "", greeted([](Peer& first) {
                    first.say(wire::Ping{});
                    const ByteVector frame = first.last_frame();

@@ -190,12 +190,12 @@ bool LocalWorkQueue::wait_for_lender(LocalWork work, std::uint64_t lender, bool 
   std::scoped_lock lock(mutex_);
   if (!reconstructions_.contains(file)) return false;  // given up meanwhile
   if (is_begun && paused_.size() + begun_borrowers_ >= kPausedMax) return false;
-  const std::size_t chunks = work.reconstruction->borrowed_chunks();
-  if (borrowed_chunks_ + chunks > kToldChunksMax) return false;
+  const std::size_t chunks = work.reconstruction->kept_chunks();
+  if (kept_chunks_ + chunks > kToldChunksMax) return false;
   work.is_begun = is_begun;
-  work.borrowed_chunks = chunks;
+  work.kept_chunks = chunks;
   if (is_begun) ++begun_borrowers_;
-  borrowed_chunks_ += chunks;
+  kept_chunks_ += chunks;
   waiting_[file] = {.lender = lender};
   borrowers_.emplace(lender, std::move(work));
   return true;
@@ -208,7 +208,7 @@ bool LocalWorkQueue::may_wait_begun() const {
 
 void LocalWorkQueue::uncount(LocalWork& work) {
   if (std::exchange(work.is_begun, false)) --begun_borrowers_;
-  borrowed_chunks_ -= std::exchange(work.borrowed_chunks, 0);
+  kept_chunks_ -= std::exchange(work.kept_chunks, 0);
 }
 
 void LocalWorkQueue::release(std::uint64_t lender) {

@@ -29,9 +29,9 @@ struct LocalWork {
   ReconstructionPtr reconstruction;  // then to be made from what is there; may be null
   std::uint64_t copy_of = 0;         // not before that file is in place or was given up; 0: at once
   // While it waits for a lender, and until its turn has come after that: something of it was asked
-  // for, and what it waits for.
+  // for, and the chunks that it remembers.
   bool is_begun = false;
-  std::size_t borrowed_chunks = 0;
+  std::size_t kept_chunks = 0;
 };
 
 class LocalWorkQueue {
@@ -99,7 +99,7 @@ class LocalWorkQueue {
   // What waits for chunks of another file, or for all else of itself, by that file.
   std::multimap<std::uint64_t, LocalWork> borrowers_;
   std::size_t begun_borrowers_ = 0;  // those in the queue again included
-  std::size_t borrowed_chunks_ = 0;  // likewise
+  std::size_t kept_chunks_ = 0;      // likewise
   struct Waiting {
     std::int64_t place = 0;
     std::uint64_t original = 0;                // 0: in the queue

@@ -37,10 +37,11 @@ Result<Standing> look(const wire::Entry& entry, const platform::Directory& direc
     return Standing{may_be_emptied ? Present::kEmptied : Present::kDifferent, *status};
   }
   const Standing equal{Present::kEqual, *status};
-  // Shorter files are written at once, and are whole or empty; and nobody is told anything of what
-  // is here who is not to be.
-  const bool may_be_hollow = entry.size > kBlockBytes && entry.size <= kReconstructedMaxBytes &&
-                             !entry.sparse && rules.reuse && directory.loses_data_as_holes();
+  // Files of a pack are written at once, and are whole or empty; and nobody is told anything of
+  // what is here who is not to be.
+  const bool may_be_hollow = entry.size > kPackedFileMaxBytes &&
+                             entry.size <= kReconstructedMaxBytes && !entry.sparse && rules.reuse &&
+                             directory.loses_data_as_holes();
   if (!rules.sync && !may_be_hollow) return equal;
   const auto file = directory.open_file(entry.name);
   if (rules.sync) {

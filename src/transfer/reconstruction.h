@@ -114,7 +114,8 @@ class Reconstruction {
 
   // After kBorrow.
   [[nodiscard]] std::uint64_t lender() const { return borrowed_.begin()->second.source.file; }
-  [[nodiscard]] std::size_t borrowed_chunks() const { return borrowed_.size(); }
+  // What it keeps in memory while it waits.
+  [[nodiscard]] std::size_t kept_chunks() const { return borrowed_.size() + told_.size(); }
   [[nodiscard]] bool is_among_others() const { return is_among_others_; }
   // Something of it was asked for, or written.
   [[nodiscard]] bool is_file_begun() const { return is_file_asked_for_ || reused_bytes_ > 0; }

@@ -313,9 +313,7 @@ void TreeBuilder::give_up(const TakenFilePtr& file, const Error& error) {
   }
   if (!forget(file)) return;
   file->abandon(*tree_);
-  Error named = error;
-  named.object = file->path();
-  report(named.object, named);
+  report(file->path(), of_announced(error, file->path()));
   finished_in(file->parent(), file->cost());
   // Nothing is made of what did not come, so that nothing can go wrong.
   static_cast<void>(settle_links(file->id(), std::nullopt));
@@ -354,7 +352,7 @@ Result<void> TreeBuilder::on_failed(const wire::Failed& failed, bool may_wait) {
 
 Result<void> TreeBuilder::entry_failed(const wire::Entry& entry, const std::string& path,
                                        const Error& error) {
-  report(path, error);
+  report(path, of_announced(error, path));
   finished_in(entry.parent, entry.cost());
   return {};
 }

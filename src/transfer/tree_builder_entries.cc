@@ -238,10 +238,12 @@ Result<void> TreeBuilder::make_directory(OpenDirectory& made, const NodePtr& par
                    .object = made.name,
                    .detail = "its name is one with another's on this file system"});
     }
-    made.sets_mode = made.sets_time = !options_.only_adds;
+    made.sets_mode = made.sets_time =
+        !options_.only_adds || options_.former->has_made(status.device, status.inode);
     const bool is_closed = (status.mode & kOwnerAll) != kOwnerAll;
     if (is_closed && !options_.only_adds) WH_TRY(own->set_mode(status.mode | kOwnerAll));
   }
+  if (made.is_new && options_.only_adds) options_.former->on_made(status.device, status.inode);
   made.device = status.device;
   made.inode = status.inode;
   made_directories_.emplace(status.device, status.inode);

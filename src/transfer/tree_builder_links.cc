@@ -70,15 +70,16 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
     return {};
   }
   const Judgement judged = judge(entry, standing, options_.present_rules());
-  // Another file of the same contents is not replaced by a name unless that was asked for.
-  const bool stays = judged.action == Action::kKeep && !options_.overwrite;
+  const bool replaces = standing.present != Present::kMissing;
+  const bool is_of_this_run =
+      replaces && options_.former->is_since(*standing.status, rules_.started);
+  // Another file of the same contents is not replaced by a name unless that was asked for; one that
+  // an earlier attempt copied because it could not be linked is as good as it gets.
+  const bool stays = judged.action == Action::kKeep && (!options_.overwrite || is_of_this_run);
   if (stays) ++counters_.skipped_files;
   if (judged.action == Action::kLeave) ++counters_.left_files;
   if (stays || judged.action == Action::kLeave) return {};
   const std::string path = DirectoryTree::path_of(link.directory, entry.name);
-  const bool replaces = standing.present != Present::kMissing;
-  const bool is_of_this_run =
-      replaces && options_.former->is_since(*standing.status, rules_.started);
   if (judged.action == Action::kRefuse || is_of_this_run) {
     return fail({.code = Code::kExists,
                  .operation = "make hard link",

@@ -56,6 +56,37 @@ TEST_F(TreeBuilderTest, NothingIsDeletedAfterItWasInterrupted) {
   }
 }
 
+// A pipe where the announced file was: what was asked for did not come.
+TEST_F(TreeBuilderTest, WhatIsNoRegularFileAnyMoreHasFailed) {
+  begin();
+  announce({root(), file("a", 0, 6), end(0)});
+  listed();
+  const wire::Failed failed{.has_file = true, .file = 1, .code = wire::FailureCode::kSpecial};
+  EXPECT_TRUE(tree_->on_failed(failed, false).has_value());
+  EXPECT_EQ(events_.failed, (std::map<std::string, Code>{{"a", Code::kChanged}}));
+  EXPECT_EQ(counters_.failed, 1U);
+  EXPECT_EQ(counters_.specials, 0U);
+}
+
+TEST_F(TreeBuilderTest, WhereOnlyNewThingsAreTakenAnEarlierAttemptsDirectoriesAreSettled) {
+  fs::create_directories(there_ / "dest/theirs");
+  fs::permissions(there_ / "dest/theirs", fs::perms(0711));
+  const TakeOptions options{.may_have = true, .only_adds = true};
+  begin_with(options);
+  announce({root(), directory("ours", 0), directory("theirs", 0), file("a", 1)});
+  tree_->abandon(/*keeps_partials=*/true);
+  EXPECT_EQ(status(at("ours")).mode, 0700U);
+  begin_with(options);
+  next_ = 0;
+  announce({root(), directory("ours", 0), directory("theirs", 0), end(1), end(2), end(0)});
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_EQ(status(at("ours")).mode, 0755U);
+  EXPECT_EQ(status(at("ours")).modified.seconds, root().mtime_seconds);
+  EXPECT_EQ(status(at("theirs")).mode, 0711U);
+  EXPECT_NE(status(at("theirs")).modified.seconds, root().mtime_seconds);
+}
+
 // Only what a copy waits for: a single file's number is 0, as is "copy of none".
 TEST_F(TreeBuilderTest, AFileWithoutCopiesIsNotToBeCloned) {
   const auto is_to_be_cloned = [&](std::uint64_t id) {
@@ -108,28 +139,35 @@ TEST_F(TreeBuilderTest, AnEmptiedFileIsReplacedUnasked) {
 }
 
 TEST_F(TreeBuilderTest, AHollowFileIsComparedAndMayBeReplaced) {
-  const TestDirectory& box = there_;
-  fs::create_directory(box / "dest");
-  const std::uint64_t size = 2 * kBlockBytes;
-  box.write("dest/a", std::string(size, 'a'));
-  const auto handle = platform::Directory::open_path((box / "dest").string());
-  const auto here = handle->open_partial("a", platform::Contents::kKeep);
-  Entry announced = file("a", 0, size);
-  const auto wanted_of = [&](bool sparse) {
-    EXPECT_TRUE(here->set_modified({announced.mtime_seconds, announced.mtime_nanoseconds}));
-    begin(/*may_have=*/true);
-    next_ = 0;
-    wanted_ = {};
-    announced.sparse = sparse;
-    announce({root(), announced});
-    return wanted_.local.size();
-  };
-  EXPECT_EQ(wanted_of(false), 0U) << "it is whole";
-  ASSERT_TRUE(here->clear(kBlockBytes, kBlockBytes).has_value());
-  if (here->next_data(kBlockBytes)->has_value()) GTEST_SKIP() << "no holes on this file system";
-  EXPECT_EQ(wanted_of(true), 0U) << "the host's has holes, too";
-  EXPECT_EQ(wanted_of(false), 1U);
-  EXPECT_TRUE(wanted_.local.at(0).reconstruction->needs_chunks());
+  fs::create_directory(there_ / "dest");
+  const auto handle = platform::Directory::open_path((there_ / "dest").string());
+  // The shortest that more than one write makes, and a longer one.
+  for (const std::uint64_t size : {kPackedFileMaxBytes + 4096, 2 * kBlockBytes}) {
+    SCOPED_TRACE(size);
+    there_.write("dest/a", std::string(size, 'a'));
+    const auto here = handle->open_partial("a", platform::Contents::kKeep);
+    Entry announced = file("a", 0, size);
+    // Whether it would come, in whole or in part.
+    const auto is_wanted = [&](bool sparse) {
+      EXPECT_TRUE(here->set_modified({announced.mtime_seconds, announced.mtime_nanoseconds}));
+      begin(/*may_have=*/true);
+      next_ = 0;
+      wanted_ = {};
+      announced.sparse = sparse;
+      announce({root(), announced});
+      return !wanted_.local.empty() || !wanted_.whole.empty();
+    };
+    EXPECT_FALSE(is_wanted(false)) << "it is whole";
+    const std::uint64_t hole = size / 2 / 4096 * 4096;
+    ASSERT_TRUE(here->clear(hole, size - hole).has_value());
+    if (here->next_data(hole)->has_value()) GTEST_SKIP() << "no holes on this file system";
+    EXPECT_FALSE(is_wanted(true)) << "the host's has holes, too";
+    EXPECT_TRUE(is_wanted(false));
+    if (size > kBlockBytes) {
+      ASSERT_EQ(wanted_.local.size(), 1U);
+      EXPECT_TRUE(wanted_.local.at(0).reconstruction->needs_chunks());
+    }
+  }
 }
 
 TEST_F(TreeBuilderTest, BuildsWhatIsAnnounced) {
