@@ -50,7 +50,7 @@ test: packages-build+test+lab | build/
 	$(call build,release)
 	@ctest --preset release --parallel $(JOBS)
 
-asan: packages-build+test+lab | build/
+asan: packages-build+test+lab+clang | build/
 	$(call build,asan)
 	@tools/with-sanitizer-options ctest --preset asan --parallel $(JOBS)
 

@@ -39,8 +39,7 @@ function(wormhole_room name)
     # undefined behaviour is looked for in what they ask.
     target_precompile_headers(${name}_test PRIVATE
       <gmock/gmock.h> <gtest/gtest.h> <chrono> <memory> <optional> <string> <thread> <vector>)
-    target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>
-      $<$<CONFIG:Release>:-U_FORTIFY_SOURCE>
+    target_compile_options(${name}_test PRIVATE -O0 $<$<CONFIG:Release>:-U_FORTIFY_SOURCE>
       $<$<BOOL:${WORMHOLE_ASAN}>:-fno-sanitize=undefined>)
     add_test(NAME unit.${name} COMMAND ${name}_test)
     set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 1200)

@@ -121,7 +121,7 @@ def test_any_edits(box, source, dest, disk, request):
     content = ORIGINAL
     with Share(box, source) as share:
         get(box, share.target, dest).expect(SUCCESS)
-        for _ in range(12):
+        for _ in range(4 if is_sanitized() else 12):
             for _ in range(chance.randrange(1, 5)):
                 content = edit(chance, content)
             change(source, content)

@@ -10,7 +10,7 @@ import threading
 import pytest
 import trees
 from gate import Gate, is_open
-from runner import (DEADLINE_SECONDS, PARTIAL, SUCCESS, Share, get, preloaded, start_get,
+from runner import (DEADLINE_SECONDS, PARTIAL, SUCCESS, Share, get, preloaded, put, start_get,
                     wait_until)
 
 
@@ -347,3 +347,31 @@ activate = 1
     for number in range(5):  # several threads begin with it
         with Share(box, at(box, "source"), env=env) as share:
             get(box, share.target, dest(box) + str(number), env=env).expect(SUCCESS)
+
+
+@pytest.mark.parametrize("verb", ["get", "put"])
+def test_a_share_lives_on_where_no_thread_can_be_had(box, verb):
+    """Whom it cannot serve it sends away; all others are served as before."""
+    trees.write(at(box, "here", "source", "large"), os.urandom(3 << 20))
+    trees.write(at(box, "source", "large"), trees.read(at(box, "here", "source", "large")))
+    budget = os.path.join(box, "threads")
+    trees.write(budget, bytes(1000))
+    env = preloaded("refuse_threads.so", WORMHOLE_LAB_THREADS=budget)
+
+    def attempt(share, number):
+        if verb == "get":
+            return get(box, share.target, dest(box) + number, "--streams", "3")
+        return put(box, os.path.join(box, "source"), share.target + "/" + number, "--streams", "3",
+                   "--overwrite")
+
+    with Share(box, os.path.join(box, "here"), args=("--writable",), env=env) as share:
+        outcomes = set()
+        for left in range(1, 5):
+            # What is there in another version is worked on by a thread more.
+            trees.write(at(box, "here", str(left), "large"), os.urandom(3 << 20))
+            os.truncate(budget, left)
+            outcomes.add(attempt(share, str(left)).status)
+            assert share.process.poll() is None, share.stderr()
+            os.truncate(budget, 1000)
+            attempt(share, str(left)).expect(SUCCESS)
+        assert SUCCESS in outcomes and len(outcomes) > 1, outcomes

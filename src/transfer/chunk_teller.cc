@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "base/start_thread.h"
 #include "transfer/chunk_scan.h"
 #include "transfer/failure.h"
 #include "wire/messages.h"
@@ -53,19 +54,19 @@ Result<void> ChunkTeller::add_fine(GivenFilePtr file, std::vector<RangeSet::Rang
                  .detail = "more than is ever looked at once more"});
   }
   fine_ranges_ += ranges.size();
-  push({std::move(file), std::move(ranges)});
-  return {};
+  return push({std::move(file), std::move(ranges)});
 }
 
-void ChunkTeller::add(GivenFilePtr file) {
+Result<void> ChunkTeller::add(GivenFilePtr file) {
   std::scoped_lock lock(mutex_);
-  push({std::move(file), {}});
+  return push({std::move(file), {}});
 }
 
-void ChunkTeller::push(Job job) {
+Result<void> ChunkTeller::push(Job job) {
+  if (!thread_.joinable()) WH_TRY(start_thread(thread_, [this] { run(); }));
   jobs_.push_back(std::move(job));
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   wake_.notify_one();
+  return {};
 }
 
 void ChunkTeller::stop() {

@@ -26,7 +26,7 @@ class ChunkTeller {
   ChunkTeller& operator=(const ChunkTeller&) = delete;
 
   // Behind those that were added before. Passed over when it was stopped meanwhile.
-  void add(GivenFilePtr file);
+  [[nodiscard]] Result<void> add(GivenFilePtr file);
   // The fine chunks of these ranges of it, which are not empty. kProtocol when more ranges stand
   // here than a taker has a use for.
   [[nodiscard]] Result<void> add_fine(GivenFilePtr file, std::vector<RangeSet::Range> ranges);
@@ -45,7 +45,7 @@ class ChunkTeller {
     std::size_t most;
   };
 
-  void push(Job job);  // with the mutex held
+  Result<void> push(Job job);  // with the mutex held
   void run();
   // False when the session is over.
   [[nodiscard]] bool tell(const Job& job, MutableBytes buffer);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/start_thread.h"
 #include "platform/process.h"
 #include "transfer/archive_teller.h"
 #include "transfer/failure.h"
@@ -246,12 +247,11 @@ Giver::Giver(const Shares& shares, ControlWriter& control)
     : shares_(shares),
       control_(control),
       cached_file_max_bytes_(platform::memory_bytes() / kCachedPartOfMemory),
-      teller_(control),
-      walker_([this] { run_walker(); }) {}
+      teller_(control) {}
 
 Giver::~Giver() {
   stop();
-  walker_.join();
+  if (walker_.joinable()) walker_.join();
 }
 
 Result<void> Giver::on_get(const wire::Get& get) {
@@ -284,6 +284,13 @@ Result<void> Giver::add_request(Request request) {
   if (requests_.size() >= kRequestsMax) {
     control_.push(wire::Refused{id, wire::FailureCode::kLimit, "too many requests at once"});
     return {};
+  }
+  if (!walker_.joinable()) {
+    if (const auto started = start_thread(walker_, [this] { run_walker(); }); !started) {
+      control_.push(
+          wire::Refused{id, failure_code(started.error()), failure_reason(started.error())});
+      return {};
+    }
   }
   requests_.emplace(id, std::move(request));
   to_walk_.push_back(id);
@@ -374,7 +381,7 @@ Result<void> Giver::on_want_chunks(const wire::WantChunks& want) {
     if ((!is_first && !is_in_part) || std::exchange(file->wanted_chunks, true)) {
       return fail(broken("WantChunks", "a file that is not wanted in part, or twice"));
     }
-    teller_.add(file);
+    WH_TRY(teller_.add(file));
   }
   return {};
 }

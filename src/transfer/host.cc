@@ -33,6 +33,7 @@ Host::~Host() {
 void Host::on_session(std::unique_ptr<session::Connection> first) {
   const platform::Address peer = first->socket.peer();
   const session::SessionId id = first->session_id;
+  std::unique_ptr<HostSession> unable;  // destroyed without the mutex, which its end takes
   {
     std::scoped_lock lock(mutex_);
     if (!stopping_ && sessions_.size() < kSessionsServedMax) {
@@ -44,9 +45,13 @@ void Host::on_session(std::unique_ptr<session::Connection> first) {
       sessions_[id] =
           std::make_unique<HostSession>(shares_, pool_, codecs_, clock_, watchdog_, runs_, secret_,
                                         identity_, std::move(first), options_, on_over);
+      if (!sessions_[id]->start().has_value()) {
+        unable = std::move(sessions_[id]);
+        sessions_.erase(id);
+      }
     }
   }
-  if (first != nullptr) {
+  if (first != nullptr || unable != nullptr) {
     forget_(id);
     events_.on_client_refused(peer);
   } else {
@@ -64,8 +69,8 @@ void Host::on_stream(std::unique_ptr<session::Connection> stream) {
   std::size_t standing = 0;
   for (const auto& [id, session] : sessions_) standing += session->streams();
   if (found->second->streams() < kFurtherStreamsMax - standing) {
-    found->second->add_stream(std::move(stream));
-    return;
+    stream = found->second->add_stream(std::move(stream));
+    if (stream == nullptr) return;
   }
   BlockPool one(1);  // the streams' own are taken
   Block block = one.acquire();

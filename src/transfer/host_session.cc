@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "base/start_thread.h"
 #include "transfer/stream_join.h"
 
 namespace wormhole::transfer {
@@ -33,15 +34,17 @@ HostSession::HostSession(const Shares& shares, BlockPool& pool, Codecs& codecs, 
         end(fail({.code = Code::kLost,
                   .operation = "serve client",
                   .detail = "the same command has come back meanwhile"}));
-      }) {
-  reader_ = std::thread([this] { run_reader(); });
-  writer_ = std::thread([this] { run_writer(); });
+      }) {}
+
+Result<void> HostSession::start() {
+  WH_TRY(start_thread(reader_, [this] { run_reader(); }));
+  return start_thread(writer_, [this] { run_writer(); });
 }
 
 HostSession::~HostSession() {
   stop();
-  reader_.join();
-  writer_.join();
+  if (reader_.joinable()) reader_.join();
+  if (writer_.joinable()) writer_.join();
   // No stream is added any more: stop() closed that door.
   for (Stream& stream : streams_) stream.thread.join();
   put_.wait_for_end();  // an attempt that comes after it may still call end()
@@ -161,9 +164,10 @@ Result<void> HostSession::on_message(wire::Message& message) {
   return fail(broken("unexpected message " + std::string(wire::message_name(message))));
 }
 
-void HostSession::add_stream(std::unique_ptr<session::Connection> stream) {
+std::unique_ptr<session::Connection> HostSession::add_stream(
+    std::unique_ptr<session::Connection> stream) {
   std::scoped_lock lock(mutex_);
-  if (ending_.has_value()) return;  // closes it
+  if (ending_.has_value()) return nullptr;  // closes it
   // Those that have ended: their threads have nothing left to do but to return.
   for (auto ended = streams_.begin(); ended != streams_.end();) {
     if (ended->connection == nullptr) {
@@ -175,8 +179,13 @@ void HostSession::add_stream(std::unique_ptr<session::Connection> stream) {
   }
   Stream& added = streams_.emplace_back();
   added.connection = std::move(stream);
+  if (!start_thread(added.thread, [this, &added] { run_stream(added); }).has_value()) {
+    stream = std::move(added.connection);
+    streams_.pop_back();
+    return stream;
+  }
   streams_at_most_ = std::max(streams_at_most_, standing_streams());
-  added.thread = std::thread([this, &added] { run_stream(added); });
+  return nullptr;
 }
 
 std::size_t HostSession::standing_streams() const {

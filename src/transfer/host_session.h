@@ -45,7 +45,11 @@ class HostSession {
   HostSession(const HostSession&) = delete;
   HostSession& operator=(const HostSession&) = delete;
 
-  void add_stream(std::unique_ptr<session::Connection> stream);
+  // Once, before anything else. kLimit: it cannot be served, and is to be destroyed.
+  [[nodiscard]] Result<void> start();
+  // Returned where no thread can be had for it.
+  [[nodiscard]] std::unique_ptr<session::Connection> add_stream(
+      std::unique_ptr<session::Connection> stream);
   // Ends everything under way.
   void stop();
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/start_thread.h"
 #include "platform/process.h"
 #include "store/hash.h"
 #include "transfer/failure.h"
@@ -57,9 +58,11 @@ class PutHost::Run final : public TakerEvents {
         std::make_shared<Taker>(request_, options_, *this, counters_, host_.control_, host_.clock_);
     taker_->allow_compressed(host_.codecs_);
     host_.slot_.put_in(request_, taker_);
+    if (const auto started = start_thread(thread_, [this] { run_taker(); }); !started) {
+      return cannot_run(started.error());
+    }
     host_.control_.push(wire::Get{request_, put.source, options_.may_have, kOpenEntriesMax,
                                   put.selection, put.keeps});
-    thread_ = std::thread([this] { run_taker(); });
   }
 
   void plan(const wire::Put& put) {
@@ -78,9 +81,11 @@ class PutHost::Run final : public TakerEvents {
           on_failed(error.object, error);
         });
     host_.slot_.put_in(request_, lister_);
+    if (const auto started = start_thread(thread_, [this] { run_plan(); }); !started) {
+      return cannot_run(started.error());
+    }
     host_.control_.push(
         wire::List{request_, put.source, /*recursive=*/true, kOpenEntriesMax, put.selection});
-    thread_ = std::thread([this] { run_plan(); });
   }
 
   [[nodiscard]] bool is_done() const { return done_; }
@@ -102,6 +107,12 @@ class PutHost::Run final : public TakerEvents {
   [[nodiscard]] bool is_replaceable(const Error& error) const {
     return error.code == Code::kExists && !options_.overwrite && !options_.only_adds &&
            error.advice.find("--overwrite") != std::string::npos;
+  }
+
+  void cannot_run(const Error& why) {
+    host_.slot_.take_out();
+    host_.runs_.end(run_);
+    finish(fail(why));
   }
 
   void run_taker() {

@@ -1,32 +1,19 @@
 #include "transfer/read_ahead.h"
 
 #include <algorithm>
-#include <system_error>
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/start_thread.h"
 
 namespace wormhole::transfer {
-namespace {
-
-// None where no more can be had.
-template <typename Run>
-std::thread started(Run run) {
-  try {
-    return std::thread(run);
-  } catch (const std::system_error&) {
-    return {};
-  }
-}
-
-}  // namespace
-
 ReadAhead::ReadAhead(std::shared_ptr<const platform::File> file, std::uint64_t size_bytes)
     : file_(std::move(file)), size_bytes_(size_bytes) {
   for (Slot& slot : slots_) {
     slot.bytes = std::make_unique_for_overwrite<std::byte[]>(kChunkMaxBytes + kBlockBytes);
   }
-  if (size_bytes > kChunkMaxBytes) thread_ = started([this] { run(); });
+  // Where no thread can be had, it is read when it is wanted.
+  if (size_bytes > kChunkMaxBytes) static_cast<void>(start_thread(thread_, [this] { run(); }));
 }
 
 ReadAhead::~ReadAhead() {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/start_thread.h"
 #include "transfer/failure.h"
 #include "wire/pack.h"
 
@@ -54,7 +55,7 @@ Result<void> Taker::on_message(const wire::Message& message) {
     }
     for (LocalWork& work : wanted.local) tree_.begin_local_work(std::move(work));
     if (!local_work_.joinable() && !tree_.local_work().empty()) {
-      local_work_ = std::thread([this] { run_local_work(); });
+      WH_TRY(start_thread(local_work_, [this] { run_local_work(); }));
     }
   } else if (const auto* listed = std::get_if<wire::Listed>(&message)) {
     if (listed->request != request_) return fail(broken("a list of no request"));
