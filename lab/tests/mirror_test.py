@@ -205,7 +205,9 @@ def answered(box, source, there, verb, meanwhile):
     with asked(box, source, there, verb) as (running, terminal):
         shown = b""
         while b"as shown?" not in shown:
-            shown += os.read(running.stdout.fileno(), 4096)
+            more = os.read(running.stdout.fileno(), 4096)
+            assert more, "it ended without asking"
+            shown += more
         meanwhile()
         os.write(terminal, b"y\n")
         _stdout, stderr = running.communicate(timeout=60)
@@ -221,7 +223,7 @@ def test_no_more_goes_than_was_shown(box, source, there, verb):
     status, stderr = answered(box, source, there, verb,
                               lambda: shutil.rmtree(os.path.join(source, "d")))
     assert status == PARTIAL
-    assert b"more would be deleted than was shown" in stderr
+    assert b"it is not among what was shown" in stderr
     assert os.path.exists(os.path.join(there, "d/keep"))
 
 
@@ -232,7 +234,7 @@ def test_nothing_else_goes_than_was_shown(box, source, there, verb):
         os.rename(os.path.join(source, "keep"), os.path.join(source, "gone"))
     status, stderr = answered(box, source, there, verb, swap)
     assert status == PARTIAL
-    assert b"more would be deleted than was shown" in stderr
+    assert b"it is not among what was shown" in stderr
     assert trees.read(os.path.join(there, "keep")) == b"keep"
     left = [name for name in GONE if os.path.lexists(os.path.join(there, name))]
     assert left == ["gone"], "it is at the source now"
@@ -302,3 +304,17 @@ def test_what_cannot_be_looked_at_is_shown_too(box, source, there, mirror, root)
 def test_help_names_it(box):
     for verb in ("get", "put"):
         assert b"--delete" in command(box, verb, "--help").expect(SUCCESS).stdout
+
+
+@BOTH
+def test_what_is_done_to_one_name_is_no_change_of_the_others(box, source, there, mirror):
+    """A file that gets another name, and one that gets another mode, have names that go."""
+    for path in (source, there):
+        trees.write(os.path.join(path, "one/a"), b"renamed", mtime_ns=10**18)
+        trees.write(os.path.join(path, "two/a"), b"of another mode", mtime_ns=10**18)
+        os.link(os.path.join(path, "one/a"), os.path.join(path, "one/b"))
+    os.rename(os.path.join(source, "one/b"), os.path.join(source, "one/c"))
+    os.chmod(os.path.join(source, "two/a"), 0o600)
+    os.link(os.path.join(there, "two/a"), os.path.join(there, "two/z"))
+    mirror(box, source, there, "--delete", "--yes").expect(SUCCESS)
+    trees.assert_same(source, there)

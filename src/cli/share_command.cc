@@ -319,7 +319,7 @@ void ShareCommand::on_client(const platform::Address& peer) {
 
 void ShareCommand::on_client_refused(const platform::Address& peer) {
   output_.event({{"event", "client_refused"}, {"address", peer.to_string()}});
-  output_.say(fmt::format("{} was refused: too many clients at once", peer.to_string()));
+  output_.say(fmt::format("{} was refused: too many clients or threads at once", peer.to_string()));
 }
 
 void ShareCommand::on_client_gone(const transfer::HostSession::Status& last,

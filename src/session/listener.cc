@@ -75,7 +75,7 @@ struct Listener::State {
   [[nodiscard]] Result<void> turn();
   void renew_if_asked();
   void drop_overdue();
-  [[nodiscard]] std::optional<Duration> next_deadline() const;
+  [[nodiscard]] std::optional<Duration> next_deadline(TimePoint now) const;
   [[nodiscard]] Result<void> accept_some();
   void admit(platform::Socket accepted);
   void drop(Id id);
@@ -194,7 +194,7 @@ Result<void> Listener::State::turn() {
     watches.push_back(
         {.descriptor = client->socket.descriptor(), .writing = !client->unsent.empty()});
   }
-  WH_TRY(platform::wait_ready(watches, next_deadline()));
+  WH_TRY(platform::wait_ready(watches, next_deadline(now)));
   if (watches[0].ready) waker->clear();
   for (std::size_t at = 0; at < watched.size() && !stopping; ++at) {
     // One served before may have made another go, or have taken the slot.
@@ -223,8 +223,7 @@ void Listener::State::drop_overdue() {
   }
 }
 
-std::optional<Duration> Listener::State::next_deadline() const {
-  const TimePoint now = clock.now();
+std::optional<Duration> Listener::State::next_deadline(TimePoint now) const {
   std::optional<TimePoint> next = slots.next_change(now);
   if (accept_again > now && (!next || accept_again < *next)) next = accept_again;
   for (const auto& [id, client] : pending) {

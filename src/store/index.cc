@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "platform/file_system.h"
 #include "store/private_directory.h"
 
 namespace wormhole::store {
@@ -62,6 +63,15 @@ void move_away(const std::string& file, const std::string& to) {
   for (const char* suffix : {"-wal", "-shm", "-journal"}) {
     fs::remove(with_suffix(file, suffix), ignored);
   }
+}
+
+// What stands at that name: another process may have made a new one meanwhile.
+std::optional<Index::FileId> id_of(const fs::path& file) {
+  const auto directory = platform::Directory::open_path(file.parent_path());
+  if (!directory.has_value()) return std::nullopt;
+  const auto status = directory->status_of(file.filename().string());
+  if (!status.has_value()) return std::nullopt;
+  return Index::FileId(status->device, status->inode);
 }
 
 }  // namespace
@@ -175,9 +185,10 @@ Result<std::unique_ptr<Index>> Index::open(const std::string& file) {
   if (!fs::exists(fs::symlink_status(file, error))) {
     return std::unique_ptr<Index>(new Index(file, nullptr, {}));
   }
+  const auto found = id_of(file);
   WH_ASSIGN(auto database, connect(file));
   std::string aside;
-  if (database == nullptr) {
+  if (database == nullptr && id_of(file) == found) {
     aside = with_suffix(file, ".damaged");
     move_away(file, aside);
   }
@@ -187,6 +198,7 @@ Result<std::unique_ptr<Index>> Index::open(const std::string& file) {
 Result<void> Index::require_database() {
   if (database_ != nullptr) return {};
   WH_ASSIGN(database_, connect(file_));
+  id_ = id_of(file_);
   if (database_ != nullptr) return {};
   return fail({.code = Code::kLocalIo,
                .operation = "open index",
@@ -197,6 +209,7 @@ Result<void> Index::require_database() {
 Index::Index(std::string file, Database database, std::string set_aside)
     : file_(std::move(file)), set_aside_(std::move(set_aside)), database_(std::move(database)) {
   if (database_ != nullptr) {
+    id_ = id_of(file_);
     Statement any(database_.get(), "SELECT 1 FROM files LIMIT 1");
     was_empty_ = noted(any.step()) != SQLITE_ROW;
   }
@@ -212,7 +225,7 @@ Index::~Index() {
   writer_.join();
   database_.reset();
   // Found out on the way: the next run begins a new one.
-  if (is_damaged_) move_away(file_, with_suffix(file_, ".damaged"));
+  if (is_damaged_ && id_of(file_) == id_) move_away(file_, with_suffix(file_, ".damaged"));
 }
 
 int Index::noted(int code) {

@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -35,6 +36,8 @@ inline constexpr std::size_t kCandidatesMax = 8;
 
 class Index {
  public:
+  using FileId = std::pair<std::uint64_t, std::uint64_t>;  // device, inode
+
   // Where there is none, one is made meanwhile: when a transfer ends, the same disk may be busy for
   // a tenth of a second. kLocalIo when what is there cannot be opened.
   [[nodiscard]] static Result<std::unique_ptr<Index>> open(const std::string& file);
@@ -117,6 +120,7 @@ class Index {
 
   std::mutex database_mutex_;  // before the other
   Database database_;          // null: there was none, and none could be made yet
+  std::optional<FileId> id_;   // of its file, when it was opened
   bool was_empty_ = true;
   std::atomic<bool> was_added_to_ = false;
   bool is_damaged_ = false;

@@ -198,6 +198,31 @@ TEST_F(IndexTest, WhatCannotBeOpenedIsAnError) {
   EXPECT_EQ(index.error().code, Code::kLocalIo);
 }
 
+// Another process has found it damaged as well, and goes on with a new one.
+TEST_F(IndexTest, WhatAnotherProcessMadeAnewIsNotSetAside) {
+  {
+    const auto index = open();
+    ASSERT_TRUE(index->clear().has_value());
+    for (int i = 0; i < 500; ++i) index->add(place("/" + std::to_string(i), 100 + i, 1000 + i));
+  }
+  const fs::path fresh = box_ / "fresh.db";
+  {
+    const auto other = Index::open(fresh.string());
+    ASSERT_TRUE(other.has_value() && (*other)->clear().has_value());
+  }
+  {
+    std::fstream file(file_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(8192);
+    for (auto rest = fs::file_size(file_) - 8192; rest > 0; --rest) file.put('x');
+  }
+  auto index = open();
+  ASSERT_FALSE(index->check().has_value());
+  fs::rename(fresh, file_);
+  index.reset();
+  EXPECT_FALSE(fs::exists(file_ + ".damaged"));
+  EXPECT_TRUE(fs::exists(file_));
+}
+
 // Whatever is done to its file, it answers with what was put in, or not at all; and works again
 // when it is opened once more.
 TEST_F(IndexTest, AnyDamageCostsNoMoreThanWhatItKnew) {

@@ -22,7 +22,7 @@ inline constexpr std::size_t kMadeDirectoriesMax = 10'000;
 
 class FormerNames {
  public:
-  // Before it is replaced, or deleted.
+  // Before it is replaced, or deleted, or changed in anything but its bytes.
   void on_replace(const platform::FileStatus& status) {
     if (status.links < 2) return;
     std::scoped_lock lock(mutex_);
@@ -46,6 +46,13 @@ class FormerNames {
     return true;
   }
 
+  // It is gone, and its number may soon be another's.
+  void on_removed(const platform::FileStatus& status) {
+    const std::pair id(status.device, status.inode);
+    std::scoped_lock lock(mutex_);
+    emptied_.erase(id);
+    if (status.links < 2) files_.erase(id);
+  }
   // Directories that it made, where those that were there are left alone: the next attempt finds
   // them there.
   void on_made(std::uint64_t device, std::uint64_t inode) {

@@ -32,7 +32,7 @@ class HostEvents {
   virtual void on_client(const platform::Address& peer) = 0;
   // `ended` has no error when the client said goodbye.
   virtual void on_client_gone(const HostSession::Status& last, const Result<void>& ended) = 0;
-  virtual void on_client_refused(const platform::Address& peer) = 0;  // no room
+  virtual void on_client_refused(const platform::Address& peer) = 0;  // no room, or no thread
 };
 
 class Host {

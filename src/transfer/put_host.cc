@@ -41,9 +41,11 @@ class PutHost::Run final : public TakerEvents {
     options_.started = memory_->started;
     options_.former = memory_->former;
     options_.owns_root = memory_->made_roots.contains(place_);
-    if (put.as_shown || (put.dry_run && put.may_delete)) {
+    options_.shown_place = place_;
+    if (put.dry_run && put.may_delete) {
+      options_.shown_deletions = host_.runs_.begin_shown(run_);
+    } else if (put.as_shown) {
       options_.shown_deletions = host_.runs_.shown(run_);
-      options_.shown_place = place_;
     }
   }
   ~Run() override { wait(); }
@@ -110,6 +112,7 @@ class PutHost::Run final : public TakerEvents {
   }
 
   void cannot_run(const Error& why) {
+    host_.slot_.fail_with(why);  // a stream may wait in it
     host_.slot_.take_out();
     host_.runs_.end(run_);
     finish(fail(why));

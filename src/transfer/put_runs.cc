@@ -47,8 +47,17 @@ std::shared_ptr<ShownDeletions> PutRuns::shown(std::uint64_t run) {
   for (const auto& [number, shown] : shown_) {
     if (number == run) return shown;
   }
+  return std::make_shared<ShownDeletions>();
+}
+
+std::shared_ptr<ShownDeletions> PutRuns::begin_shown(std::uint64_t run) {
+  std::shared_ptr<ShownDeletions> known = shown(run);
+  if (run == 0) return known;
+  std::scoped_lock lock(mutex_);
+  std::erase_if(shown_, [&](const auto& entry) { return entry.first == run; });
   if (shown_.size() >= kShownRunsMax) shown_.pop_front();
-  return shown_.emplace_back(run, std::make_shared<ShownDeletions>()).second;
+  shown_.emplace_back(run, known);
+  return known;
 }
 
 }  // namespace wormhole::transfer

@@ -42,7 +42,9 @@ class PutRuns {
   [[nodiscard]] std::shared_ptr<Memory> begin(std::uint64_t run, std::function<void()> stop,
                                               const std::function<bool()>& is_over);
   void end(std::uint64_t run);
-  // What the plans of that run said would be deleted; empty where too many others have come since.
+  // What the plans of that run say would be deleted, to be added to; of run 0, of this one.
+  [[nodiscard]] std::shared_ptr<ShownDeletions> begin_shown(std::uint64_t run);
+  // The same, of a run that is to do so; empty where it is not remembered.
   [[nodiscard]] std::shared_ptr<ShownDeletions> shown(std::uint64_t run);
 
  private:

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,10 +32,12 @@ class ShownDeletions {
   }
 
  private:
-  static std::uint64_t hash_of(std::string_view place, std::string_view path) {
-    return std::hash<std::string>{}(std::string(place).append(1, '\0').append(path));
+  std::uint64_t hash_of(std::string_view place, std::string_view path) const {
+    return std::hash<std::string>{}(seed_ + std::string(place).append(1, '\0').append(path));
   }
 
+  // Nobody makes a name up that passes for another.
+  const std::string seed_ = std::to_string(std::random_device{}());
   std::vector<std::uint64_t> hashes_;
   bool is_sorted_ = true;
 };

@@ -256,6 +256,7 @@ Result<void> TreeBuilder::keep(const Reconstruction& reconstruction) {
                  .advice = "run the same command again"});
   }
   const platform::File& here = reconstruction.basis()->file();
+  options_.former->on_replace(*named);
   // Else it would not be as the index has it any more.
   if (named->modified != file->modified()) WH_TRY(here.set_modified(file->modified()));
   if (options_.overwrite) {

@@ -53,7 +53,7 @@ bool TreeBuilder::remove_one(const platform::Directory& parent, const std::strin
       report(path, {.code = Code::kLimit,
                     .operation = "delete",
                     .object = path,
-                    .detail = "more would be deleted than was shown",
+                    .detail = "it is not among what was shown, nor may others be",
                     .advice = "look at it once more"});
     }
     return false;
@@ -72,6 +72,7 @@ bool TreeBuilder::remove_one(const platform::Directory& parent, const std::strin
     report(path, error);
     return false;
   }
+  options_.former->on_removed(status);
   ++counters_.deleted;
   return true;
 }

@@ -466,6 +466,8 @@ Result<void> TreeBuilder::match_metadata(const wire::Entry& entry, const NodePtr
 
 Result<void> TreeBuilder::match_open(const platform::File& file, const wire::Archived* archived,
                                      std::uint32_t mode, const std::string& path) {
+  WH_ASSIGN(const auto before, file.status());
+  options_.former->on_replace(before);
   mode = keeper_.keep(file, archived, mode, path);
   // After that: owners and ACLs change it.
   WH_ASSIGN(const auto now, file.status());

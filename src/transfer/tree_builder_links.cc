@@ -116,6 +116,7 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
                  .detail = "the file that it is another name of was changed meanwhile",
                  .advice = "run the same command again"});
   }
+  options_.former->on_replace(*made);  // its other names are as they were
   if (replaces) {
     options_.former->on_replace(*standing.status);
     const auto published = directory->publish(name, entry.name, platform::Replace::kYes);
