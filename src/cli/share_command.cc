@@ -132,9 +132,9 @@ std::string_view what_is_allowed(transfer::Writing writing) {
 
 // Of several, one must be named.
 std::string put_command(const std::string& host, const transfer::Shares& shares) {
-  std::string command = "wormhole put PATH " + host;
-  if (shares.all().size() > 1) command += "/" + escape(shares.all().front().name);
-  return command;
+  const bool is_one = shares.all().size() == 1;
+  const std::string below = is_one ? "" : fmt::format("/{}", escape(shares.all().front().name));
+  return fmt::format("wormhole put PATH {}{}", host, below);
 }
 
 class ShareCommand final : public session::ListenerEvents, public transfer::HostEvents {

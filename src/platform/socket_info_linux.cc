@@ -35,7 +35,9 @@ std::optional<Socket::Arrived> Socket::arrived() const {
   const auto found = info_of(fd_.get());
   if (!found.has_value()) return std::nullopt;
   const tcp_info& info = *found;
-  Arrived arrived{.segments = info.tcpi_data_segs_in, .segment_bytes = info.tcpi_rcv_mss};
+  Arrived arrived{.segments = info.tcpi_data_segs_in,
+                  .segment_bytes = info.tcpi_rcv_mss,
+                  .round_trip = std::nullopt};
   // Without timestamps the kernel goes by how long a whole window takes.
   const bool has_timestamps = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0;
   if (has_timestamps && info.tcpi_rcv_rtt != 0) {

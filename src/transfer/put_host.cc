@@ -291,7 +291,7 @@ Result<Destination> PutHost::destination_of(const std::string& path) const {
     below += part;
   }
   if (below.empty()) {
-    below = ".";
+    below.push_back('.');
   } else if (path.ends_with('/')) {
     below += '/';
   }

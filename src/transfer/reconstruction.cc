@@ -412,7 +412,7 @@ bool Reconstruction::read_borrowed(DirectoryTree& tree, const ToldChunks::Source
 }
 
 Result<void> Reconstruction::scan(DirectoryTree& tree, Ranges& wanted) {
-  WH_TRY(basis_->scan_some([&](const PlacedChunk& placed, Bytes bytes) -> Result<void> {
+  const auto on_chunk = [&](const PlacedChunk& placed, Bytes bytes) -> Result<void> {
     // Before it is written: the next one is read meanwhile.
     follow_one_of(placed);
     const auto& [at, chunk] = placed;
@@ -431,7 +431,8 @@ Result<void> Reconstruction::scan(DirectoryTree& tree, Ranges& wanted) {
     }
     unresolved_places_.erase(first, last);
     return {};
-  }));
+  };
+  WH_TRY(basis_->scan_some(on_chunk));
   const std::uint64_t scanned = basis_->scanned_bytes();
   if (basis_->is_scanned()) {
     want_unresolved(file_->size(), wanted);
