@@ -9,9 +9,9 @@ if(WORMHOLE_FUZZ AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   message(FATAL_ERROR "WORMHOLE_FUZZ needs clang (preset 'fuzz')")
 endif()
 
-# The build type of the sanitizer presets, which are clang's: it compiles them in three fifths of the
-# time that g++ takes. Fast enough for end-to-end tests, lines in reports. Assertions of ours do not
-# depend on NDEBUG.
+# The build type of the sanitizer presets, which are clang's: it compiles them in three fifths of
+# the time that g++ takes. Fast enough for end-to-end tests, lines in reports. Assertions of ours
+# do not depend on NDEBUG.
 set(CMAKE_C_FLAGS_SANITIZE "-O1 -gline-tables-only")
 set(CMAKE_CXX_FLAGS_SANITIZE "${CMAKE_C_FLAGS_SANITIZE}")
 

@@ -1,6 +1,7 @@
 // Put into a process (LD_PRELOAD), makes the system one without files that have no name, or one
-// that cannot give them any: WORMHOLE_LAB_NAMELESS is "none" or "unlinkable". With "linkless" no file has a
-// second name, and none is renamed but over what may stand there, as on some network file systems.
+// that cannot give them any: WORMHOLE_LAB_NAMELESS is "none" or "unlinkable". With "linkless" no
+// file has a second name, and none is renamed but over what may stand there, as on some network
+// file systems.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -11,8 +11,9 @@
 // Errors: kLost when the connection ended or broke (also an end where none was announced), a
 // header is malformed or a tag does not fit (nothing of that frame is visible: the block is
 // wiped), kProtocol when more is awaited than there can be, kCrypto when the cipher failed. After
-// any error every later call fails the same way: the stream is dead. Source: docs/formats/frame.md;
-// nonces as RFC 8446 section 5.3, rekeying as section 7.2.
+// any error every later call fails the same way: the stream is dead.
+//
+// Source: docs/formats/frame.md; nonces as RFC 8446 section 5.3, rekeying as section 7.2.
 #pragma once
 
 #include <atomic>

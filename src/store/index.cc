@@ -183,7 +183,7 @@ Result<Index::Database> Index::connect(const std::string& file) {
 Result<std::unique_ptr<Index>> Index::open(const std::string& file) {
   std::error_code error;
   if (!fs::exists(fs::symlink_status(file, error))) {
-    return std::unique_ptr<Index>(new Index(file, nullptr, {}));
+    return std::unique_ptr<Index>(new Index(file, nullptr, {}, {}));
   }
   const auto found = id_of(file);
   WH_ASSIGN(auto database, connect(file));
@@ -192,7 +192,7 @@ Result<std::unique_ptr<Index>> Index::open(const std::string& file) {
     aside = with_suffix(file, ".damaged");
     move_away(file, aside);
   }
-  return std::unique_ptr<Index>(new Index(file, std::move(database), std::move(aside)));
+  return std::unique_ptr<Index>(new Index(file, std::move(database), std::move(aside), found));
 }
 
 Result<void> Index::require_database() {
@@ -206,10 +206,12 @@ Result<void> Index::require_database() {
                .detail = "what is there is no index"});
 }
 
-Index::Index(std::string file, Database database, std::string set_aside)
-    : file_(std::move(file)), set_aside_(std::move(set_aside)), database_(std::move(database)) {
+Index::Index(std::string file, Database database, std::string set_aside, std::optional<FileId> id)
+    : file_(std::move(file)),
+      set_aside_(std::move(set_aside)),
+      database_(std::move(database)),
+      id_(id) {
   if (database_ != nullptr) {
-    id_ = id_of(file_);
     Statement any(database_.get(), "SELECT 1 FROM files LIMIT 1");
     was_empty_ = noted(any.step()) != SQLITE_ROW;
   }

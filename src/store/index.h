@@ -99,7 +99,7 @@ class Index {
     [[nodiscard]] bool empty() const { return added.empty() && removed.empty() && lookups == 0; }
   };
 
-  Index(std::string file, Database database, std::string set_aside);
+  Index(std::string file, Database database, std::string set_aside, std::optional<FileId> id);
   // Its directory is made if it is missing.
   static Result<Database> connect(const std::string& file);
   // Null: what is there is damaged or not ours.

@@ -443,19 +443,24 @@ void TreeBuilder::close_directories() {
   closing_directories_ = false;
 }
 
+Result<void> TreeBuilder::check_is_itself(const OpenDirectory& directory,
+                                          const platform::Directory& handle,
+                                          std::string_view operation, const std::string& object) {
+  if (directory.node->parent() == nullptr) return {};  // its handle is kept
+  WH_ASSIGN(const auto now, handle.status());
+  if (now.device == directory.device && now.inode == directory.inode) return {};
+  return fail({.code = Code::kChanged,
+               .operation = std::string(operation),
+               .object = object,
+               .detail = "another directory took its place meanwhile",
+               .advice = "run the same command again"});
+}
+
 Result<void> TreeBuilder::set_metadata(const OpenDirectory& directory,
                                        const platform::Directory& handle) {
   const bool is_root = directory.node->parent() == nullptr;
-  if (options_.keeps.archive && !is_root) {
-    // It was opened by its name once more, perhaps.
-    WH_ASSIGN(const auto now, handle.status());
-    if (now.device != directory.device || now.inode != directory.inode) {
-      return fail({.code = Code::kChanged,
-                   .operation = "set the owner and mode of",
-                   .object = directory.name,
-                   .detail = "another directory took its place meanwhile",
-                   .advice = "run the same command again"});
-    }
+  if (options_.keeps.archive) {
+    WH_TRY(check_is_itself(directory, handle, "set the owner and mode of", directory.name));
   }
   if (directory.sets_mode) {
     const auto others =

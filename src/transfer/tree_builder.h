@@ -252,6 +252,10 @@ class TreeBuilder {
   bool may_empty(const std::string& path, const platform::FileStatus& status);
   [[nodiscard]] bool is_woken() const;
   bool told_unshown_ = false;  // of whoever closes directories: one thread at a time
+  // It was opened by its name once more, perhaps.
+  static Result<void> check_is_itself(const OpenDirectory& directory,
+                                      const platform::Directory& handle, std::string_view operation,
+                                      const std::string& object);
   Result<void> set_metadata(const OpenDirectory& directory, const platform::Directory& handle);
   void leave(const wire::Entry& entry);
   // What stands there is the file already: its time is set.

@@ -23,13 +23,8 @@ void TreeBuilder::remove_surplus(OpenDirectory& directory) {
       is_root ? "" : DirectoryTree::path_of(directory.node->parent(), directory.name) + "/";
   const auto handle = tree_->open(directory.node);
   if (!handle.has_value()) return report(path, handle.error());
-  // It was opened by its name once more, perhaps.
-  const auto own = (*handle)->status();
-  const bool is_the_same =
-      own.has_value() && own->device == directory.device && own->inode == directory.inode;
-  if (!is_root && !is_the_same) {
-    return report(path, changed(path, "another directory took its place meanwhile"));
-  }
+  const auto is_itself = check_is_itself(directory, **handle, "delete", path);
+  if (!is_itself.has_value()) return report(path, is_itself.error());
   directory.known->settle();
   const SurplusEvents events{
       .on_surplus =
