@@ -2,7 +2,6 @@
 # its fuzz bodies. x.cc is product, x_test.cc a unit test, x_fuzz.cc a fuzz body (also run by the
 # unit tests), x_bench.cc a micro-benchmark.
 find_package(GTest REQUIRED)
-find_package(fmt REQUIRED)
 find_package(Threads REQUIRED)
 include(GoogleTest)
 
@@ -26,7 +25,7 @@ function(wormhole_room name)
   add_library(wormhole_${name} STATIC ${sources} ${ROOM_EXTRA_SOURCES})
   target_include_directories(wormhole_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(wormhole_${name}
-    PUBLIC ${ROOM_LINKS} fmt::fmt-header-only Threads::Threads
+    PUBLIC ${ROOM_LINKS} Threads::Threads
     PRIVATE wormhole_options ${ROOM_PRIVATE_LINKS})
 
   if(tests AND NOT WORMHOLE_FUZZ)

@@ -17,23 +17,10 @@
 
 #include "base/bytes.h"
 #include "base/chunk.h"
+#include "store/cut_rule.h"
 #include "store/hash.h"
 
 namespace wormhole::store {
-
-// One of the two below.
-struct CutRule {
-  std::uint64_t min_bytes;
-  std::uint64_t max_bytes;
-  std::uint64_t mask;      // a chunk ends where these bits of the gear hash are zero
-  std::size_t lane_bytes;  // how the scan goes about it: no part of the rule
-};
-// The top 20 bits: one position in a MiB, and each depends on 45 bytes at least.
-inline constexpr CutRule kChunkRule = {kChunkMinBytes, kChunkMaxBytes, 0xFFFF'F000'0000'0000,
-                                       8 * 1024 + 832};
-// The top 14 bits: 20 KiB on average.
-inline constexpr CutRule kFineChunkRule = {kFineChunkMinBytes, kFineChunkMaxBytes,
-                                           0xFFFC'0000'0000'0000, 1024 + 320};
 
 // By the last bytes of `data`, a chunk may end there (whether or not an earlier one does).
 [[nodiscard]] bool may_end_chunk(Bytes data);
@@ -53,9 +40,6 @@ class CutFinder {
   void begin_anew() { chunk_bytes_ = gear_ = 0; }
 
  private:
-  // The first cut in data, whose first byte is the chunk's (chunk_bytes_ + 1)th.
-  [[nodiscard]] Found scan(Bytes data);
-
   CutRule rule_;
   std::uint64_t chunk_bytes_ = 0;  // of the chunk in progress
   std::uint64_t gear_ = 0;
