@@ -13,7 +13,7 @@ import subprocess
 import pytest
 import trees
 from runner import (CODE, DEADLINE_SECONDS, INTERRUPTED, LOCAL_IO, NO_CONNECTION, PARTIAL, SUCCESS,
-                    USAGE, Command, Share, binary, command, environment, get, wait_until)
+                    USAGE, Command, Share, binary, command, environment, get, put, wait_until)
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -60,6 +60,72 @@ def end(process):
 def test_usage_errors(box, argv):
     done = command(box, *argv).expect(USAGE)
     assert done.stderr and b"terminate called" not in done.stderr
+
+
+def test_names_in_brackets_are_names(box):
+    """Not lists, as the library for options has it."""
+    trees.write(os.path.join(box, "[a,b]", "f"), b"f")
+    trees.write(os.path.join(box, "a"), b"other")
+    with Share(box, "[a,b]", args=("--writable",)) as share:
+        get(box, share.target, "[to]").expect(SUCCESS)
+        assert os.listdir(os.path.join(box, "[to]")) == ["f"] and not os.path.exists(dest(box))
+        put(box, "[a,b]", share.target).expect(SUCCESS)
+        assert sorted(os.listdir(os.path.join(box, "[a,b]"))) == ["[a,b]", "f"]
+        command(box, "get", share.target, "[x]", "--exclude", "[f]", "--json").expect(SUCCESS)
+        assert os.listdir(os.path.join(box, "[x]")) == ["[a,b]"]
+    with Share(box, "[a,b]", listen="[::1]:7117") as share:
+        get(box, "[::1]", "by-address").expect(SUCCESS)
+
+
+def test_behind_two_hyphens_everything_is_an_operand(box, source):
+    with Share(box, source) as share:
+        command(box, "get", share.target, "--", "-odd").expect(SUCCESS)
+        command(box, "get", "--", share.target, "--odd").expect(SUCCESS)
+    for name in ("-odd", "--odd"):
+        trees.assert_same(source, os.path.join(box, name))
+
+
+@pytest.mark.parametrize("verb", ["get", "put"])
+def test_an_empty_value_does_not_take_the_next_argument(box, source, verb):
+    with Share(box, source, args=("--writable",)) as share:
+        trees.write(os.path.join(dest(box), "precious"), b"precious")
+        operands = [share.target, dest(box)] if verb == "get" else [dest(box), share.target]
+        for option in ("--exclude=", "--max-size=", "--code-file="):
+            done = command(box, verb, *operands, "--delete", "--yes", "--overwrite", option,
+                           "--dry-run").expect(USAGE)
+            assert f"{option[:-1]}: its value is empty".encode() in done.stderr
+        assert trees.read(os.path.join(dest(box), "precious")) == b"precious"
+
+
+def test_standard_input_is_read_for_one_thing(box, source):
+    with Share(box, source, args=("--writable",)) as share:
+        for argv in (["put", "-", share.target + "/one", "--exclude-from", "-", "--overwrite"],
+                     ["get", share.target, dest(box), "--exclude-from", "-", "--exclude-from", "-"]):
+            command(box, *argv).expect(USAGE)
+        assert trees.read(os.path.join(source, "one")) == b"first file"
+
+
+def test_a_file_that_grows_past_a_limit_is_an_error(box):
+    """As the disk's end is: SIGXFSZ would end a whole share."""
+    trees.write(os.path.join(box, "source", "large"), os.urandom(3 << 20))
+    trees.write(os.path.join(box, "source", "small"), b"small")
+    with Share(box, os.path.join(box, "source")) as share:
+        limited = subprocess.run(["prlimit", "--fsize=2000000", binary(), "get", share.target,
+                                  dest(box)], env=environment(box, "guest", CODE), cwd=box,
+                                 stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        assert limited.returncode in (PARTIAL, LOCAL_IO), limited.stderr
+        assert b"large" in limited.stderr
+    assert not os.path.exists(os.path.join(dest(box), "large"))
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_descriptors_are_nobody_elses(box, source, closed):
+    with Share(box, source) as share:
+        running = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", binary(), "get", share.target,
+                                  dest(box)], env=environment(box, "guest", CODE), cwd=box,
+                                 check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert running.returncode in (SUCCESS, LOCAL_IO), running.stderr
+    trees.assert_same(source, dest(box))
 
 
 def test_version(box):

@@ -7,6 +7,7 @@ import resource
 import select
 import signal
 import stat
+import termios
 
 import pytest
 import trees
@@ -127,6 +128,9 @@ class Typing:
 
         wait_until(seen, f"{pattern!r} on the terminal")
 
+    def echoes(self):
+        return bool(termios.tcgetattr(self._terminal)[3] & termios.ECHO)
+
     def type(self, text):
         os.write(self._terminal, text)
 
@@ -164,6 +168,19 @@ def test_ctrl_c_at_the_prompt(box, source):
         assert typing.finish() in (130, -signal.SIGINT)
 
 
+def test_ctrl_c_when_the_code_is_asked_for_once_more(box, source):
+    """Other threads stand by then: the signal is for the one that asks."""
+    with Share(box, source) as share:
+        typing = Typing(box, ["get", share.target, dest(box)])
+        typing.wait_for(rb"(?i)code")
+        typing.type(WRONG_CODE.encode() + b"\n")
+        typing.wait_for(rb"(?is)code.*code[^\n]*: ?$")
+        assert not typing.echoes()
+        typing.type(b"\x03")
+        wait_until(typing.echoes, "the echo is back")
+        assert typing.finish() in (130, -signal.SIGINT)
+
+
 def test_a_wrong_code(box, source):
     with Share(box, source) as share:
         done = get(box, share.target, dest(box), code=WRONG_CODE).expect(WRONG)
@@ -194,6 +211,14 @@ def test_ten_wrong_codes_retire_a_chosen_one_for_good(box, source):
             done = get(box, gate.target, dest(box))
         assert done.status not in (SUCCESS, -6, -11)
         assert not os.path.exists(os.path.join(dest(box), "file"))
+
+
+def test_ten_wrong_codes_retire_one_that_was_made_for_a_file(box, source):
+    """A new one would not be the one in the file, whose readers would use up its guesses."""
+    path = os.path.join(box, "code")
+    with Share(box, source, code=None, args=["--code-file", path]) as share:
+        guess_until_retired(box, share)
+        assert share.output.wait("code_retired")["code"] is None
 
 
 def test_ten_wrong_codes_replace_a_made_one(box, source):

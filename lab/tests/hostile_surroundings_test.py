@@ -375,3 +375,26 @@ def test_a_share_lives_on_where_no_thread_can_be_had(box, verb):
             os.truncate(budget, 1000)
             attempt(share, str(left)).expect(SUCCESS)
         assert SUCCESS in outcomes and len(outcomes) > 1, outcomes
+
+
+@pytest.mark.parametrize("verb", ["get", "put"])
+def test_a_guest_without_threads_says_so_or_goes_on_with_fewer(box, verb):
+    trees.write(at(box, "source", "large"), os.urandom(12 << 20))
+    budget = os.path.join(box, "threads")
+    env = preloaded("refuse_threads.so", WORMHOLE_LAB_THREADS=budget)
+    outcomes = []
+    with Share(box, at(box, "source"), args=("--writable",)) as share:
+        for left in range(12):
+            trees.write(budget, bytes(left))
+            to = dest(box) + str(left)
+            done = (get(box, share.target, to, "--streams", "4", env=env) if verb == "get" else
+                    put(box, at(box, "source", "large"), f"{share.target}/{left}", "--streams", "4",
+                        env=env))
+            assert done.status in (SUCCESS, 1), (left, done.stdout, done.stderr)
+            outcomes.append(done.status)
+            if done.status == SUCCESS and verb == "get":
+                trees.assert_same(at(box, "source"), to)
+            elif done.status != SUCCESS:
+                assert b"thread" in done.stdout + done.stderr
+    assert outcomes == sorted(outcomes, reverse=True), outcomes
+    assert outcomes[-1] == SUCCESS and len(set(outcomes)) == 2

@@ -182,6 +182,16 @@ def asked(box, source, there, verb):
         os.close(ours)
 
 
+def until_asked(running):
+    """What it shows before."""
+    shown = b""
+    while b"as shown?" not in shown:
+        more = os.read(running.stdout.fileno(), 4096)
+        assert more, "it ended without asking"
+        shown += more
+    return shown
+
+
 BY_BOTH = pytest.mark.parametrize("verb", ["get", "put"])
 
 
@@ -189,8 +199,10 @@ BY_BOTH = pytest.mark.parametrize("verb", ["get", "put"])
 @BY_BOTH
 def test_it_asks(box, source, there, verb, answer):
     with asked(box, source, there, verb) as (running, terminal):
+        shown = until_asked(running)
         os.write(terminal, answer)
         stdout, stderr = running.communicate(timeout=60)
+    stdout = shown + stdout
     assert f"Delete {len(GONE)} as shown?".encode() in stdout
     for name in GONE:
         assert f" {name}".encode() in stdout
@@ -203,14 +215,21 @@ def test_it_asks(box, source, there, verb, answer):
         assert b"nothing was changed" in stderr
 
 
+@BY_BOTH
+def test_what_was_typed_before_is_no_answer(box, source, there, verb):
+    with asked(box, source, there, verb) as (running, terminal):
+        os.write(terminal, b"y\n")
+        until_asked(running)
+        os.write(terminal, b"n\n")
+        running.communicate(timeout=60)
+    assert running.returncode == INTERRUPTED
+    assert all(os.path.lexists(os.path.join(there, name)) for name in GONE)
+
+
 def answered(box, source, there, verb, meanwhile):
     """What came of a mirror that is agreed to after `meanwhile()`."""
     with asked(box, source, there, verb) as (running, terminal):
-        shown = b""
-        while b"as shown?" not in shown:
-            more = os.read(running.stdout.fileno(), 4096)
-            assert more, "it ended without asking"
-            shown += more
+        until_asked(running)
         meanwhile()
         os.write(terminal, b"y\n")
         _stdout, stderr = running.communicate(timeout=60)

@@ -2,6 +2,7 @@
 // std::thread's would end the process where the one thing that needs it can be refused.
 #pragma once
 
+#include <future>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -9,6 +10,9 @@
 #include "base/result.h"
 
 namespace wormhole {
+
+// For std::async: by another thread, or where none is to be had, by whoever asks for the result.
+inline constexpr std::launch kMeanwhile = std::launch::async | std::launch::deferred;
 
 // kLimit, and `thread` is as it was.
 template <typename Run>
@@ -19,7 +23,7 @@ template <typename Run>
   } catch (const std::system_error& error) {
     return fail({.code = Code::kLimit,
                  .operation = "start a thread",
-                 .detail = error.code().message(),
+                 .detail = "no more threads are to be had: " + error.code().message(),
                  .advice = "raise the limit of processes, or end some",
                  .os_errno = error.code().value()});
   }

@@ -13,7 +13,10 @@ constexpr std::string_view kOptionWithValue = "--code=";
 }  // namespace
 
 Error about_own_file(Error error) {
-  if (error.code == Code::kNotFound || error.code == Code::kUnsafeName) error.code = Code::kLocalIo;
+  if (error.code == Code::kNotFound || error.code == Code::kUnsafeName ||
+      error.code == Code::kLimit) {
+    error.code = Code::kLocalIo;
+  }
   return error;
 }
 

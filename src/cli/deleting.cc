@@ -30,6 +30,8 @@ bool asks_before_deleting(const TransferArguments& arguments) {
 // kInterrupted: no.
 Result<void> confirm_deleting(const DryRun& shown, Environment& environment) {
   if (shown.deletions == 0) return {};
+  // A line that was typed before this was to be read is no answer to it.
+  platform::drop_typed_ahead(kStandardInput);
   environment.output.result(fmt::format("Delete {} as shown? [y/N]", human_count(shown.deletions)));
   std::array<platform::Watch, 2> watches;
   watches[0].descriptor = kStandardInput;

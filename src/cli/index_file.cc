@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/escape.h"
+#include "base/start_thread.h"
 #include "platform/process.h"
 
 namespace wormhole::cli {
@@ -19,8 +20,9 @@ std::optional<std::string> index_file() {
 OpeningIndex::OpeningIndex(Output& output) : output_(output) {
   auto file = index_file();
   if (!file.has_value()) return;
-  opening_ = std::async(std::launch::async,
-                        [file = std::move(*file)] { return store::Index::open(file); });
+  // Its threads stand while the code may be asked for once more.
+  const platform::SignalsElsewhere none_for_them;
+  opening_ = std::async(kMeanwhile, [file = std::move(*file)] { return store::Index::open(file); });
 }
 
 OpeningIndex::~OpeningIndex() {

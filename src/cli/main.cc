@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "cli/arguments.h"
 #include "cli/code_source.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -257,7 +258,37 @@ const Command* command_named(const std::vector<std::string>& arguments) {
   return found == kCommands.end() ? nullptr : found;
 }
 
+// Parses what is behind the command's name, which comes back as it was given.
+void parse(CLI::App& app, const std::vector<std::string>& given) {
+  std::vector<std::string> arguments(
+      given.begin(), given.begin() + std::min<std::ptrdiff_t>(2, std::ssize(given)));
+  if (const auto commands = app.get_subcommands({}); commands.size() == 1) {
+    CLI::App& command = *commands.front();
+    for (CLI::Option* option : command.get_options()) {
+      option->transform(CLI::Validator(
+          [](std::string& value) {
+            value = unmarked(std::move(value));
+            return std::string();
+          },
+          ""));
+    }
+    auto prepared =
+        prepare_arguments({given.begin() + 2, given.end()}, [&](const std::string& name) {
+          const CLI::Option* option = command.get_option_no_throw(name);
+          return option != nullptr && option->get_items_expected_min() > 0;
+        });
+    if (!prepared.has_value()) throw CLI::ArgumentMismatch(to_sentence(prepared.error()));
+    std::ranges::move(*prepared, std::back_inserter(arguments));
+  }
+  std::vector<const char*> pointers;
+  pointers.reserve(arguments.size());
+  for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+  app.parse(static_cast<int>(pointers.size()), pointers.data());
+}
+
 int run(int argc, char** argv) {
+  platform::hold_standard_descriptors();
+  platform::raise_descriptor_limit();
   platform::hide_from_other_processes();
   std::vector<std::string> arguments;
   const GivenCode code = take_given_code(argc, argv, arguments);
@@ -278,10 +309,7 @@ int run(int argc, char** argv) {
     command.add_options(*app.add_subcommand(command.name, command.summary), line);
   }
   try {
-    std::vector<const char*> pointers;
-    pointers.reserve(arguments.size());
-    for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
-    app.parse(static_cast<int>(pointers.size()), pointers.data());
+    parse(app, arguments);
   } catch (const CLI::ParseError& error) {
     // CLI11 prints help and version itself and calls them success.
     return app.exit(error) == 0 ? static_cast<int>(ExitCode::kSuccess)

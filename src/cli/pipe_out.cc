@@ -49,6 +49,7 @@ Result<void> fetch(const TransferArguments& arguments, const Errands& errands,
   outcome.seconds = clock.now() - client.timeline().started;
   client.close();
   WH_TRY(result);
+  WH_TRY(platform::flush_standard_output());
   outcome.files = 1;
   outcome.wire_bytes = client.wire_bytes();
   outcome.streams = client.streams();

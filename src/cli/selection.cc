@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iostream>
@@ -28,6 +29,10 @@ void add_lines(std::istream& lines, wire::Selection& selection) {
   }
 }
 
+bool is_standard_input(const RuleArgument& rule) {
+  return rule.kind == Kind::kExcludeFrom && rule.value == "-";
+}
+
 Result<void> add_file(const std::string& path, wire::Selection& selection) {
   if (path == "-") {
     add_lines(std::cin, selection);
@@ -47,11 +52,20 @@ Result<void> add_file(const std::string& path, wire::Selection& selection) {
 
 }  // namespace
 
+bool reads_rules_from_standard_input(const SelectionArguments& arguments) {
+  return std::ranges::any_of(arguments.rules, is_standard_input);
+}
+
 Result<wire::Selection> selection_of(const SelectionArguments& arguments) {
   wire::Selection selection;
   selection.honours_ignore_files = arguments.gitignore;
   if (arguments.max_size.has_value()) {
     WH_ASSIGN(selection.size_max_bytes, parse_size("--max-size", *arguments.max_size, 1));
+  }
+  if (std::ranges::count_if(arguments.rules, is_standard_input) > 1) {
+    return fail({.code = Code::kUsage,
+                 .operation = "read patterns from standard input",
+                 .detail = "it is named twice"});
   }
   for (const RuleArgument& rule : arguments.rules) {
     if (rule.kind == Kind::kExcludeFrom) {
@@ -72,7 +86,11 @@ Result<wire::Selection> selection_of(const SelectionArguments& arguments) {
                  .advice = "give fewer, with stars"});
   }
   // Before anyone is asked for a code.
-  WH_TRY(transfer::Selector::compile(selection));
+  if (auto compiled = transfer::Selector::compile(selection); !compiled.has_value()) {
+    Error error = std::move(compiled).error();
+    if (error.code == Code::kLimit) error.code = Code::kUsage;
+    return fail(std::move(error));
+  }
   return selection;
 }
 

@@ -23,6 +23,9 @@ struct SelectionArguments {
   bool gitignore = false;
 };
 
+// "-": --exclude-from reads standard input, which then has nothing for anyone else.
+[[nodiscard]] bool reads_rules_from_standard_input(const SelectionArguments& arguments);
+
 // Reads the files of --exclude-from ("-": standard input). kUsage for a pattern or a size that
 // cannot be understood, for too many, and for a file that cannot be read.
 [[nodiscard]] Result<wire::Selection> selection_of(const SelectionArguments& arguments);

@@ -101,6 +101,19 @@ void print_summary(Output& output, const Served& served, ExitCode exit) {
                 {"exit", static_cast<int>(exit)}});
 }
 
+std::string quoted(const std::string& name) {
+  std::string text = "'";
+  for (const char c : name) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return escape(text + "'");
+}
+
+bool is_plain(const std::string& name) {
+  return std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("._-+,@%").contains(c);
+  });
+}
+
 // What the other side must name as DEST, quoted for a shell; empty where it need not.
 std::string destination_for(const transfer::Shares& shares) {
   const bool hidden = std::ranges::any_of(
@@ -108,9 +121,7 @@ std::string destination_for(const transfer::Shares& shares) {
   if (!hidden) return {};
   const transfer::Share& first = shares.all().front();
   if (shares.all().size() > 1 || !first.is_directory) return ".";
-  std::string quoted = "'";
-  for (const char c : first.name) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return escape(quoted + "'");
+  return quoted(first.name);
 }
 
 transfer::Writing writing_of(const ShareArguments& arguments) {
@@ -133,8 +144,9 @@ std::string_view what_is_allowed(transfer::Writing writing) {
 // Of several, one must be named.
 std::string put_command(const std::string& host, const transfer::Shares& shares) {
   const bool is_one = shares.all().size() == 1;
-  const std::string below = is_one ? "" : fmt::format("/{}", escape(shares.all().front().name));
-  return fmt::format("wormhole put PATH {}{}", host, below);
+  const std::string& name = shares.all().front().name;
+  if (is_one) return fmt::format("wormhole put PATH {}", host);
+  return fmt::format("wormhole put PATH {}/{}", host, is_plain(name) ? name : quoted(name));
 }
 
 class ShareCommand final : public session::ListenerEvents, public transfer::HostEvents {
@@ -187,6 +199,9 @@ class ShareCommand final : public session::ListenerEvents, public transfer::Host
 ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session::JoinCode> chosen,
                            platform::ListenSocket socket, const ListenAddress& wanted) {
   const bool made_here = !chosen.has_value();
+  // One that stands in a file is as good as chosen: replaced, those who read it would use up the
+  // guesses of the next one.
+  if (made_here && arguments_.code_file.has_value()) chosen = session::JoinCode::make(random_);
   session::CodeBook codes(std::move(chosen), random_, clock_);
   const session::JoinCode code = *codes.code();
   if (arguments_.code_file.has_value()) {
@@ -301,10 +316,13 @@ void ShareCommand::on_code_retired(const session::JoinCode* next) {
         fmt::format("a new code after too many wrong guesses:  {}", escape(next->text())));
     return;
   }
-  const bool can_ask = platform::is_terminal(kStandardInput);
-  output_.result(
-      fmt::format("too many wrong guesses: no one can join any more; {}",
-                  can_ask ? "press Enter for a new code" : "share again for a new code"));
+  const bool can_ask = platform::is_terminal(kStandardInput) && !arguments_.code_file.has_value();
+  const std::string advice =
+      can_ask ? "press Enter for a new code"
+      : arguments_.code_file.has_value()
+          ? fmt::format("remove '{}' and share again for a new code", escape(*arguments_.code_file))
+          : "share again for a new code";
+  output_.result(fmt::format("too many wrong guesses: no one can join any more; {}", advice));
   renewable_ = can_ask;
 }
 
@@ -320,6 +338,13 @@ void ShareCommand::on_client(const platform::Address& peer) {
 void ShareCommand::on_client_refused(const platform::Address& peer) {
   output_.event({{"event", "client_refused"}, {"address", peer.to_string()}});
   output_.say(fmt::format("{} was refused: too many clients or threads at once", peer.to_string()));
+  if (!arguments_.once) return;
+  // It was the one.
+  {
+    std::scoped_lock lock(mutex_);
+    served_.lost = true;
+  }
+  listener_->stop();
 }
 
 void ShareCommand::on_client_gone(const transfer::HostSession::Status& last,

@@ -25,7 +25,11 @@ std::optional<std::string> Spool::place() {
 }
 
 Result<Spool> Spool::read(const std::string& name, int stop) {
-  WH_TRY(platform::check_name(name));
+  if (auto usable = platform::check_name(name); !usable.has_value()) {
+    Error error = std::move(usable).error();
+    error.code = Code::kUsage;  // it is the user's own
+    return fail(std::move(error));
+  }
   const auto parent = place();
   if (!parent.has_value()) {
     return fail({.code = Code::kLocalIo,
@@ -46,6 +50,7 @@ Result<Spool> Spool::read(const std::string& name, int stop) {
     offset += got;
   }
   WH_TRY(file.set_mode(kMode));
+  WH_TRY(file.flush());
   return spool;
 }
 

@@ -39,6 +39,14 @@ inline constexpr std::uint64_t kSharedUnitBytes = 4096;
 // ms: what is changed from here on has this time or a later one.
 [[nodiscard]] Timestamp stamp_now();
 
+// Which file or directory, whatever its names: its number is another's only once it is gone.
+struct FileId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+
+  auto operator<=>(const FileId&) const = default;
+};
+
 struct FileStatus {
   FileType type = FileType::kSpecial;
   std::uint64_t size_bytes = 0;
@@ -53,10 +61,11 @@ struct FileStatus {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
 
+  [[nodiscard]] FileId id() const { return {device, inode}; }
   // The same bytes, as far as a stat can tell: what is compared before and after reading.
   [[nodiscard]] bool same_version(const FileStatus& other) const {
     return type == other.type && size_bytes == other.size_bytes && modified == other.modified &&
-           changed == other.changed && device == other.device && inode == other.inode;
+           changed == other.changed && id() == other.id();
   }
 };
 
@@ -157,6 +166,8 @@ class Directory {
   // does not tell (Linux before 6.8), or that is not so (network file systems find out later that
   // there was no room).
   [[nodiscard]] std::uint64_t mount_id() const;
+  // That there was no room for a file may be found out as late as when it is closed.
+  [[nodiscard]] bool finds_room_late() const;
   // What a power cut loses of a file reads as a hole afterwards, and SEEK_HOLE costs nothing.
   [[nodiscard]] bool loses_data_as_holes() const;
   [[nodiscard]] Result<FileStatus> status_of(std::string_view name) const;

@@ -62,6 +62,8 @@ std::uint64_t Directory::mount_id() const {
   return std::max<std::uint64_t>(boot_id() + status.stx_mnt_id, 1);
 }
 
+bool Directory::finds_room_late() const { return !keeps_what_it_takes(type_of(fd_.get())); }
+
 bool Directory::loses_data_as_holes() const {
   const std::uint32_t type = type_of(fd_.get());
   return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC || type == BTRFS_SUPER_MAGIC ||

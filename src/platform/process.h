@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,7 +35,8 @@ void hide_from_other_processes();
 void overwrite_argument(char** argv, int index, std::size_t from);
 
 // Readable when SIGINT, SIGTERM or SIGHUP arrived; a second SIGINT ends the process at once.
-// SIGPIPE is ignored. One per process, before threads start.
+// SIGPIPE is ignored, and SIGXFSZ: a file that grows too long is an error. One per process, before
+// threads start.
 class StopSignals {
  public:
   [[nodiscard]] static Result<StopSignals> install();
@@ -46,6 +48,28 @@ class StopSignals {
  private:
   Fd read_end_;
 };
+
+// Threads that are started while it stands leave the signals that end or stop the process to the
+// thread that starts them, which may have to hold them back for a while: read_secret().
+class SignalsElsewhere {
+ public:
+  SignalsElsewhere();
+  ~SignalsElsewhere();
+  SignalsElsewhere(const SignalsElsewhere&) = delete;
+  SignalsElsewhere& operator=(const SignalsElsewhere&) = delete;
+
+ private:
+  struct Mask;
+  std::unique_ptr<Mask> before_;
+};
+
+// Before anything is opened: a standard descriptor that is closed would be given to the next file,
+// and what is written to it would go there. Reading and writing them fails as it would have.
+void hold_standard_descriptors();
+
+// As many as the system lets this process have: sessions hold directories open, and the limit to
+// begin with (1,024) is one for programs that select(2).
+void raise_descriptor_limit();
 
 struct Usage {
   double cpu_seconds = 0;            // user + system, all threads
@@ -75,6 +99,9 @@ inline constexpr std::array<const char*, 2> kMachineIdFiles = {"/etc/machine-id"
 // `stop` can be read; kLocalIo when nobody reads it any more.
 [[nodiscard]] Result<void> write_standard_output(Bytes data, int stop);
 
+// After the last of it: what a network file system finds out only when a file is closed.
+[[nodiscard]] Result<void> flush_standard_output();
+
 // Reads some of standard input; 0 at its end. kInterrupted once `stop` can be read.
 [[nodiscard]] Result<std::size_t> read_standard_input(MutableBytes out, int stop);
 
@@ -82,6 +109,7 @@ inline constexpr std::array<const char*, 2> kMachineIdFiles = {"/etc/machine-id"
 [[nodiscard]] Result<std::string> make_temporary_directory(const std::string& prefix);
 
 [[nodiscard]] bool is_terminal(int descriptor);
+void drop_typed_ahead(int terminal);
 [[nodiscard]] unsigned terminal_columns(int descriptor);  // 80 when unknown
 // Asks on the controlling terminal without echo, also when stdin and stdout are pipes; the
 // echo is restored on every way out, signals included. kUsage when there is no terminal.

@@ -53,6 +53,13 @@ void SystemRandom::fill(MutableBytes out) {
   }
 }
 
+void raise_descriptor_limit() {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void hide_from_other_processes() {
   // Neither can fail with these arguments.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -1,4 +1,6 @@
 // StopSignals: a pipe that the handler writes to.
+#include "platform/signals_linux.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -61,10 +63,32 @@ Result<StopSignals> StopSignals::install() {
   signals.read_end_ = Fd(ends[0]);
   write_end.store(ends[1]);  // stays open as long as the process: a handler may come any time
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) WH_TRY(handle(signal));
   return signals;
 }
 
 int StopSignals::arrived() const { return first_signal.load(); }
+
+struct SignalsElsewhere::Mask {
+  sigset_t signals;
+};
+
+SignalsElsewhere::SignalsElsewhere() : before_(std::make_unique<Mask>()) {
+  const sigset_t held = stopping_signals();
+  ::pthread_sigmask(SIG_BLOCK, &held, &before_->signals);
+}
+
+SignalsElsewhere::~SignalsElsewhere() {
+  ::pthread_sigmask(SIG_SETMASK, &before_->signals, nullptr);
+}
+
+void hold_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) != -1) continue;
+    // The lowest number is taken, which is this one. Not for what it would be used for.
+    static_cast<void>(::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+  }
+}
 
 }  // namespace wormhole::platform

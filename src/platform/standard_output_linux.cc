@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,6 +42,14 @@ Result<void> write_standard_output(Bytes data, int stop) {
     if (written == -1) return fail(os_error(errno, "write", kName));
     data = data.subspan(static_cast<std::size_t>(written));
   }
+  return {};
+}
+
+Result<void> flush_standard_output() {
+  const int copy = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return fail(os_error(errno, "write", kName));
+  // Not retried after EINTR: on Linux the descriptor is gone by then.
+  if (::close(copy) != 0 && errno != EINTR) return fail(os_error(errno, "write", kName));
   return {};
 }
 

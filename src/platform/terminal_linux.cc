@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "platform/process.h"
 #include "platform/retry_linux.h"
+#include "platform/signals_linux.h"
 
 namespace wormhole::platform {
 namespace {
@@ -27,11 +28,7 @@ constexpr std::size_t kLineMaxBytes = 4 * kKiB;
 class HeldSignals {
  public:
   HeldSignals() {
-    sigset_t held;
-    ::sigemptyset(&held);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP}) {
-      ::sigaddset(&held, signal);
-    }
+    const sigset_t held = stopping_signals();
     ::pthread_sigmask(SIG_BLOCK, &held, &before_);
     seen_ = Fd(::signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK));
   }
@@ -133,6 +130,8 @@ Result<Asked> ask_once(int terminal, std::string_view prompt) {
 }
 
 }  // namespace
+
+void drop_typed_ahead(int terminal) { ::tcflush(terminal, TCIFLUSH); }
 
 bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/start_thread.h"
 #include "session/handshake.h"
 
 namespace wormhole::session {
@@ -50,7 +51,7 @@ Result<void> drive(const platform::Socket& socket, ClientHandshake& handshake,
 }
 
 // The handshake is prepared (a library begins, a point is multiplied) while the connection is on
-// its way; the threads that do so are made then, too.
+// its way; the threads that do so are made then, too, or where none is to be had it is done behind.
 Result<std::unique_ptr<Connection>> dial(const std::function<Result<ClientHandshake>()>& prepare,
                                          const std::vector<platform::Address>& addresses,
                                          const Clock& clock, int cancel) {
@@ -59,8 +60,8 @@ Result<std::unique_ptr<Connection>> dial(const std::function<Result<ClientHandsh
   Timeline timeline{.started = started};
   std::future<Result<ClientHandshake>> preparing;
   timeline.connecting = clock.now();
-  auto connected = platform::Socket::connect(
-      addresses, until, [&] { preparing = std::async(std::launch::async, prepare); });
+  auto connected = platform::Socket::connect(addresses, until,
+                                             [&] { preparing = std::async(kMeanwhile, prepare); });
   timeline.connected = clock.now();
   WH_ASSIGN(auto socket, std::move(connected));
   auto handshake = preparing.get();

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/start_thread.h"
 #include "session/handshake.h"
 
 namespace wormhole::session {
@@ -118,7 +119,7 @@ Result<ClientHandshake> ClientHandshake::join(const JoinCode& code, const Offer&
                                               Random& random) {
   // TLS is not needed before the host's reply.
   auto state = std::make_unique<State>(offer);
-  state->preparing_tls = std::async(std::launch::async, &TlsContext::client);
+  state->preparing_tls = std::async(kMeanwhile, &TlsContext::client);
   const Head hello = encode(
       HelloHead{.kind = HelloKind::kJoin, .suites = offer.suites, .features = offer.features});
   WH_ASSIGN(state->cpace, Cpace::begin(CpaceRole::kInitiator, as_bytes(code.secret()),

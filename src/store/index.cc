@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/start_thread.h"
 #include "platform/file_system.h"
 #include "store/private_directory.h"
 
@@ -66,12 +67,12 @@ void move_away(const std::string& file, const std::string& to) {
 }
 
 // What stands at that name: another process may have made a new one meanwhile.
-std::optional<Index::FileId> id_of(const fs::path& file) {
+std::optional<platform::FileId> id_of(const fs::path& file) {
   const auto directory = platform::Directory::open_path(file.parent_path());
   if (!directory.has_value()) return std::nullopt;
   const auto status = directory->status_of(file.filename().string());
   if (!status.has_value()) return std::nullopt;
-  return Index::FileId(status->device, status->inode);
+  return status->id();
 }
 
 }  // namespace
@@ -183,7 +184,7 @@ Result<Index::Database> Index::connect(const std::string& file) {
 Result<std::unique_ptr<Index>> Index::open(const std::string& file) {
   std::error_code error;
   if (!fs::exists(fs::symlink_status(file, error))) {
-    return std::unique_ptr<Index>(new Index(file, nullptr, {}, {}));
+    return begin(std::unique_ptr<Index>(new Index(file, nullptr, {}, {})));
   }
   const auto found = id_of(file);
   WH_ASSIGN(auto database, connect(file));
@@ -192,7 +193,8 @@ Result<std::unique_ptr<Index>> Index::open(const std::string& file) {
     aside = with_suffix(file, ".damaged");
     move_away(file, aside);
   }
-  return std::unique_ptr<Index>(new Index(file, std::move(database), std::move(aside), found));
+  return begin(
+      std::unique_ptr<Index>(new Index(file, std::move(database), std::move(aside), found)));
 }
 
 Result<void> Index::require_database() {
@@ -206,7 +208,8 @@ Result<void> Index::require_database() {
                .detail = "what is there is no index"});
 }
 
-Index::Index(std::string file, Database database, std::string set_aside, std::optional<FileId> id)
+Index::Index(std::string file, Database database, std::string set_aside,
+             std::optional<platform::FileId> id)
     : file_(std::move(file)),
       set_aside_(std::move(set_aside)),
       database_(std::move(database)),
@@ -215,7 +218,11 @@ Index::Index(std::string file, Database database, std::string set_aside, std::op
     Statement any(database_.get(), "SELECT 1 FROM files LIMIT 1");
     was_empty_ = noted(any.step()) != SQLITE_ROW;
   }
-  writer_ = std::thread([this] { run_writer(); });
+}
+
+Result<std::unique_ptr<Index>> Index::begin(std::unique_ptr<Index> index) {
+  WH_TRY(start_thread(index->writer_, [opened = index.get()] { opened->run_writer(); }));
+  return index;
 }
 
 Index::~Index() {
@@ -224,7 +231,7 @@ Index::~Index() {
     closing_ = true;
     wake_.notify_one();
   }
-  writer_.join();
+  if (writer_.joinable()) writer_.join();
   database_.reset();
   // Found out on the way: the next run begins a new one.
   if (is_damaged_ && id_of(file_) == id_) move_away(file_, with_suffix(file_, ".damaged"));

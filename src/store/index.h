@@ -36,8 +36,6 @@ inline constexpr std::size_t kCandidatesMax = 8;
 
 class Index {
  public:
-  using FileId = std::pair<std::uint64_t, std::uint64_t>;  // device, inode
-
   // Where there is none, one is made meanwhile: when a transfer ends, the same disk may be busy for
   // a tenth of a second. kLocalIo when what is there cannot be opened.
   [[nodiscard]] static Result<std::unique_ptr<Index>> open(const std::string& file);
@@ -99,7 +97,10 @@ class Index {
     [[nodiscard]] bool empty() const { return added.empty() && removed.empty() && lookups == 0; }
   };
 
-  Index(std::string file, Database database, std::string set_aside, std::optional<FileId> id);
+  // Its writer has begun. kLimit: there is no thread for it.
+  static Result<std::unique_ptr<Index>> begin(std::unique_ptr<Index> index);
+  Index(std::string file, Database database, std::string set_aside,
+        std::optional<platform::FileId> id);
   // Its directory is made if it is missing.
   static Result<Database> connect(const std::string& file);
   // Null: what is there is damaged or not ours.
@@ -118,9 +119,9 @@ class Index {
   const std::string file_;
   const std::string set_aside_;
 
-  std::mutex database_mutex_;  // before the other
-  Database database_;          // null: there was none, and none could be made yet
-  std::optional<FileId> id_;   // of its file, when it was opened
+  std::mutex database_mutex_;           // before the other
+  Database database_;                   // null: there was none, and none could be made yet
+  std::optional<platform::FileId> id_;  // of its file, when it was opened
   bool was_empty_ = true;
   std::atomic<bool> was_added_to_ = false;
   bool is_damaged_ = false;

@@ -52,8 +52,8 @@ std::array<std::byte, kJournalHeaderBytes> encode_journal_header(const JournalHe
   store_le(fields + 8, header.source.size_bytes);
   store_le(fields + 16, header.source.version);
   store_le(fields + 24, header.mount);
-  store_le(fields + 32, header.device);
-  store_le(fields + 40, header.inode);
+  store_le(fields + 32, header.file.device);
+  store_le(fields + 40, header.file.inode);
   return bytes;
 }
 
@@ -66,8 +66,8 @@ std::optional<JournalHeader> parse_journal_header(Bytes header) {
   return JournalHeader{.source = {.size_bytes = load_le<std::uint64_t>(fields + 8),
                                   .version = load_le<std::uint64_t>(fields + 16)},
                        .mount = load_le<std::uint64_t>(fields + 24),
-                       .device = load_le<std::uint64_t>(fields + 32),
-                       .inode = load_le<std::uint64_t>(fields + 40)};
+                       .file = {.device = load_le<std::uint64_t>(fields + 32),
+                                .inode = load_le<std::uint64_t>(fields + 40)}};
 }
 
 std::optional<JournalRecord> parse_journal_record(Bytes record, std::uint64_t file_bytes) {

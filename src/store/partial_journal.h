@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "platform/file_system.h"
 
 namespace wormhole::store {
 
@@ -43,8 +44,7 @@ struct JournalHeader {
   // The mount that all of it was written on (platform::Directory::mount_id), 0: not known; and the
   // file that it was written to, as a copy of one that was being written may lack some of it.
   std::uint64_t mount = 0;
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
+  platform::FileId file;
 
   friend bool operator==(const JournalHeader&, const JournalHeader&) = default;
 };

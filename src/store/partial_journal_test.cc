@@ -19,8 +19,7 @@ std::array<std::byte, kJournalPortionMaxBytes> portion_bytes;
 
 constexpr JournalHeader kSource{.source = {.size_bytes = kSize, .version = 0x1122334455667788},
                                 .mount = 0x99aabbccddeeff00,
-                                .device = 0x1234,
-                                .inode = 0x5678};
+                                .file = {.device = 0x1234, .inode = 0x5678}};
 constexpr std::uint32_t kNow = 1'700'000'000;
 
 JournalRecord record(std::uint64_t offset, std::uint32_t length = 1000) {
@@ -173,8 +172,7 @@ TEST(PartialJournal, TheDocumentedExample) {
   const auto values = testing::documented_values("docs/formats/partial.md");
   JournalWriter writer({.source = {.size_bytes = 5000, .version = 0x0123456789abcdef},
                         .mount = 0xfedcba9876543210,
-                        .device = 0x801,
-                        .inode = 131},
+                        .file = {.device = 0x801, .inode = 131}},
                        0);
   const std::string data = "as it should be\n";
   static_cast<void>(writer.add({.offset = 4096,

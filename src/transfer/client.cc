@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/start_thread.h"
 #include "session/host_identity.h"
 #include "transfer/shares.h"
 #include "transfer/stream_controller.h"
@@ -89,9 +90,8 @@ Result<void> Client::connect(const std::vector<platform::Address>& addresses,
                              .streams_max = static_cast<std::uint8_t>(streams),
                              .unencrypted = options_.unencrypted,
                              .proof = proof});
-  reader_ = std::thread([this] { run_reader(); });
-  writer_ = std::thread([this] { run_writer(); });
-  return {};
+  WH_TRY(start_thread(reader_, [this] { run_reader(); }));
+  return start_thread(writer_, [this] { run_writer(); });
 }
 
 Result<void> Client::get(const std::string& path, TakeOptions options, TakerEvents& events,
@@ -323,11 +323,10 @@ void Client::begin_streams() {
   if (streams_begun_ || closing_ || failed_.has_value()) return;
   streams_begun_ = true;
   const Duration path = round_trip();
-  if (options_.finds_streams && path >= session::kLocalRoundTrip) {
-    controller_ = std::thread([this, path] { run_controller(path); });
-  } else {
-    set_streams(options_.streams);
-  }
+  const bool is_controlled =
+      options_.finds_streams && path >= session::kLocalRoundTrip &&
+      start_thread(controller_, [this, path] { run_controller(path); }).has_value();
+  if (!is_controlled) set_streams(options_.streams);
 }
 
 void Client::set_streams(unsigned wanted) {
@@ -337,9 +336,14 @@ void Client::set_streams(unsigned wanted) {
   auto standing = static_cast<unsigned>(std::ranges::count_if(streams_, stays));
   // Each thread dials its own stream, so that they come up side by side.
   for (; standing < wanted && streams_.size() < streams_granted_; ++standing) {
-    streams_.push_back(std::make_unique<Stream>());
-    const auto number = static_cast<unsigned>(streams_.size());
-    streams_.back()->thread = std::thread([this, number] { run_stream(number); });
+    const auto number = static_cast<unsigned>(streams_.size() + 1);
+    auto stream = std::make_unique<Stream>();
+    if (!start_thread(stream->thread, [this, number] { run_stream(number); }).has_value()) {
+      streams_granted_ =
+          static_cast<unsigned>(streams_.size());  // no more of them: those there are carry on
+      break;
+    }
+    streams_.push_back(std::move(stream));
   }
   for (; standing > wanted; --standing) {
     auto last = std::find_if(streams_.rbegin(), streams_.rend(), is_gone);

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/limits.h"
+
 namespace wormhole::transfer {
 
 wire::FailureCode failure_code(const Error& error) {
@@ -34,6 +36,11 @@ std::string failure_reason(const Error& error) {
   if (reason.empty()) reason = std::string(code_name(error.code));
   if (reason.size() > wire::kReasonMaxBytes) reason.resize(wire::kReasonMaxBytes);
   return reason;
+}
+
+std::string failure_name(std::string name) {
+  if (name.size() > kNameMaxBytes) name.resize(kNameMaxBytes);
+  return name;
 }
 
 Error remote_failure(wire::FailureCode code, std::string path, std::string reason) {

@@ -11,6 +11,9 @@ namespace wormhole::transfer {
 [[nodiscard]] wire::FailureCode failure_code(const Error& error);
 // Without local paths: a peer learns why, not where. At most kReasonMaxBytes.
 [[nodiscard]] std::string failure_reason(const Error& error);
+// Of an entry's name as much as may cross: some file systems have longer ones than any that we
+// make (255 units of UTF-16 are up to 765 bytes).
+[[nodiscard]] std::string failure_name(std::string name);
 // At the taker: `path` is where the entry would have gone; `reason` is the peer's text (raw).
 [[nodiscard]] Error remote_failure(wire::FailureCode code, std::string path, std::string reason);
 

@@ -37,6 +37,17 @@ TEST(Failure, ReasonsTellWhyButNotWhere) {
   EXPECT_FALSE(failure_reason({.code = Code::kLimit, .operation = "read"}).empty());
 }
 
+TEST(Failure, NamesFitTheirMessage) {
+  const wire::Failed failed{.name = failure_name(std::string(765, 'x')), .reason = "too long"};
+  ByteVector out(wire::kMessageMaxBytes);
+  const auto length = wire::encode(failed, out);
+  ASSERT_TRUE(length.has_value());
+  const auto crossed = wire::decode(Bytes(out).first(*length));
+  ASSERT_TRUE(crossed.has_value()) << crossed.error().detail;
+  EXPECT_EQ(std::get<wire::Failed>(*crossed).name, std::string(kNameMaxBytes, 'x'));
+  EXPECT_EQ(failure_name("short"), "short");
+}
+
 TEST(Failure, ReasonsFitTheirMessage) {
   const std::string longest(wire::kReasonMaxBytes + 100, 'x');
   EXPECT_EQ(failure_reason({.code = Code::kLimit, .operation = "read", .detail = longest}).size(),

@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <mutex>
 #include <set>
-#include <utility>
 
 #include "platform/file_system.h"
 
@@ -26,49 +25,47 @@ class FormerNames {
   void on_replace(const platform::FileStatus& status) {
     if (status.links < 2) return;
     std::scoped_lock lock(mutex_);
-    if (files_.size() < kFormerNamesMax) files_.emplace(status.device, status.inode);
+    if (files_.size() < kFormerNamesMax) files_.insert(status.id());
   }
   // Whether it was made or changed since then, by anyone but us.
   [[nodiscard]] bool is_since(const platform::FileStatus& status,
                               platform::Timestamp started) const {
     if (status.changed < started) return false;
     std::scoped_lock lock(mutex_);
-    return !files_.contains({status.device, status.inode}) || status.modified >= started;
+    return !files_.contains(status.id()) || status.modified >= started;
   }
 
   // Whether a directory stood there when this run started, as far as can be told: one that was
   // moved there since is somebody's. It is emptied then.
   [[nodiscard]] bool may_empty(const platform::FileStatus& directory, platform::Timestamp started) {
     std::scoped_lock lock(mutex_);
-    const std::pair id(directory.device, directory.inode);
-    if (directory.changed >= started) return emptied_.contains(id);
-    if (emptied_.size() < kFormerNamesMax) emptied_.insert(id);
+    if (directory.changed >= started) return emptied_.contains(directory.id());
+    if (emptied_.size() < kFormerNamesMax) emptied_.insert(directory.id());
     return true;
   }
 
   // It is gone, and its number may soon be another's.
   void on_removed(const platform::FileStatus& status) {
-    const std::pair id(status.device, status.inode);
     std::scoped_lock lock(mutex_);
-    emptied_.erase(id);
-    if (status.links < 2) files_.erase(id);
+    emptied_.erase(status.id());
+    if (status.links < 2) files_.erase(status.id());
   }
   // Directories that it made, where those that were there are left alone: the next attempt finds
   // them there.
-  void on_made(std::uint64_t device, std::uint64_t inode) {
+  void on_made(const platform::FileId& directory) {
     std::scoped_lock lock(mutex_);
-    if (made_.size() < kMadeDirectoriesMax) made_.emplace(device, inode);
+    if (made_.size() < kMadeDirectoriesMax) made_.insert(directory);
   }
-  [[nodiscard]] bool has_made(std::uint64_t device, std::uint64_t inode) const {
+  [[nodiscard]] bool has_made(const platform::FileId& directory) const {
     std::scoped_lock lock(mutex_);
-    return made_.contains({device, inode});
+    return made_.contains(directory);
   }
 
  private:
   mutable std::mutex mutex_;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> files_;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> emptied_;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> made_;
+  std::set<platform::FileId> files_;
+  std::set<platform::FileId> emptied_;
+  std::set<platform::FileId> made_;
 };
 
 }  // namespace wormhole::transfer

@@ -99,11 +99,12 @@ class Giver::Walk final : public WalkSink {
     if (parent == wire::kNoEntry) return;  // the root itself: the request is refused as a whole
     if (!flush(lock, *request)) return;
     lock.unlock();
-    static_cast<void>(giver_.control_.push_waiting(wire::Failed{.request = request_,
-                                                                .parent = parent,
-                                                                .name = std::move(name),
-                                                                .code = failure_code(error),
-                                                                .reason = failure_reason(error)}));
+    static_cast<void>(
+        giver_.control_.push_waiting(wire::Failed{.request = request_,
+                                                  .parent = parent,
+                                                  .name = failure_name(std::move(name)),
+                                                  .code = failure_code(error),
+                                                  .reason = failure_reason(error)}));
   }
 
   // After the walk: what is left of the batch, and the end.

@@ -4,8 +4,7 @@ namespace wormhole::transfer {
 
 std::optional<std::uint64_t> LinkedNames::first_of(const platform::FileStatus& status,
                                                    std::uint64_t id) {
-  const std::pair inode(status.device, status.inode);
-  if (const auto found = files_.find(inode); found != files_.end()) {
+  if (const auto found = files_.find(status.id()); found != files_.end()) {
     const std::uint64_t first = found->second.id;
     if (--found->second.left == 0) files_.erase(found);
     return first;
@@ -14,7 +13,7 @@ std::optional<std::uint64_t> LinkedNames::first_of(const platform::FileStatus& s
   if (is_full_) {
     ++left_out_;
   } else {
-    files_.emplace(inode, First{id, status.links - 1});
+    files_.emplace(status.id(), First{id, status.links - 1});
   }
   return std::nullopt;
 }

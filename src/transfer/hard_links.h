@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "base/limits.h"
@@ -43,11 +42,11 @@ class LinkedNames {
     std::uint64_t left;
   };
   struct Hash {
-    std::size_t operator()(const std::pair<std::uint64_t, std::uint64_t>& inode) const {
-      return inode.second * 0x9e3779b97f4a7c15 ^ inode.first;
+    std::size_t operator()(const platform::FileId& file) const {
+      return file.inode * 0x9e3779b97f4a7c15 ^ file.device;
     }
   };
-  std::unordered_map<std::pair<std::uint64_t, std::uint64_t>, First, Hash> files_;
+  std::unordered_map<platform::FileId, First, Hash> files_;
   bool is_full_ = false;
   std::uint64_t left_out_ = 0;
 };
@@ -59,8 +58,7 @@ class HardLinks {
   struct Source {
     NodePtr directory;
     std::string name;
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
+    platform::FileId file;
   };
   // Another name, to be made.
   struct Link {

@@ -31,7 +31,7 @@ bool folds_case(const platform::Directory& parent, const std::string& name,
   }
   if (other == name) return false;
   const auto there = parent.status_of(other);
-  return there.has_value() && there->device == status.device && there->inode == status.inode;
+  return there.has_value() && there->id() == status.id();
 }
 
 class Visit {

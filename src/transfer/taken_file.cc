@@ -146,10 +146,8 @@ Result<void> TakenFile::set_length(const platform::File& partial) const {
 Result<store::JournalHeader> TakenFile::journal_header(const platform::Directory& directory,
                                                        const platform::File& partial) const {
   WH_ASSIGN(const auto status, partial.status());
-  return store::JournalHeader{.source = {entry_.size, entry_.version},
-                              .mount = directory.mount_id(),
-                              .device = status.device,
-                              .inode = status.inode};
+  return store::JournalHeader{
+      .source = {entry_.size, entry_.version}, .mount = directory.mount_id(), .file = status.id()};
 }
 
 Result<bool> TakenFile::resume(DirectoryTree& tree) {
@@ -321,7 +319,7 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
   std::scoped_lock lock(mutex_);
   WH_ASSIGN(const auto file, open_partial(tree));  // an empty file has had no range
   if (file == nullptr) return {};
-  if (entry_.size > kPackedFileMaxBytes) WH_TRY(file->flush());
+  if (rules.flushes_all || entry_.size > kPackedFileMaxBytes) WH_TRY(file->flush());
   if (has_journal()) {
     // Last of all that may fail for want of room or be interrupted: until then the next run can go
     // on with it.
@@ -424,6 +422,7 @@ Result<void> TakenFile::become_named(const platform::Directory& directory,
   partial_ = std::make_shared<const platform::File>(std::move(named));
   is_nameless_ = false;
   WH_TRY(partial_->write_at(Bytes(contents).first(got), 0));
+  if (rules.flushes_all) WH_TRY(partial_->flush());
   return finish(rules);
 }
 

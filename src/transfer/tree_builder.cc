@@ -448,7 +448,7 @@ Result<void> TreeBuilder::check_is_itself(const OpenDirectory& directory,
                                           std::string_view operation, const std::string& object) {
   if (directory.node->parent() == nullptr) return {};  // its handle is kept
   WH_ASSIGN(const auto now, handle.status());
-  if (now.device == directory.device && now.inode == directory.inode) return {};
+  if (now.id() == directory.id) return {};
   return fail({.code = Code::kChanged,
                .operation = std::string(operation),
                .object = object,

@@ -188,8 +188,7 @@ class TreeBuilder {
     std::shared_ptr<const wire::Archived> archived = nullptr;
     std::uint32_t cost = 1;  // of the credit
     // What was made, or was there: nothing else is given away.
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
+    platform::FileId id;
     bool is_new = false;    // this run made it: nothing stood there, nor any partial
     bool sets_time = true;  // not of the virtual root, nor of the user's directory of one file
     bool sets_mode = true;  // nor of a DEST that was there: its mode is the user's choice
@@ -341,8 +340,7 @@ class TreeBuilder {
   std::vector<std::uint64_t> newly_given_up_;
   std::deque<OpenDirectory> complete_directories_;  // whose metadata waits to be set
   bool closing_directories_ = false;                // one thread at a time sets it
-  // (device, inode): to see colliding names.
-  std::set<std::pair<std::uint64_t, std::uint64_t>> made_directories_;
+  std::set<platform::FileId> made_directories_;     // to see colliding names
   std::size_t partials_ = 0;
   std::size_t resumed_ = 0;       // of them
   std::size_t asked_ranges_ = 0;  // by the thread that works on what is here, of files_

@@ -120,6 +120,7 @@ Result<void> TreeBuilder::on_root(const wire::Entry& entry, Wanted& wanted) {
                  .object = placed.name,
                  .detail = "that name is kept for unfinished downloads"});
   }
+  rules_.flushes_all = placed.directory.finds_room_late();
   tree_ = std::make_unique<DirectoryTree>(std::move(placed.directory));
   if (placed.made && !entry.name.empty() && entry.type == EntryType::kDirectory) {
     // At once: a run that goes on after this one was interrupted finds a directory that was there.
@@ -232,21 +233,19 @@ Result<void> TreeBuilder::make_directory(OpenDirectory& made, const NodePtr& par
   WH_ASSIGN(const auto own, tree_->open(made.node));
   WH_ASSIGN(const auto status, own->status());
   if (!made.is_new) {
-    if (made_directories_.contains({status.device, status.inode})) {
+    if (made_directories_.contains(status.id())) {
       return fail({.code = Code::kUnsafeName,
                    .operation = "make directory",
                    .object = made.name,
                    .detail = "its name is one with another's on this file system"});
     }
-    made.sets_mode = made.sets_time =
-        !options_.only_adds || options_.former->has_made(status.device, status.inode);
+    made.sets_mode = made.sets_time = !options_.only_adds || options_.former->has_made(status.id());
     const bool is_closed = (status.mode & kOwnerAll) != kOwnerAll;
     if (is_closed && !options_.only_adds) WH_TRY(own->set_mode(status.mode | kOwnerAll));
   }
-  if (made.is_new && options_.only_adds) options_.former->on_made(status.device, status.inode);
-  made.device = status.device;
-  made.inode = status.inode;
-  made_directories_.emplace(status.device, status.inode);
+  if (made.is_new && options_.only_adds) options_.former->on_made(status.id());
+  made.id = status.id();
+  made_directories_.insert(made.id);
   return {};
 }
 
@@ -453,7 +452,7 @@ Result<void> TreeBuilder::match_metadata(const wire::Entry& entry, const NodePtr
   // Its owner may change what nobody may read: but not by a handle, and so it is told.
   WH_ASSIGN(const auto file, directory->open_file(entry.name));
   WH_ASSIGN(const auto opened, file.status());
-  if (opened.device != status.device || opened.inode != status.inode) {
+  if (opened.id() != status.id()) {
     return fail({.code = Code::kChanged,
                  .operation = "compare",
                  .object = entry.name,

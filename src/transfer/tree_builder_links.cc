@@ -62,8 +62,7 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
   WH_ASSIGN(const auto standing, look(entry, *directory, options_.present_rules()));
   const auto is_source = [&](const platform::FileStatus& status) {
     const auto& first = ready.source;
-    return first.has_value() && status.type == FileType::kRegular &&
-           status.device == first->device && status.inode == first->inode;
+    return first.has_value() && status.type == FileType::kRegular && status.id() == first->file;
   };
   if (standing.status.has_value() && is_source(*standing.status)) {
     ++counters_.skipped_files;
@@ -167,7 +166,7 @@ Result<void> TreeBuilder::copy_data(const platform::File& from, const platform::
       }
       const auto part = std::min<std::uint64_t>(buffer.size(), data->end - offset);
       WH_ASSIGN(const std::size_t length, from.read_at(MutableBytes(buffer).first(part), offset));
-      if (length == 0) return to.truncate(offset);
+      if (length == 0) return to.truncate(size);  // it became shorter, as its version will tell
       WH_TRY(to.write_at(Bytes(buffer).first(length), offset));
       offset += length;
     }
@@ -182,18 +181,22 @@ Result<void> TreeBuilder::copy_instead(const HardLinks::Link& link, const HardLi
   WH_ASSIGN(const auto from, tree_->open(source.directory));
   WH_ASSIGN(const auto original, from->open_file(source.name));
   WH_ASSIGN(const auto status, original.status());
-  if (status.device != source.device || status.inode != source.inode) {
+  const auto changed = [&]() -> Result<void> {
     return fail({.code = Code::kChanged,
                  .operation = "copy",
                  .object = DirectoryTree::path_of(link.directory, entry.name),
                  .detail = "the file that it is another name of was changed meanwhile",
                  .advice = "run the same command again"});
-  }
+  };
+  if (status.id() != source.file) return changed();
   WH_ASSIGN(const auto directory, tree_->open(link.directory));
   const std::string partial = store::partial_name(entry.name);
   WH_ASSIGN(const auto file, directory->open_partial(partial));
   auto copied = [&]() -> Result<void> {
     WH_TRY(copy_data(original, file, status.size_bytes));
+    WH_ASSIGN(const auto after, original.status());
+    if (!after.same_version(status)) return changed();
+    WH_TRY(file.flush());
     std::uint32_t mode = received_mode(status.mode);
     std::optional<platform::Timestamp> accessed;
     if (options_.keeps.any()) {
@@ -224,7 +227,7 @@ std::optional<HardLinks::Source> TreeBuilder::link_source(const std::string& nam
   if (!directory.has_value()) return std::nullopt;
   const auto status = (*directory)->status_of(name);
   if (!status.has_value() || status->type != FileType::kRegular) return std::nullopt;
-  return HardLinks::Source{parent, name, status->device, status->inode};
+  return HardLinks::Source{parent, name, status->id()};
 }
 
 }  // namespace wormhole::transfer
