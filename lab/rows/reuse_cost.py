@@ -17,18 +17,23 @@ class Remembering(Wormhole):
 
     def fetch(self, client, remote, local_dir, tree=False):
         if remote == FIRST:
-            self.cache = client.path(f"cache-remembering-{self._fetches}")
+            self.remember_from_here(client)
             remote = KNOWN
         return super().fetch(client, remote, local_dir, tree)
 
+    def remember_from_here(self, client):
+        self.cache = client.path(f"cache-remembering-{self._fetches}")
 
-class Forgetting(Wormhole):
+
+class Forgetting(Remembering):
     name = "wormhole-forgetting"
     title = "Wormhole, without an index, --no-reuse"
 
     def __init__(self):
         super().__init__(["--no-reuse"])
         self.port += 1
+
+    def remember_from_here(self, client):
         self.cache = "/dev/null"  # below which no index can be made
 
 
@@ -37,7 +42,7 @@ def cost(context, link):
         data.write_file(f"{place.source}/{FILE}", SIZE, seed=1)
         data.write_file(f"{place.source}/{KNOWN}", KNOWN_BYTES, seed=2)
         contest = Contest(context, place, FILE, SIZE).add(Remembering(), Forgetting())
-        contest.run(context.runs(full=7, quick=3))
+        contest.run(context.runs(full=7, quick=1))
     return judged(contest, rate, "wormhole", ("wormhole-forgetting",), paired)
 
 

@@ -326,7 +326,11 @@ def test_only_one_file_can_go_there(box, project):
         for targets, options in (((share.target,), ()),
                                  ((share.target + "/main.c", share.target + "/long"), ()),
                                  ((share.target + "/main.c",), ("--json",)),
-                                 ((share.target + "/main.c",), ("-n",))):
+                                 ((share.target + "/main.c",), ("-n",)),
+                                 ((share.target + "/main.c",), ("--fsync",)),
+                                 ((share.target + "/main.c",), ("--exclude", "*.o")),
+                                 ((share.target + "/main.c",), ("--max-size", "1G")),
+                                 ((share.target + "/main.c",), ("--delete", "--yes"))):
             done = command(box, "get", *targets, "-", *options).expect(USAGE)
             assert b"standard output" in done.stderr
         command(box, "get", share.target + "/nothing", "-").expect(PARTIAL)

@@ -73,8 +73,11 @@ def test_names_in_brackets_are_names(box):
         assert sorted(os.listdir(os.path.join(box, "[a,b]"))) == ["[a,b]", "f"]
         command(box, "get", share.target, "[x]", "--exclude", "[f]", "--json").expect(SUCCESS)
         assert os.listdir(os.path.join(box, "[x]")) == ["[a,b]"]
-    with Share(box, "[a,b]", listen="[::1]:7117") as share:
-        get(box, "[::1]", "by-address").expect(SUCCESS)
+
+
+def test_operands_in_brackets_are_given_back_in_messages(box):
+    done = command(box, "ls", "127.0.0.1", "[::1]").expect(USAGE)
+    assert b"[::1]" in done.stderr and b"\x1f" not in done.stderr
 
 
 def test_behind_two_hyphens_everything_is_an_operand(box, source):
@@ -126,6 +129,18 @@ def test_closed_standard_descriptors_are_nobody_elses(box, source, closed):
                                  check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert running.returncode in (SUCCESS, LOCAL_IO), running.stderr
     trees.assert_same(source, dest(box))
+
+
+def test_a_closed_standard_input_is_no_file(box, source):
+    """As with cat(1); it is not the first thing that was opened either, which never ends."""
+    with Share(box, source, args=("--writable",)) as share:
+        running = subprocess.run(["sh", "-c", '"$@" <&-', "sh", binary(), "put", "-",
+                                  share.target + "/new"], env=environment(box, "guest", CODE),
+                                 cwd=box, check=False, stderr=subprocess.PIPE,
+                                 timeout=DEADLINE_SECONDS)
+        assert running.returncode == LOCAL_IO, running.stderr
+        assert b"standard input" in running.stderr
+    assert not os.path.exists(os.path.join(source, "new"))
 
 
 def test_version(box):
@@ -256,6 +271,12 @@ def test_the_default_port(box, source, own_network):
     with Share(box, source, listen=None) as share:
         assert share.port == 7117
         get(box, "127.0.0.1", dest(box)).expect(SUCCESS)
+    trees.assert_same(source, dest(box))
+
+
+def test_an_ipv6_address_alone_is_no_list(box, source, own_network, ipv6):
+    with Share(box, source, listen="[::1]:7117"):
+        get(box, "[::1]", dest(box)).expect(SUCCESS)
     trees.assert_same(source, dest(box))
 
 

@@ -12,6 +12,7 @@
 namespace wormhole {
 
 // For std::async: by another thread, or where none is to be had, by whoever asks for the result.
+// What is to be run is given as an lvalue: libstdc++ takes it twice, and has moved from it then.
 inline constexpr std::launch kMeanwhile = std::launch::async | std::launch::deferred;
 
 // kLimit, and `thread` is as it was.

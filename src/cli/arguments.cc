@@ -39,9 +39,14 @@ Result<std::vector<std::string>> prepare_arguments(
   return prepared;
 }
 
-std::string unmarked(std::string value) {
-  if (value.starts_with(kMark)) value.erase(0, 1);
-  return value;
+std::string unmarked(std::string operand) {
+  if (operand.starts_with(kMark)) operand.erase(0, 1);
+  return operand;
+}
+
+std::string without_marks(std::string message) {
+  std::erase(message, kMark);
+  return message;
 }
 
 }  // namespace wormhole::cli

@@ -5,7 +5,6 @@
 
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -18,7 +17,9 @@ namespace wormhole::cli {
     const std::vector<std::string>& arguments,
     const std::function<bool(const std::string& option)>& takes_value);
 
-// Each parsed value is to come by here: what the user gave.
-[[nodiscard]] std::string unmarked(std::string value);
+// Each parsed operand is to come by here: what the user gave.
+[[nodiscard]] std::string unmarked(std::string operand);
+// Each message of the library's that may name some.
+[[nodiscard]] std::string without_marks(std::string message);
 
 }  // namespace wormhole::cli

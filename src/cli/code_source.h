@@ -16,7 +16,8 @@ struct GivenCode {
   std::optional<std::string> environment;
 };
 
-// "Not found" and "unsafe" are said of what the other side has; a code file is this machine's.
+// "Not found", "unsafe" and "too long" are said of what the other side has; a code file is this
+// machine's.
 [[nodiscard]] Error about_own_file(Error error);
 
 // Takes --code VALUE, --code=VALUE out of argv's memory and WORMHOLE_CODE out of the

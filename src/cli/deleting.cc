@@ -53,7 +53,8 @@ Result<void> check_deleting(const TransferArguments& arguments, Output& output) 
     return fail(unusable("what --gitignore and --max-size pass over looks as if it were gone",
                          "say what stays with --exclude"));
   }
-  const bool can_ask = platform::is_terminal(kStandardInput) && !output.is_json();
+  const bool can_ask = platform::is_terminal(kStandardInput) && !output.is_json() &&
+                       !reads_rules_from_standard_input(arguments.selection);
   if (!asks_before_deleting(arguments) || can_ask) return {};
   return fail(unusable("nobody is here to be asked", "look at it with --dry-run, then say --yes"));
 }

@@ -22,7 +22,8 @@ OpeningIndex::OpeningIndex(Output& output) : output_(output) {
   if (!file.has_value()) return;
   // Its threads stand while the code may be asked for once more.
   const platform::SignalsElsewhere none_for_them;
-  opening_ = std::async(kMeanwhile, [file = std::move(*file)] { return store::Index::open(file); });
+  const auto open = [file = std::move(*file)] { return store::Index::open(file); };
+  opening_ = std::async(kMeanwhile, open);
 }
 
 OpeningIndex::~OpeningIndex() {

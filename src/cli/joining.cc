@@ -64,6 +64,10 @@ Result<void> connect(transfer::Client& client, const std::vector<platform::Addre
 Result<Joined> join(const std::optional<std::string>& code_file, const Target& target,
                     Environment& environment, const ClientMaker& make_client) {
   WH_ASSIGN(auto addresses, platform::resolve(target.host, target.port));
+  // Looking up a name cannot be interrupted.
+  if (environment.stop.arrived() != 0) {
+    return fail({.code = Code::kInterrupted, .operation = "connect", .object = target.host});
+  }
   const bool asks = comes_from_prompt(environment.code, code_file);
   for (unsigned attempt = 1;; ++attempt) {
     WH_ASSIGN(const auto code, code_for_joining(environment.code, code_file));

@@ -258,13 +258,14 @@ const Command* command_named(const std::vector<std::string>& arguments) {
   return found == kCommands.end() ? nullptr : found;
 }
 
-// Parses what is behind the command's name, which comes back as it was given.
-void parse(CLI::App& app, const std::vector<std::string>& given) {
+// kUsage, or an exception of the library.
+Result<void> parse(CLI::App& app, const std::vector<std::string>& given) {
   std::vector<std::string> arguments(
       given.begin(), given.begin() + std::min<std::ptrdiff_t>(2, std::ssize(given)));
   if (const auto commands = app.get_subcommands({}); commands.size() == 1) {
     CLI::App& command = *commands.front();
-    for (CLI::Option* option : command.get_options()) {
+    const auto is_operand = [](const CLI::Option* option) { return option->get_positional(); };
+    for (CLI::Option* option : command.get_options(is_operand)) {
       option->transform(CLI::Validator(
           [](std::string& value) {
             value = unmarked(std::move(value));
@@ -277,13 +278,14 @@ void parse(CLI::App& app, const std::vector<std::string>& given) {
           const CLI::Option* option = command.get_option_no_throw(name);
           return option != nullptr && option->get_items_expected_min() > 0;
         });
-    if (!prepared.has_value()) throw CLI::ArgumentMismatch(to_sentence(prepared.error()));
+    if (!prepared.has_value()) return fail(std::move(prepared).error());
     std::ranges::move(*prepared, std::back_inserter(arguments));
   }
   std::vector<const char*> pointers;
   pointers.reserve(arguments.size());
   for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
   app.parse(static_cast<int>(pointers.size()), pointers.data());
+  return {};
 }
 
 int run(int argc, char** argv) {
@@ -302,6 +304,9 @@ int run(int argc, char** argv) {
       "  wormhole share ~/footage          shows a code and the command for the other side\n"
       "  wormhole get 192.0.2.1            asks for the code, fetches into ./footage\n\n"
       "'wormhole COMMAND --help' shows a command's options and more examples.");
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return without_marks(CLI::FailureMessage::simple(failed, error));
+  });
   CommandLine line;
   const Command* const named = command_named(arguments);
   for (const Command& command : kCommands) {
@@ -309,7 +314,10 @@ int run(int argc, char** argv) {
     command.add_options(*app.add_subcommand(command.name, command.summary), line);
   }
   try {
-    parse(app, arguments);
+    if (const auto parsed = parse(app, arguments); !parsed.has_value()) {
+      Output(/*json=*/false, Verbosity::kNormal).error(parsed.error());
+      return static_cast<int>(ExitCode::kUsage);
+    }
   } catch (const CLI::ParseError& error) {
     // CLI11 prints help and version itself and calls them success.
     return app.exit(error) == 0 ? static_cast<int>(ExitCode::kSuccess)

@@ -20,6 +20,12 @@ Result<void> fetch(const TransferArguments& arguments, const Errands& errands,
   if (arguments.dry_run) return fail(usage("--dry-run prints there"));
   if (errands.all.size() > 1) return fail(usage("one file can be written there, not several"));
   if (arguments.keeps.any()) return fail(usage("it has no owner, attributes or times to keep"));
+  if (arguments.sync) return fail(usage("--fsync cannot tell when it is on a disk"));
+  if (arguments.may_delete) return fail(usage("nothing can be deleted there"));
+  const SelectionArguments& selection = arguments.selection;
+  if (!selection.rules.empty() || selection.gitignore || selection.max_size.has_value()) {
+    return fail(usage("of one file that is asked for, nothing can be passed over"));
+  }
   if (arguments.unencrypted) return fail(usage("what comes unencrypted is checked behind its use"));
   const SystemClock clock;
   platform::SystemRandom random;

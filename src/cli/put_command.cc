@@ -141,6 +141,13 @@ DryRun plan_put(const TransferArguments& arguments, const PutItems& items,
 ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
   const auto items = put_items_of(arguments.operands);
   if (!items.has_value()) return give_up(items.error(), environment);
+  if (items->is_standard_input() && reads_rules_from_standard_input(arguments.selection)) {
+    return give_up({.code = Code::kUsage,
+                    .operation = "put standard input",
+                    .detail = "--exclude-from - reads patterns from it",
+                    .advice = "give the patterns by a file"},
+                   environment);
+  }
   const auto selection = selection_of(arguments.selection);
   if (!selection.has_value()) return give_up(selection.error(), environment);
   const auto rate = rate_of(arguments.rate_limit);
@@ -152,13 +159,6 @@ ExitCode run_put(const TransferArguments& arguments, Environment& environment) {
   std::vector<std::string> own;
   std::vector<std::string> paths = items->paths;
   if (items->is_standard_input()) {
-    if (reads_rules_from_standard_input(arguments.selection)) {
-      return give_up({.code = Code::kUsage,
-                      .operation = "put standard input",
-                      .detail = "--exclude-from - reads patterns from it",
-                      .advice = "give the patterns by a file"},
-                     environment);
-    }
     auto read = Spool::read(items->host.last_part(), environment.stop.descriptor());
     if (!read.has_value()) return give_up(read.error(), environment);
     spool.emplace(std::move(*read));

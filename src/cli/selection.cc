@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <string_view>
@@ -36,7 +37,10 @@ bool is_standard_input(const RuleArgument& rule) {
 Result<void> add_file(const std::string& path, wire::Selection& selection) {
   if (path == "-") {
     add_lines(std::cin, selection);
-    return {};
+    if (std::ferror(stdin) == 0) return {};
+    Error error = os_error(errno, "read --exclude-from", "standard input");
+    error.code = Code::kUsage;
+    return fail(std::move(error));
   }
   errno = 0;
   std::ifstream file(path);

@@ -152,7 +152,10 @@ std::string put_command(const std::string& host, const transfer::Shares& shares)
 class ShareCommand final : public session::ListenerEvents, public transfer::HostEvents {
  public:
   ShareCommand(const ShareArguments& arguments, Environment& environment)
-      : arguments_(arguments), output_(environment.output), stop_(environment.stop) {}
+      : arguments_(arguments),
+        output_(environment.output),
+        stop_(environment.stop),
+        names_code_(environment.code.argument || environment.code.environment) {}
 
   ExitCode run(const transfer::Shares& shares, std::optional<session::JoinCode> chosen,
                platform::ListenSocket socket, const ListenAddress& wanted);
@@ -182,6 +185,7 @@ class ShareCommand final : public session::ListenerEvents, public transfer::Host
   const ShareArguments& arguments_;
   Output& output_;
   const platform::StopSignals& stop_;
+  const bool names_code_;  // by --code or the environment
   const SystemClock clock_;
   platform::SystemRandom random_;
   BlockPool pool_;
@@ -318,7 +322,8 @@ void ShareCommand::on_code_retired(const session::JoinCode* next) {
   }
   const bool can_ask = platform::is_terminal(kStandardInput) && !arguments_.code_file.has_value();
   const std::string advice =
-      can_ask ? "press Enter for a new code"
+      can_ask       ? "press Enter for a new code"
+      : names_code_ ? "share again with another code"
       : arguments_.code_file.has_value()
           ? fmt::format("remove '{}' and share again for a new code", escape(*arguments_.code_file))
           : "share again for a new code";

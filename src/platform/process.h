@@ -109,7 +109,7 @@ inline constexpr std::array<const char*, 2> kMachineIdFiles = {"/etc/machine-id"
 [[nodiscard]] Result<std::string> make_temporary_directory(const std::string& prefix);
 
 [[nodiscard]] bool is_terminal(int descriptor);
-void drop_typed_ahead(int terminal);
+void drop_typed_ahead(int terminal);  // what nobody has read yet of what was typed
 [[nodiscard]] unsigned terminal_columns(int descriptor);  // 80 when unknown
 // Asks on the controlling terminal without echo, also when stdin and stdout are pipes; the
 // echo is restored on every way out, signals included. kUsage when there is no terminal.

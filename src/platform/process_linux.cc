@@ -1,4 +1,5 @@
 // This process: randomness, what others see of it, what it has used.
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -50,6 +51,14 @@ void SystemRandom::fill(MutableBytes out) {
     const ssize_t got = retry([&] { return ::getrandom(out.data(), out.size(), 0); });
     WH_CHECK(got > 0);
     out = out.subspan(static_cast<std::size_t>(got));
+  }
+}
+
+void hold_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) != -1) continue;
+    // The lowest number is taken, which is this one. Not for what it would be used for.
+    static_cast<void>(::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
   }
 }
 

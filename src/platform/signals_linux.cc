@@ -1,4 +1,4 @@
-// StopSignals: a pipe that the handler writes to.
+// Signals: a pipe that the handler writes to, and threads that have none delivered.
 #include "platform/signals_linux.h"
 
 #include <fcntl.h>
@@ -81,14 +81,6 @@ SignalsElsewhere::SignalsElsewhere() : before_(std::make_unique<Mask>()) {
 
 SignalsElsewhere::~SignalsElsewhere() {
   ::pthread_sigmask(SIG_SETMASK, &before_->signals, nullptr);
-}
-
-void hold_standard_descriptors() {
-  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(descriptor, F_GETFD) != -1) continue;
-    // The lowest number is taken, which is this one. Not for what it would be used for.
-    static_cast<void>(::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
-  }
 }
 
 }  // namespace wormhole::platform

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
+#include "platform/file_system.h"
 #include "platform/process.h"
 #include "platform/readiness.h"
 #include "platform/retry_linux.h"
@@ -46,11 +48,9 @@ Result<void> write_standard_output(Bytes data, int stop) {
 }
 
 Result<void> flush_standard_output() {
-  const int copy = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return fail(os_error(errno, "write", kName));
-  // Not retried after EINTR: on Linux the descriptor is gone by then.
-  if (::close(copy) != 0 && errno != EINTR) return fail(os_error(errno, "write", kName));
-  return {};
+  Fd copy(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+  if (!copy) return fail(os_error(errno, "write", kName));
+  return File(std::move(copy)).flush();
 }
 
 }  // namespace wormhole::platform

@@ -29,7 +29,6 @@ std::optional<std::size_t> first_of(const Found<kLanes>& found, std::size_t lane
 }
 
 // How a kernel sums its lanes.
-template <std::uint64_t kMask>
 using ScanLanes = std::optional<std::size_t> (*)(const std::byte* data, std::size_t lane_bytes,
                                                  std::uint64_t& gear);
 
@@ -175,7 +174,7 @@ WH_AVX512 std::optional<std::size_t> scan_gathering(const std::byte* data, std::
 #endif
 
 // The rule as a constant: with the mask as a variable each position costs half as much again.
-template <CutRule kRule, ScanLanes<kRule.mask> kScanLanes, std::size_t kLanes>
+template <CutRule kRule, ScanLanes kScanLanes, std::size_t kLanes>
 std::optional<std::size_t> find_by(Bytes data, std::uint64_t& gear) {
   std::size_t at = 0;
   while (data.size() - at >= kLanes * kLaneLeastBytes) {
@@ -210,7 +209,7 @@ std::chrono::nanoseconds time_of(const CutKernel& kernel) {
   for (int run = 0; run < 8; ++run) {
     std::uint64_t gear = 0;
     const auto began = std::chrono::steady_clock::now();
-    (void)kernel.find(data, gear, kChunkRule);
+    static_cast<void>(kernel.find(data, gear, kChunkRule));
     least = std::min<std::chrono::nanoseconds>(least, std::chrono::steady_clock::now() - began);
   }
   return least;

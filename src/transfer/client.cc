@@ -339,8 +339,8 @@ void Client::set_streams(unsigned wanted) {
     const auto number = static_cast<unsigned>(streams_.size() + 1);
     auto stream = std::make_unique<Stream>();
     if (!start_thread(stream->thread, [this, number] { run_stream(number); }).has_value()) {
-      streams_granted_ =
-          static_cast<unsigned>(streams_.size());  // no more of them: those there are carry on
+      // No more of them: those there are carry on.
+      streams_granted_ = static_cast<unsigned>(streams_.size());
       break;
     }
     streams_.push_back(std::move(stream));
@@ -489,7 +489,7 @@ void Client::close() {
     // first: one that only breaks may be seen there before the goodbye, which comes by another way.
     std::unique_lock lock(mutex_);
     some_over_.wait_for(lock, kGoodbyeTimeout, [&] {
-      return is_writer_over_ &&
+      return (is_writer_over_ || !writer_.joinable()) &&
              (!giving_.has_value() ||
               std::ranges::all_of(streams_, [](const auto& stream) { return stream->over; }));
     });

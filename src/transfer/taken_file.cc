@@ -330,11 +330,19 @@ Result<void> TakenFile::publish(DirectoryTree& tree, const PublishRules& rules) 
   }
   WH_TRY(finish(rules));
   WH_ASSIGN(const auto directory, tree.open(directory_));
-  WH_TRY(put_in_place(*directory, rules));
+  std::optional<platform::FileStatus> written;
   if (rules.is_recorded && entry_.size >= kReusableMinBytes) {
-    // After the renaming, which counts as a change.
+    WH_ASSIGN(written, partial_->status());
+  }
+  WH_TRY(put_in_place(*directory, rules));
+  if (written.has_value()) {
+    // After the renaming, which counts as a change. What somebody else changed at once under the
+    // new name is not what was fetched.
     const auto status = partial_->status();
-    if (status.has_value()) published_ = *status;
+    if (status.has_value() && status->size_bytes == written->size_bytes &&
+        status->modified == written->modified) {
+      published_ = *status;
+    }
   }
   partial_.reset();
   return {};

@@ -39,7 +39,7 @@ struct PublishRules {
   bool overwrite = false;
   bool sync = false;         // --fsync: data on disk before the name
   bool is_recorded = false;  // place() will be asked for
-  bool flushes_all = false;  // small files as well: platform::Directory::finds_room_late()
+  bool flushes_all = false;  // small files as well: the destination finds_room_late()
   // Files changed since then by anyone, this run included, are not replaced even so: two
   // entries whose names collide here, or another program's work.
   platform::Timestamp started;
