@@ -258,7 +258,7 @@ const Command* command_named(const std::vector<std::string>& arguments) {
   return found == kCommands.end() ? nullptr : found;
 }
 
-// kUsage, or an exception of the library.
+// Parses what the shell gave. kUsage, or an exception of the library.
 Result<void> parse(CLI::App& app, const std::vector<std::string>& given) {
   std::vector<std::string> arguments(
       given.begin(), given.begin() + std::min<std::ptrdiff_t>(2, std::ssize(given)));

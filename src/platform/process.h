@@ -50,7 +50,7 @@ class StopSignals {
 };
 
 // Threads that are started while it stands leave the signals that end or stop the process to the
-// thread that starts them, which may have to hold them back for a while: read_secret().
+// thread that starts them, which may have to hold them back for a while: read_secret_line().
 class SignalsElsewhere {
  public:
   SignalsElsewhere();

@@ -6,17 +6,13 @@
 #include <random>
 #include <string>
 
+#include "base/noise_testing.h"
 #include "base/units.h"
 
 namespace wormhole::store {
 namespace {
 
-ByteVector noise(std::size_t size, std::uint64_t seed) {
-  std::mt19937_64 generator(seed);
-  ByteVector bytes(size);
-  for (std::byte& byte : bytes) byte = static_cast<std::byte>(generator());
-  return bytes;
-}
+using wormhole::testing::noise;
 
 std::optional<std::size_t> find_by_the_rule(Bytes data, std::uint64_t& gear, const CutRule& rule) {
   for (std::size_t i = 0; i < data.size(); ++i) {
@@ -41,31 +37,34 @@ class CutKernels : public ::testing::TestWithParam<CutKernel> {
 };
 
 TEST_P(CutKernels, FindInNoiseWhatTheRuleSays) {
-  const ByteVector data = noise(4 * kMiB, 3);
+  const std::string noisy = noise(4 * kMiB, 3);
+  const Bytes data = as_bytes(noisy);
   std::mt19937_64 generator(5);
   for (const CutRule& rule : {kChunkRule, kFineChunkRule}) {
     for (int round = 0; round < 400; ++round) {
       const std::size_t at = generator() % data.size();
       const std::size_t length = std::min<std::size_t>(generator() % 200'000, data.size() - at);
-      expect_alike(Bytes(data).subspan(at, length), generator(), rule);
+      expect_alike(data.subspan(at, length), generator(), rule);
     }
   }
 }
 
 TEST_P(CutKernels, FindInAnyLengthWhatTheRuleSays) {
-  const ByteVector data = noise(20'000, 4);
+  const std::string noisy = noise(20'000, 4);
+  const Bytes data = as_bytes(noisy);
   for (std::size_t length = 0; length < data.size(); length += length < 300 ? 1 : 59) {
-    expect_alike(Bytes(data).first(length), 77, kFineChunkRule);
+    expect_alike(data.first(length), 77, kFineChunkRule);
   }
 }
 
 TEST_P(CutKernels, FindTheFirstOfTwoWhereverTheyStand) {
-  const ByteVector source = noise(4 * kMiB, 6);
+  const std::string noisy = noise(4 * kMiB, 6);
+  const Bytes source = as_bytes(noisy);
   for (const CutRule& rule : {kChunkRule, kFineChunkRule}) {
     std::uint64_t gear = ~std::uint64_t{0};
-    const auto cut = find_by_the_rule(Bytes(source).subspan(kWindowBytes), gear, rule);
+    const auto cut = find_by_the_rule(source.subspan(kWindowBytes), gear, rule);
     ASSERT_TRUE(cut);
-    const Bytes window = Bytes(source).subspan(*cut, kWindowBytes);
+    const Bytes window = source.subspan(*cut, kWindowBytes);
     // Zeros alone do not cut.
     ByteVector data(60'000);
     std::mt19937_64 generator(8);
