@@ -8,6 +8,8 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# End-to-end tests wait for each other's processes and for time to pass.
+TEST_JOBS ?= $(shell expr 2 \* $(JOBS))
 FUZZ_SECONDS ?= 20
 BENCH ?=
 
@@ -48,15 +50,15 @@ demo: packages-build+lab | build/
 
 test: packages-build+test+lab | build/
 	$(call build,release)
-	@ctest --preset release --parallel $(JOBS)
+	@ctest --preset release --parallel $(TEST_JOBS)
 
 asan: packages-build+test+lab+clang | build/
 	$(call build,asan)
-	@tools/with-sanitizer-options ctest --preset asan --parallel $(JOBS)
+	@tools/with-sanitizer-options ctest --preset asan --parallel $(TEST_JOBS)
 
 tsan: packages-build+test+lab+clang | build/
 	$(call build,tsan)
-	@tools/with-sanitizer-options ctest --preset tsan --parallel $(JOBS)
+	@tools/with-sanitizer-options ctest --preset tsan --parallel $(TEST_JOBS)
 
 fuzz: packages-build+clang | build/
 	$(call build,fuzz)

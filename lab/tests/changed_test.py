@@ -291,6 +291,27 @@ def test_what_only_looks_unchanged_is_caught_by_checksum(box, source, dest):
         assert again.summary["skipped"] == 301 and again.summary["bytes"] == 0
 
 
+def test_what_is_there_without_its_zeros_is_compared_as_a_dry_run_says(box, source, dest):
+    """It may be what a power cut left, or a sparse copy."""
+    content = bytes(MB) + random.Random(5).randbytes(MB)
+    trees.write(os.path.join(source, "zeros"), content)
+    there = os.path.join(dest, "zeros")
+    os.makedirs(dest)
+    with open(there, "wb") as file:
+        file.seek(MB)
+        file.write(content[MB:])
+    os.utime(there, ns=(os.stat(os.path.join(source, "zeros")).st_mtime_ns,) * 2)
+    with Share(box, source) as share:
+        planned = get(box, share.target, dest, "--dry-run").expect(SUCCESS)
+        assert planned.events[-2]["would_replace"] == 0
+        said = [event for event in planned.events if event.get("path") == "zeros"]
+        assert [(event["action"], "compared" in event["reason"]) for event in said] == [
+            ("keep", True)]
+        done = get(box, share.target, dest).expect(SUCCESS)
+    assert done.summary["skipped"] == 1
+    trees.assert_same(source, dest)
+
+
 def test_checksum_of_files_with_holes(box, source, dest):
     path = os.path.join(source, "sparse")
     with open(path, "wb") as file:

@@ -12,6 +12,7 @@
 #include "platform/file_status_linux.h"
 #include "platform/file_system.h"
 #include "platform/names_linux.h"
+#include "platform/process.h"
 #include "platform/publish_linux.h"
 #include "platform/retry_linux.h"
 #include "platform/times_linux.h"
@@ -32,6 +33,14 @@ std::unexpected<Error> not_regular(std::string_view name) {
 
 std::unexpected<Error> taken(std::string_view operation, std::string_view name, int os_errno) {
   return fail(os_error(os_errno, operation, name, Code::kExists));
+}
+
+// To open it so (O_NOATIME) is refused for the files of others, and costs a second open there. Root
+// may do it to any.
+void leave_access_time(int file, const struct stat& status) {
+  const std::uint32_t user = user_id();
+  if (user != 0 && user != status.st_uid) return;
+  static_cast<void>(::fcntl(file, F_SETFL, O_NONBLOCK | O_NOATIME));
 }
 
 }  // namespace
@@ -144,6 +153,7 @@ Result<File> Directory::open_file(std::string_view name) const {
   struct stat status;
   if (::fstat(fd.get(), &status) != 0) return last_error("look at", name);
   if (!S_ISREG(status.st_mode)) return not_regular(name);
+  leave_access_time(fd.get(), status);
   return File(std::move(fd));
 }
 
@@ -195,8 +205,9 @@ Result<bool> Directory::make_hard_link(std::string_view name, const Directory& f
   const int made = ::linkat(from.fd_.get(), NameBuffer(from_name).get(), fd_.get(),
                             NameBuffer(name).get(), /*flags=*/0);
   if (made == 0) return true;
-  // EXDEV: landlock(7) before Linux 5.19, between directories.
-  if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EXDEV) {
+  // EXDEV: landlock(7) before Linux 5.19, between directories. EMLINK: no more of this file.
+  if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EXDEV ||
+      errno == EMLINK) {
     return false;
   }
   if (errno == EEXIST) return taken("make the hard link", name, EEXIST);

@@ -1,10 +1,12 @@
 // Directory: names, symlinks, publishing, listing.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <set>
@@ -184,6 +186,29 @@ TEST(Directory, OpensRegularFilesOnly) {
   }
   EXPECT_EQ(dir.open_file("none").error().code, Code::kNotFound);
   EXPECT_EQ(dir.open_file("none").error().object, "none");
+}
+
+TEST(Directory, ReadingAFileLeavesItsAccessTime) {
+  const TestDirectory temp;
+  const timespec then[2] = {{.tv_sec = 1'000'000'000, .tv_nsec = 1},
+                            {.tv_sec = 1'500'000'000, .tv_nsec = 0}};
+  for (const char* name : {"ours", "control"}) {
+    temp.write(name, "data");
+    ASSERT_EQ(::utimensat(AT_FDCWD, (temp / name).c_str(), then, 0), 0);
+  }
+  const auto accessed = [&](const char* name) {
+    struct stat status{};
+    EXPECT_EQ(::stat((temp / name).c_str(), &status), 0);
+    return status.st_atim;
+  };
+  const auto file = temp.open().open_file("ours");
+  ASSERT_TRUE(file.has_value());
+  std::array<std::byte, 8> read{};
+  ASSERT_EQ(file->read_at(read, 0).value_or(0), 4U);
+  EXPECT_EQ(temp.read("control"), "data");
+  if (accessed("control").tv_sec == then[0].tv_sec) GTEST_SKIP() << "mounted with noatime";
+  EXPECT_EQ(accessed("ours").tv_sec, then[0].tv_sec);
+  EXPECT_EQ(accessed("ours").tv_nsec, then[0].tv_nsec);
 }
 
 TEST(Directory, MakesADirectoryOnce) {

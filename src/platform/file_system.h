@@ -64,8 +64,11 @@ struct FileStatus {
   [[nodiscard]] FileId id() const { return {device, inode}; }
   // The same bytes, as far as a stat can tell: what is compared before and after reading.
   [[nodiscard]] bool same_version(const FileStatus& other) const {
+    return same_but_for_id(other) && id() == other.id();
+  }
+  [[nodiscard]] bool same_but_for_id(const FileStatus& other) const {
     return type == other.type && size_bytes == other.size_bytes && modified == other.modified &&
-           changed == other.changed && id() == other.id();
+           changed == other.changed;
   }
 };
 
@@ -82,6 +85,9 @@ class File {
   ~File();
 
   [[nodiscard]] Result<FileStatus> status() const;
+  // It is the version that was looked at by its name. Its id is no part of that where the file
+  // system numbers its files anew as they are looked at (FAT, exFAT, FUSE, CIFS).
+  [[nodiscard]] Result<bool> is_version(const FileStatus& looked_at) const;
   // From now on what is read of it does not stay in memory, unless the system says that it was
   // there before, so that nothing that other programs have cached is driven out: for long files.
   // Before several threads have it.
@@ -174,7 +180,9 @@ class Directory {
   [[nodiscard]] Result<Directory> open_directory(std::string_view name) const;
   // Another handle of the same one.
   [[nodiscard]] Result<Directory> reopen() const;
-  // Regular files only (a pipe that took its place is refused, never waited for).
+  // Regular files only (a pipe that took its place is refused, never waited for). Reading it leaves
+  // its access time as it is, where the file is this user's: that would be written for each file
+  // (relatime: once after it has changed, and once a day).
   [[nodiscard]] Result<File> open_file(std::string_view name) const;
   [[nodiscard]] Result<std::string> read_link(std::string_view name) const;
 

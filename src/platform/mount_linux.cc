@@ -51,7 +51,22 @@ bool keeps_what_it_takes(std::uint32_t type) {
   return std::ranges::find(kLocal, type) != kLocal.end();
 }
 
+// A file that nobody has open gets another inode number when it is looked at again, if the system
+// has forgotten it meanwhile.
+bool numbers_files_anew(std::uint32_t type) {
+  constexpr std::array<std::uint32_t, 5> kSuch = {
+      MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC, FUSE_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
+  };
+  return std::ranges::find(kSuch, type) != kSuch.end();
+}
+
 }  // namespace
+
+Result<bool> File::is_version(const FileStatus& looked_at) const {
+  WH_ASSIGN(const auto now, status());
+  if (now.same_version(looked_at)) return true;
+  return now.same_but_for_id(looked_at) && numbers_files_anew(type_of(fd_.get()));
+}
 
 std::uint64_t Directory::mount_id() const {
   struct statx status;

@@ -4,12 +4,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "platform/file_system.h"
 #include "platform/names_linux.h"
 #include "platform/ownership.h"
+#include "platform/process.h"
 #include "platform/retry_linux.h"
 
 namespace wormhole::platform {
@@ -19,6 +25,8 @@ namespace {
 // those are an accident, this many are somebody's doing.
 constexpr int kAttemptsMax = 64;
 constexpr mode_t kPartialMode = 0600;
+constexpr int kNew = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+constexpr int kNameless = O_RDWR | O_TMPFILE | O_CLOEXEC;
 
 std::unexpected<Error> planted(std::string_view name, std::string_view what) {
   return fail({.code = Code::kUnsafeName,
@@ -38,18 +46,42 @@ bool is_planted_errno(int os_errno) {
   return os_errno == ELOOP || os_errno == EISDIR || os_errno == ENXIO;
 }
 
+// Whose the files are that this process makes in that directory: not its own where a server maps
+// all users to one (NFS all_squash, CIFS). nullopt where it can make none.
+std::optional<uid_t> owner_of_new_files(int directory, std::string_view partial) {
+  const auto owner = [](const Fd& file) -> std::optional<uid_t> {
+    struct stat status;
+    if (!file || ::fstat(file.get(), &status) != 0) return std::nullopt;
+    return status.st_uid;
+  };
+  const Fd nameless(retry([&] { return ::openat(directory, ".", kNameless, kPartialMode); }));
+  if (nameless) return owner(nameless);
+  // A name of the same form, so that one that is left is known for what it is.
+  std::array<std::uint8_t, 8> random;
+  SystemRandom().fill(std::as_writable_bytes(std::span(random)));
+  std::string name(partial);
+  for (std::size_t i = 0; i < std::min(random.size(), name.size()); ++i) {
+    name[name.size() - 1 - i] = "0123456789abcdef"[random[i] % 16];
+  }
+  const Fd named(retry([&] { return ::openat(directory, name.c_str(), kNew, kPartialMode); }));
+  if (named) ::unlinkat(directory, name.c_str(), 0);
+  return owner(named);
+}
+
 // Null for one that may be taken over.
-const char* why_planted(const struct stat& status) {
+const char* why_planted(int directory, std::string_view name, const struct stat& status) {
   if (!S_ISREG(status.st_mode)) return "it is not a regular file";
-  if (status.st_uid != ::geteuid()) return "it belongs to another user";
+  if (status.st_uid != ::geteuid() && status.st_uid != owner_of_new_files(directory, name)) {
+    return "it belongs to another user";
+  }
   if (status.st_nlink > 1) return "it has a second name";
   return nullptr;
 }
 
-Result<void> check_ours(int fd, std::string_view name) {
+Result<void> check_ours(int directory, int fd, std::string_view name) {
   struct stat status;
   if (::fstat(fd, &status) != 0) return fail(os_error(errno, "look at", name));
-  if (const char* why = why_planted(status)) return planted(name, why);
+  if (const char* why = why_planted(directory, name, status)) return planted(name, why);
   return {};
 }
 
@@ -58,7 +90,7 @@ Result<void> check_ours(int fd, std::string_view name) {
 Result<void> make_writable(int directory, const char* buffer, std::string_view name) {
   Fd fd(retry([&] { return ::openat(directory, buffer, O_PATH | O_NOFOLLOW | O_CLOEXEC); }));
   if (!fd) return fail(os_error(errno, "open", name));
-  WH_TRY(check_ours(fd.get(), name));
+  WH_TRY(check_ours(directory, fd.get(), name));
   // fchmod refuses O_PATH handles; their entry in /proc is the same file without a path.
   if (::chmod(path_of_handle(fd.get()).c_str(), kPartialMode) != 0) {
     return fail(os_error(errno, "set the mode of", name));
@@ -131,7 +163,7 @@ Result<File> Directory::open_partial(std::string_view name, Contents contents) c
     WH_ASSIGN(Opened opened, open_or_create(fd_.get(), buffer.get(), name));
     if (!opened.fd) continue;
     // Before the lock as well: a planted file may be locked for ever.
-    if (!opened.created) WH_TRY(check_ours(opened.fd.get(), name));
+    if (!opened.created) WH_TRY(check_ours(fd_.get(), opened.fd.get(), name));
     if (auto locked = lock(opened.fd.get(), name); !locked) {
       // One just made and of no use: file systems without locks would be left full of them.
       if (opened.created && locked.error().code != Code::kExists) {
@@ -151,7 +183,7 @@ Result<File> Directory::open_partial(std::string_view name, Contents contents) c
     }
     if (ours.st_dev != named.st_dev || ours.st_ino != named.st_ino) continue;
     if (!opened.created) {  // one just created may belong to whom the server squashes us
-      if (const char* why = why_planted(ours)) return planted(name, why);
+      if (const char* why = why_planted(fd_.get(), name, ours)) return planted(name, why);
       ::fcntl(opened.fd.get(), F_SETFL, 0);  // O_NONBLOCK was for what it might have been
       if (contents == Contents::kDrop) drop_attributes(opened.fd.get());
     }

@@ -71,6 +71,11 @@ void hold_standard_descriptors();
 // begin with (1,024) is one for programs that select(2).
 void raise_descriptor_limit();
 
+// Memory that is free goes back to the system. The allocator keeps what a thread has freed for the
+// threads that come after it, apart for each of as many as ever ran at once: a program that has one
+// heavy piece of work after another calls it in between.
+void give_back_free_memory();
+
 struct Usage {
   double cpu_seconds = 0;            // user + system, all threads
   std::uint64_t peak_rss_bytes = 0;  // VmHWM: ru_maxrss would inherit the parent's

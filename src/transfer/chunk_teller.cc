@@ -28,8 +28,8 @@ std::uint64_t total_bytes(const std::vector<Chunk>& chunks) {
 
 // The taker may need nothing else to have the whole file: it must be the announced version.
 Result<void> check_version(const GivenFile& file, const platform::File& opened) {
-  WH_ASSIGN(const auto now, opened.status());
-  if (now.same_version(file.status)) return {};
+  WH_ASSIGN(const bool is_the_same, opened.is_version(file.status));
+  if (is_the_same) return {};
   return fail({.code = Code::kChanged,
                .operation = "read",
                .object = file.name,

@@ -11,6 +11,7 @@ platform::FileStatus of(std::uint64_t size, std::int64_t seconds = 5,
                         std::uint32_t nanoseconds = 6) {
   return {.type = platform::FileType::kRegular,
           .size_bytes = size,
+          .accessed = {},
           .modified = {seconds, nanoseconds},
           .changed = {}};
 }

@@ -31,8 +31,8 @@ Result<void> read_whole(GivenFile& file, MutableBytes out) {
   WH_ASSIGN(const auto directory, file.tree->open(file.directory));
   WH_ASSIGN(const auto opened, directory->open_file(file.name));
   WH_ASSIGN(const std::size_t got, opened.read_at(out, 0));
-  WH_ASSIGN(const auto now, opened.status());
-  if (got != out.size() || !now.same_version(file.status)) return fail(changed(file));
+  WH_ASSIGN(const bool is_the_same, opened.is_version(file.status));
+  if (got != out.size() || !is_the_same) return fail(changed(file));
   return {};
 }
 
@@ -40,8 +40,7 @@ Result<void> read_whole(GivenFile& file, MutableBytes out) {
 // taker never has all of a file that changed under our hands.
 bool may_leave(const SegmentWork& work, std::uint64_t length) {
   if (length < work.length) return true;
-  const auto now = work.opened->status();
-  return now.has_value() && now->same_version(work.file->status);
+  return work.opened->is_version(work.file->status).value_or(false);
 }
 
 }  // namespace

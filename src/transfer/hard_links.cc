@@ -4,16 +4,22 @@ namespace wormhole::transfer {
 
 std::optional<std::uint64_t> LinkedNames::first_of(const platform::FileStatus& status,
                                                    std::uint64_t id) {
+  const First new_first{id, status.links - 1, status.size_bytes, status.modified};
   if (const auto found = files_.find(status.id()); found != files_.end()) {
-    const std::uint64_t first = found->second.id;
-    if (--found->second.left == 0) files_.erase(found);
-    return first;
+    First& first = found->second;
+    if (first.size_bytes != status.size_bytes || first.modified != status.modified) {
+      first = new_first;
+      return std::nullopt;
+    }
+    const std::uint64_t first_id = first.id;
+    if (--first.left == 0) files_.erase(found);
+    return first_id;
   }
   is_full_ = files_.size() >= kLinkedFilesMax;
   if (is_full_) {
     ++left_out_;
   } else {
-    files_.emplace(status.id(), First{id, status.links - 1});
+    files_.emplace(status.id(), new_first);
   }
   return std::nullopt;
 }

@@ -18,7 +18,7 @@
 
 namespace wormhole::transfer {
 
-// Files of several names that a walk has met and of which not all have come: 64 bytes each. Those
+// Files of several names that a walk has met and of which not all have come: 90 bytes each. Those
 // of another file are then files of their own, and that is told.
 inline constexpr std::size_t kLinkedFilesMax = 100'000;
 // The same at the taker, which also holds those that are on their way: 150 bytes each. A host that
@@ -29,7 +29,8 @@ inline constexpr std::size_t kLinkedFilesTakenMax = kLinkedFilesMax + kOpenEntri
 class LinkedNames {
  public:
   // The first name's id; nullopt for a first name, which `id` then is, and where there is no room
-  // for more.
+  // for more. A file of another size or time is another one: the number of one that was deleted
+  // since it was told of is given to the next.
   [[nodiscard]] std::optional<std::uint64_t> first_of(const platform::FileStatus& status,
                                                       std::uint64_t id);
   // There was no room for the last one: each of its names is a file of its own.
@@ -40,6 +41,8 @@ class LinkedNames {
   struct First {
     std::uint64_t id;
     std::uint64_t left;
+    std::uint64_t size_bytes;
+    platform::Timestamp modified;
   };
   struct Hash {
     std::size_t operator()(const platform::FileId& file) const {

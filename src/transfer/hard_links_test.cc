@@ -36,6 +36,24 @@ TEST(LinkedNamesTest, OtherNamesAreOfTheFirst) {
   EXPECT_EQ(names.first_of(status_of(2, 5, 2), 16), 11U);
 }
 
+TEST(LinkedNamesTest, AFileThatGotTheNumberOfADeletedOneIsAnother) {
+  LinkedNames names;
+  auto before = status_of(1, 5, 3);
+  before.size_bytes = 7;
+  EXPECT_EQ(names.first_of(before, 10), std::nullopt);
+  EXPECT_EQ(names.first_of(before, 11), 10U);
+  auto later = before;
+  later.modified = {1, 0};
+  EXPECT_EQ(names.first_of(later, 12), std::nullopt);
+  EXPECT_EQ(names.first_of(later, 13), 12U);
+  auto longer = later;
+  longer.size_bytes = 8;
+  EXPECT_EQ(names.first_of(longer, 14), std::nullopt);
+  EXPECT_EQ(names.first_of(longer, 15), 14U);
+  EXPECT_EQ(names.first_of(longer, 16), 14U);
+  EXPECT_EQ(names.first_of(longer, 17), std::nullopt) << "all came: it is forgotten";
+}
+
 TEST(LinkedNamesTest, WhereThereIsNoRoomNamesAreCounted) {
   LinkedNames names;
   for (std::uint64_t inode = 0; inode < kLinkedFilesMax; ++inode) {
@@ -161,6 +179,104 @@ TEST_F(HardLinkTest, WhereTheFirstNameStaysTheOthersAreJudgedByThemselves) {
   EXPECT_EQ(events_.failed, (std::map<std::string, Code>{{"new", Code::kNotFound}}));
   EXPECT_EQ(counters_.left_files, 2U);
   EXPECT_EQ(counters_.skipped_files, 1U);
+}
+
+TEST_F(HardLinkTest, WithoutItsFirstNameAnEqualOneStaysEvenWhereItMayBeReplaced) {
+  fs::create_directories(at("."));
+  there_.write("dest/a", "newer here");
+  there_.write("dest/equal", "abc");
+  const platform::Directory dest = platform::Directory::open_path(at(".").string()).value();
+  EXPECT_TRUE(dest.open_file("equal")->set_modified(time_of(file("equal", 0))).has_value());
+  begin_with(
+      {.overwrite = true, .leaves = Leaves::kNewer, .started = {INT64_MAX, 0}, .may_have = true});
+  announce({root(), first("a", 0, 2), another("equal", 0, 1), end(0)});
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_TRUE(events_.failed.empty());
+  EXPECT_EQ(counters_.left_files, 1U);
+  EXPECT_EQ(counters_.skipped_files, 1U);
+}
+
+// The host told of another file by mistake, or what is here was changed: a name of the wrong one
+// would pass for the right one ever after.
+TEST_F(HardLinkTest, OfAFileOfAnotherSizeOrTimeNoneIsMade) {
+  Entry longer = another("longer", 0, 1);
+  longer.size = 4;
+  Entry later = another("later", 0, 1);
+  ++later.mtime_seconds;
+  begin();
+  announce({root(), first("a", 0, 4), longer, later, another("b", 0, 1), end(0)});
+  data(1, "abc");
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_EQ(events_.failed,
+            (std::map<std::string, Code>{{"longer", Code::kChanged}, {"later", Code::kChanged}}));
+  EXPECT_FALSE(fs::exists(at("longer")));
+  EXPECT_FALSE(fs::exists(at("later")));
+  expect_one_file("a", "b");
+}
+
+TEST_F(HardLinkTest, WhatLooksEqualIsComparedOnRequest) {
+  for (const bool overwrite : {false, true}) {
+    SCOPED_TRACE(overwrite);
+    fs::remove_all(there_ / "dest");
+    fs::create_directories(at("."));
+    there_.write("dest/same", "abc");
+    there_.write("dest/other", "xyz");
+    const platform::Directory dest = platform::Directory::open_path(at(".").string()).value();
+    for (const std::string name : {"same", "other"}) {
+      EXPECT_TRUE(dest.open_file(name)->set_modified(time_of(file(name, 0))).has_value());
+    }
+    next_ = 0;
+    events_.failed.clear();
+    TakeOptions options{.overwrite = overwrite, .started = {INT64_MAX, 0}, .may_have = true};
+    options.checksum = true;
+    begin_with(options);
+    announce({root(), first("a", 0, 3), another("same", 0, 1), another("other", 0, 1), end(0)});
+    data(1, "abc");
+    listed();
+    EXPECT_TRUE(tree_->is_complete());
+    if (overwrite) {
+      EXPECT_TRUE(events_.failed.empty());
+      expect_one_file("a", "same");
+      expect_one_file("a", "other");
+    } else {
+      EXPECT_EQ(events_.failed, (std::map<std::string, Code>{{"other", Code::kExists}}));
+      EXPECT_EQ(read("other"), "xyz");
+      EXPECT_EQ(status(at("same")).links, 1U);
+    }
+  }
+}
+
+// Stored without its zeros, as far as anyone can tell: only what it holds tells what it is.
+TEST_F(HardLinkTest, WhatHasHolesIsComparedBeforeItIsReplaced) {
+  fs::create_directories(at("."));
+  const platform::Directory dest = platform::Directory::open_path(at(".").string()).value();
+  if (!dest.loses_data_as_holes()) GTEST_SKIP() << "not on this file system";
+  std::string content(kPackedFileMaxBytes + 1, '\0');
+  content.back() = 'x';
+  const auto write_sparse = [&](const char* name, char last) {
+    there_.write(std::string("dest/") + name, "");
+    fs::resize_file(at(name), content.size() - 1);
+    std::ofstream(at(name), std::ios::binary | std::ios::app) << last;
+    EXPECT_TRUE(dest.open_file(name)->set_modified(time_of(file(name, 0))).has_value());
+  };
+  write_sparse("same", 'x');
+  write_sparse("other", 'y');
+  begin(/*may_have=*/true);
+  std::vector<Entry> entries = {root(), first("a", 0, 3), another("same", 0, 1),
+                                another("other", 0, 1), end(0)};
+  for (Entry& entry : entries) {
+    if (entry.type == wire::EntryType::kRegular) entry.size = content.size();
+  }
+  announce(entries);
+  data(1, content);
+  listed();
+  EXPECT_TRUE(tree_->is_complete());
+  EXPECT_EQ(events_.failed, (std::map<std::string, Code>{{"other", Code::kExists}}));
+  EXPECT_EQ(status(at("same")).links, 1U);
+  EXPECT_EQ(read("other").back(), 'y');
+  EXPECT_EQ(read("a"), content);
 }
 
 // Another program's work since this run began is not replaced, as with any file.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "platform/process.h"
 
 namespace wormhole::transfer {
 
@@ -104,6 +105,7 @@ void Host::run_reaper() {
     const auto ended = session->ending();
     events_.on_client_gone(session->status(), ended.value_or(Result<void>()));
     session.reset();  // joins its threads, which may want the mutex
+    platform::give_back_free_memory();
     lock.lock();
   }
 }

@@ -130,8 +130,8 @@ std::vector<std::string> names() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Attacks, HostilePut, ::testing::ValuesIn(names()), [](const auto& info) {
-  std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(Attacks, HostilePut, ::testing::ValuesIn(names()), [](const auto& param) {
+  std::string name = param.param;
   std::ranges::replace(name, '-', '_');
   return name;
 });

@@ -157,9 +157,15 @@ Result<Judgement> Plan::judge_there(const wire::Entry& entry, const NodePtr& par
   rules.sync = false;  // nothing is done
   WH_ASSIGN(const auto standing, look(entry, *handle, rules));
   Judgement judged = judge(entry, standing, rules);
+  // It may be what a power cut left, or just stored without its zeros.
+  if (standing.present == Present::kHollow && judged.action == Action::kReplace) {
+    return Judgement{Action::kKeep, "the same size and time; its content would be compared"};
+  }
   if (judged.action != Action::kKeep) return judged;
   if (options_.checksum && entry.size > 0) {
     judged.reason = "the same size and time; its content would be compared";
+  } else if (options_.overwrite && options_.keeps.any()) {
+    judged.reason = "the same size and time; what else is kept of it would be compared";
   } else if (options_.overwrite && standing.status->mode != received_mode(entry.mode)) {
     judged.reason = "the same size and time; its mode would be set";
   }

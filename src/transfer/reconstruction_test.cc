@@ -557,6 +557,7 @@ TEST_F(ReconstructionTest, FineChunksThatCannotBeAreRefused) {
 TEST_F(ReconstructionTest, GapsAreBounded) {
   constexpr std::uint64_t kPairs = 3 * kRangesMax;
   const ByteVector zeros(kChunkMinBytes);
+  const std::vector<Chunk> pair = {{kChunkMinBytes, {}}, {kChunkMinBytes, store::hash(zeros)}};
   here(zeros);
   wire::Entry entry;
   entry.name = "f";
@@ -565,7 +566,6 @@ TEST_F(ReconstructionTest, GapsAreBounded) {
   announce(entry);
   std::uint64_t told = 0;
   for (std::uint64_t i = 0; i < kPairs; ++i) {
-    const std::vector<Chunk> pair = {{kChunkMinBytes, {}}, {kChunkMinBytes, store::hash(zeros)}};
     ASSERT_TRUE(tell(told, pair).has_value());
     told += std::uint64_t{2} * kChunkMinBytes;
   }

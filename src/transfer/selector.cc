@@ -80,6 +80,8 @@ bool IgnoreFiles::excludes(std::string_view path) const {
 
 Result<PatternList> IgnoreFiles::parse(std::string_view text) {
   std::vector<PatternList::Pattern> patterns;
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     std::string_view line = pattern_of(text.substr(0, end));

@@ -12,6 +12,7 @@ namespace {
 platform::FileStatus status() {
   return {.type = platform::FileType::kRegular,
           .size_bytes = kReusableMinBytes,
+          .accessed = {},
           .modified = {1'600'000'000, 5},
           .changed = {1'700'000'000, 6},
           .device = 3,

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "store/hash.h"
+#include "transfer/folded_names.h"
 
 namespace wormhole::transfer {
 namespace {
@@ -11,28 +12,6 @@ namespace {
 using platform::FileType;
 
 std::uint64_t hash_of(std::string_view name) { return std::hash<std::string_view>{}(name); }
-
-std::string folded(std::string_view name) {
-  std::string lower(name);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
-// The same file answers to its name in another case.
-bool folds_case(const platform::Directory& parent, const std::string& name,
-                const platform::FileStatus& status) {
-  std::string other = folded(name);
-  if (other == name) {
-    for (char& c : other) {
-      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    }
-  }
-  if (other == name) return false;
-  const auto there = parent.status_of(other);
-  return there.has_value() && there->id() == status.id();
-}
 
 class Visit {
  public:
@@ -81,7 +60,7 @@ class Visit {
       return false;
     }
     const bool may_be_known = known != nullptr && known->contains_folded(name);
-    if (may_be_known && folds_case(parent, name, *status)) return false;
+    if (may_be_known && folds_case(parent, name, *status).value_or(false)) return false;
     const bool is_directory = status->type == FileType::kDirectory;
     if (!selector_.takes_path(is_directory ? path + "/" : path)) return false;
     if (!is_directory) return events_.on_surplus(parent, name, path, *status);

@@ -347,6 +347,7 @@ Result<void> TreeBuilder::on_failed(const wire::Failed& failed, bool may_wait) {
       }
     }
   }
+  if (path.empty()) path = ".";
   report(path, remote_failure(failed.code, path, failed.reason));
   return {};
 }

@@ -29,6 +29,7 @@
 #include "transfer/destination.h"
 #include "transfer/directory_tree.h"
 #include "transfer/events.h"
+#include "transfer/folded_names.h"
 #include "transfer/former_names.h"
 #include "transfer/hard_links.h"
 #include "transfer/local_work.h"
@@ -198,6 +199,7 @@ class TreeBuilder {
     std::size_t depth = 0;                        // below the root
     std::uint64_t unfinished = 0;                 // entries directly in it
     std::unique_ptr<KnownNames> known = nullptr;  // where what is not among them goes
+    MetFiles met = {};
   };
 
   // Waits (if it may) until the entry is announced; kProtocol when it never can be.
@@ -231,6 +233,11 @@ class TreeBuilder {
   Result<void> make_link(const HardLinks::Ready& ready);
   void renew_place(const HardLinks::Source& source, const platform::FileStatus& status);
   Result<void> copy_data(const platform::File& from, const platform::File& to, std::uint64_t size);
+  // What stands where another name is to go.
+  Result<Judgement> judge_link(const HardLinks::Ready& ready, const Standing& standing,
+                               const platform::Directory& directory);
+  Result<bool> have_same_data(const platform::File& a, const platform::File& b, std::uint64_t size);
+  Result<void> match_copy(const HardLinks::Link& link, const HardLinks::Source& source);
   Result<void> copy_instead(const HardLinks::Link& link, const HardLinks::Source& source,
                             bool replaces);
   [[nodiscard]] std::optional<HardLinks::Source> link_source(const std::string& name,
@@ -271,6 +278,8 @@ class TreeBuilder {
   ReconstructionPtr reconstruction_from_elsewhere(const TakenFilePtr& file,
                                                   const wire::Entry& entry, Present present) const;
   Result<Standing> compare(const wire::Entry& entry, const NodePtr& directory);
+  bool is_one_with_another(const wire::Entry& entry, const Standing& standing,
+                           OpenDirectory& parent);
   Result<void> make_directory(OpenDirectory& made, const NodePtr& parent);
   Result<void> make_symlink(const wire::Entry& entry, const NodePtr& parent);
 

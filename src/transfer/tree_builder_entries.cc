@@ -334,6 +334,14 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
       if (ends_session(compared.error())) return fail(compared.error());
       return not_taken(id, entry, path, compared.error());
     }
+    if (is_one_with_another(entry, *compared, parent)) {
+      return not_taken(id, entry, path,
+                       {.code = Code::kExists,
+                        .operation = "fetch",
+                        .object = path,
+                        .detail = "its name is one with another's on this file system",
+                        .advice = "give one of them another name at the source"});
+    }
     present = compared->present;
     const Judgement judged = judge(entry, *compared, options_.present_rules());
     if (judged.action == Action::kLeave) {
@@ -603,6 +611,15 @@ Result<bool> TreeBuilder::resume(const TakenFilePtr& file) {
 Result<Standing> TreeBuilder::compare(const wire::Entry& entry, const NodePtr& directory) {
   WH_ASSIGN(const auto handle, tree_->open(directory));
   return look(entry, *handle, options_.present_rules());
+}
+
+// The first of two such names is what the destination has: the other would be put in its place, and
+// it in the other's the next time.
+bool TreeBuilder::is_one_with_another(const wire::Entry& entry, const Standing& standing,
+                                      OpenDirectory& parent) {
+  if (!standing.status.has_value()) return false;
+  const auto handle = tree_->open(parent.node);
+  return handle.has_value() && parent.met.has_met(**handle, entry.name, *standing.status);
 }
 
 Result<void> TreeBuilder::on_listed(std::uint64_t entries) {

@@ -68,13 +68,14 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
     ++counters_.skipped_files;
     return {};
   }
-  const Judgement judged = judge(entry, standing, options_.present_rules());
+  WH_ASSIGN(const Judgement judged, judge_link(ready, standing, *directory));
   const bool replaces = standing.present != Present::kMissing;
   const bool is_of_this_run =
       replaces && options_.former->is_since(*standing.status, rules_.started);
   // Another file of the same contents is not replaced by a name unless that was asked for; one that
   // an earlier attempt copied because it could not be linked is as good as it gets.
-  const bool stays = judged.action == Action::kKeep && (!options_.overwrite || is_of_this_run);
+  const bool may_become_a_name = options_.overwrite && !is_of_this_run && ready.source.has_value();
+  const bool stays = judged.action == Action::kKeep && !may_become_a_name;
   if (stays) ++counters_.skipped_files;
   if (judged.action == Action::kLeave) ++counters_.left_files;
   if (stays || judged.action == Action::kLeave) return {};
@@ -102,12 +103,12 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
   WH_ASSIGN(const bool linked, directory->make_hard_link(name, *from, source.name));
   if (!linked && judged.action == Action::kKeep) {
     ++counters_.skipped_files;
-    return {};
+    return match_copy(link, source);
   }
   if (!linked) return copy_instead(link, source, replaces);
   // By its name: another file may have taken it meanwhile.
   const auto made = directory->status_of(name);
-  if (!made.has_value() || !is_source(*made)) {
+  if (!made.has_value() || !is_source(*made) || !looks_equal(entry, *made)) {
     static_cast<void>(directory->remove_file(name));
     return fail({.code = Code::kChanged,
                  .operation = "make hard link",
@@ -129,6 +130,59 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
   events_.on_file(path);
   renew_place(source, *made);
   return {};
+}
+
+// What stands where another name is to go. Where its size and time are not to be believed it is
+// compared with the file, which is here: nothing of it comes.
+Result<Judgement> TreeBuilder::judge_link(const HardLinks::Ready& ready, const Standing& standing,
+                                          const platform::Directory& directory) {
+  const wire::Entry& entry = ready.link.entry;
+  const Judgement judged = judge(entry, standing, options_.present_rules());
+  const bool is_hollow = standing.present == Present::kHollow;
+  const bool is_to_be_compared =
+      is_hollow || (standing.present == Present::kEqual && options_.checksum && entry.size > 0);
+  if (!is_to_be_compared || judged.action == Action::kLeave) return judged;
+  constexpr Judgement kDifferent{Action::kRefuse, "a different file is there"};
+  bool is_same = false;
+  if (ready.source.has_value()) {
+    WH_ASSIGN(const auto from, tree_->open(ready.source->directory));
+    WH_ASSIGN(const auto original, from->open_file(ready.source->name));
+    WH_ASSIGN(const auto there, directory.open_file(entry.name));
+    WH_ASSIGN(is_same, have_same_data(original, there, entry.size));
+  }
+  if (is_same) return Judgement{Action::kKeep, "the same content"};
+  return options_.overwrite ? Judgement{Action::kReplace, "other content"} : kDifferent;
+}
+
+// What an earlier run copied: its mode, and what else is kept, are as the file's, if they are to
+// be.
+Result<void> TreeBuilder::match_copy(const HardLinks::Link& link, const HardLinks::Source& source) {
+  WH_ASSIGN(const auto from, tree_->open(source.directory));
+  WH_ASSIGN(const auto original, from->open_file(source.name));
+  WH_ASSIGN(const auto status, original.status());
+  WH_ASSIGN(const auto directory, tree_->open(link.directory));
+  WH_ASSIGN(const auto copy, directory->open_file(link.entry.name));
+  std::optional<wire::Archived> archived;
+  if (options_.keeps.any()) archived = archived_of(status, original.descriptor());
+  return match_open(copy, archived.has_value() ? &*archived : nullptr, received_mode(status.mode),
+                    DirectoryTree::path_of(link.directory, link.entry.name));
+}
+
+Result<bool> TreeBuilder::have_same_data(const platform::File& a, const platform::File& b,
+                                         std::uint64_t size) {
+  ByteVector from_a(kBlockBytes);
+  ByteVector from_b(kBlockBytes);
+  for (std::uint64_t offset = 0; offset < size; offset += kBlockBytes) {
+    if (is_woken()) return fail({.code = Code::kInterrupted, .operation = "compare"});
+    WH_ASSIGN(const std::size_t of_a, a.read_at(from_a, offset));
+    WH_ASSIGN(const std::size_t of_b, b.read_at(from_b, offset));
+    const bool is_whole =
+        of_a == of_b && of_a == std::min<std::uint64_t>(kBlockBytes, size - offset);
+    if (!is_whole || !std::ranges::equal(Bytes(from_a).first(of_a), Bytes(from_b).first(of_b))) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Another name is a change of the file, as the index would see it; not one of its bytes.
@@ -160,10 +214,7 @@ Result<void> TreeBuilder::copy_data(const platform::File& from, const platform::
     WH_ASSIGN(const auto data, from.next_data(offset));
     if (!data.has_value()) break;
     for (offset = data->start; offset < data->end;) {
-      {
-        std::scoped_lock lock(mutex_);
-        if (woken_) return fail({.code = Code::kInterrupted, .operation = "copy"});
-      }
+      if (is_woken()) return fail({.code = Code::kInterrupted, .operation = "copy"});
       const auto part = std::min<std::uint64_t>(buffer.size(), data->end - offset);
       WH_ASSIGN(const std::size_t length, from.read_at(MutableBytes(buffer).first(part), offset));
       if (length == 0) return to.truncate(size);  // it became shorter, as its version will tell

@@ -1,5 +1,7 @@
 #include "transfer/tree_walker.h"
 
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,9 @@ constexpr std::size_t kOpenAttributesMaxBytes = 4 * kMiB;
 static_assert(kDepthMax + kOpenAttributesMaxBytes / wire::Entry::kCreditedBytes <=
               kOpenEntriesMax / 2);
 
+// Of one directory: of more, all of it is given up.
+constexpr std::size_t kNotFoundMax = 10'000;
+
 wire::Entry entry_of(wire::EntryType type, std::uint64_t parent, std::string name,
                      const platform::FileStatus& status) {
   wire::Entry entry;
@@ -27,6 +32,10 @@ wire::Entry entry_of(wire::EntryType type, std::uint64_t parent, std::string nam
   entry.mtime_seconds = status.modified.seconds;
   entry.mtime_nanoseconds = status.modified.nanoseconds;
   return entry;
+}
+
+Error lost(std::string_view why) {
+  return {.code = Code::kNotFound, .operation = "look at", .detail = std::string(why)};
 }
 
 wire::Entry end_of(std::uint64_t directory) {
@@ -112,7 +121,11 @@ class Walker {
                     {.code = Code::kLimit, .operation = "walk", .detail = "too deep"});
     }
     const auto handle = tree_->open(node);
-    if (!handle.has_value()) return report(parent, std::move(name), handle.error());
+    if (!handle.has_value()) {
+      const bool was_listed = parent != wire::kNoEntry && handle.error().code == Code::kNotFound;
+      if (was_listed) report(parent, "", lost("a directory in it is listed, and not found"));
+      return report(parent, std::move(name), handle.error());
+    }
     const auto status = (*handle)->status();
     if (!status.has_value()) return report(parent, std::move(name), status.error());
     auto reader = (*handle)->read();
@@ -140,7 +153,35 @@ class Walker {
       if (!next->has_value()) break;
       if (!child(level, **handle, **next)) return false;
     }
+    if (!not_found_.empty() && !look_again(level, **handle)) return false;
     levels_.push_back(std::move(level));
+    return true;
+  }
+
+  // For what was listed and then not found. It is gone and not part of the share any more, or
+  // another has taken its name since; but what is listed still is there, although the file system
+  // does not find it by the name that it tells (one that its character set does not have, a branch
+  // that is offline). It is no deletion, which a mirror would follow: of this directory nobody
+  // knows what else is in it, nor by what names.
+  bool look_again(Level& level, const platform::Directory& handle) {
+    std::set<std::string> names = std::exchange(not_found_, {});
+    const bool are_all = names.size() < kNotFoundMax;
+    bool is_lost = false;
+    auto reader = handle.read();
+    if (!reader.has_value()) return report(level.id, "", reader.error());
+    while (!names.empty()) {
+      const auto next = reader->next();
+      if (!next.has_value()) return report(level.id, "", next.error());
+      if (!next->has_value()) break;
+      std::string name((*next)->name);
+      if (names.erase(name) == 0) continue;
+      if (!child(level, handle, **next)) return false;
+      if (not_found_.erase(name) == 0) continue;
+      is_lost = true;
+      report(level.id, std::move(name), lost("it is listed in its directory, and not found there"));
+    }
+    if (is_lost) report(level.id, "", lost("names in it are listed, and not found"));
+    if (!are_all) report(level.id, "", lost("too many names in it are listed, and not found"));
     return true;
   }
 
@@ -157,10 +198,13 @@ class Walker {
     if (!may_be_directory && !takes(level, name, /*is_directory=*/false)) return !sink_.is_over();
     const auto status = handle.status_of(name);
     if (!status.has_value()) {
-      // Gone between listing and looking: not part of the share any more.
-      if (status.error().code == Code::kNotFound) return true;
+      if (status.error().code == Code::kNotFound) {
+        if (not_found_.size() < kNotFoundMax) not_found_.insert(std::move(name));
+        return true;
+      }
       return report(level.id, std::move(name), status.error());
     }
+    not_found_.erase(name);  // listed once more, and another by now
     const bool is_directory = status->type == FileType::kDirectory;
     if (may_be_directory && !takes(level, name, is_directory)) return !sink_.is_over();
     if (is_directory) {
@@ -239,6 +283,7 @@ class Walker {
   WalkSink& sink_;
   const ArchiveTeller* const teller_;
   std::vector<Level> levels_;
+  std::set<std::string> not_found_;  // of the directory being read: look_again()
   std::size_t attribute_room_ = kOpenAttributesMaxBytes;
   IgnoreFiles ignore_files_;
 };

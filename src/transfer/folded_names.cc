@@ -1,0 +1,33 @@
+#include "transfer/folded_names.h"
+
+namespace wormhole::transfer {
+
+std::string folded(std::string_view name) {
+  std::string lower(name);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+std::optional<bool> folds_case(const platform::Directory& parent, const std::string& name,
+                               const platform::FileStatus& status) {
+  std::string other = folded(name);
+  if (other == name) {
+    for (char& c : other) {
+      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    }
+  }
+  if (other == name) return std::nullopt;
+  const auto there = parent.status_of(other);
+  return there.has_value() && there->id() == status.id();
+}
+
+bool MetFiles::has_met(const platform::Directory& directory, const std::string& name,
+                       const platform::FileStatus& status) {
+  if (status.links > 1) return false;  // it has names that are not one
+  if (!folds_.has_value()) folds_ = folds_case(directory, name, status);
+  return folds_.value_or(false) && !met_.insert(status.inode).second;
+}
+
+}  // namespace wormhole::transfer

@@ -1,0 +1,37 @@
+// Names that differ in nothing but the case of A to Z, on file systems that take them for one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "platform/file_system.h"
+
+namespace wormhole::transfer {
+
+// In lower case.
+[[nodiscard]] std::string folded(std::string_view name);
+
+// Whether what stands under that name answers to it in another case, too. nullopt: it has no
+// letter.
+[[nodiscard]] std::optional<bool> folds_case(const platform::Directory& parent,
+                                             const std::string& name,
+                                             const platform::FileStatus& status);
+
+// The files of one directory that were there before, each met by its name: the second of two names
+// that are one finds what the first one left. Not thread-safe. Where names are not folded it holds
+// nothing, elsewhere 40 bytes a file.
+class MetFiles {
+ public:
+  // Another name has met that one.
+  [[nodiscard]] bool has_met(const platform::Directory& directory, const std::string& name,
+                             const platform::FileStatus& status);
+
+ private:
+  std::optional<bool> folds_;
+  std::unordered_set<std::uint64_t> met_;  // inode numbers
+};
+
+}  // namespace wormhole::transfer
