@@ -1,6 +1,7 @@
 """Contestants take turns over the same files: A B C, A B C, ...; every result is checked."""
 
 import os
+import time
 from dataclasses import asdict, dataclass, field
 
 import data
@@ -166,6 +167,9 @@ class Contest:
             sample.bytes, sample.files = self.size, self.files
             peer.finish(sample)
             sample.extra.pop("stdout", None)
+            if self.tree:
+                since = time.time() - time.monotonic() + sample.extra["began"]
+                sample.extra["first_file_ms"] = 1e3 * (data.first_arrival(directory) - since)
             self._verify(directory)
         finally:
             self.arena.remove(directory)

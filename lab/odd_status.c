@@ -124,6 +124,33 @@ int renameat2(int from, const char *path, int to, const char *name, unsigned fla
   return real(from, kept(from, path, source), to, kept(to, name, target), flags);
 }
 
+int renameat(int from, const char *path, int to, const char *name) {
+  return renameat2(from, path, to, name, 0);
+}
+
+typedef int (*linking_to)(const char *target, int directory, const char *path);
+
+int symlinkat(const char *target, int directory, const char *path) {
+  char name[NAME_MAX + 1];
+  const linking_to real = (linking_to)dlsym(RTLD_NEXT, "symlinkat");
+  return real(target, directory, kept(directory, path, name));
+}
+
+typedef ssize_t (*reading)(int directory, const char *path, char *out, size_t size);
+
+ssize_t readlinkat(int directory, const char *path, char *out, size_t size) {
+  char name[NAME_MAX + 1];
+  return ((reading)dlsym(RTLD_NEXT, "readlinkat"))(directory, kept(directory, path, name), out, size);
+}
+
+typedef int (*timing)(int directory, const char *path, const struct timespec times[2], int flags);
+
+int utimensat(int directory, const char *path, const struct timespec times[2], int flags) {
+  char name[NAME_MAX + 1];
+  const timing real = (timing)dlsym(RTLD_NEXT, "utimensat");
+  return real(directory, path == NULL ? NULL : kept(directory, path, name), times, flags);
+}
+
 typedef int (*making)(int directory, const char *path, mode_t mode);
 
 int mkdirat(int directory, const char *path, mode_t mode) {

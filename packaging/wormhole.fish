@@ -19,7 +19,7 @@ complete -c wormhole -n "not $any" -l version -d 'The version'
 
 complete -c wormhole -s h -l help -d 'Help, with examples'
 complete -c wormhole -n "$any" -l json -d 'One JSON object a line'
-complete -c wormhole -n "$any" -s q -l quiet -d 'Say nothing but errors'
+complete -c wormhole -n "$any" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c wormhole -n "$any" -s v -l verbose -d 'Say more'
 complete -c wormhole -n "$joining" -l code-file -r -F -d 'The code is in this file'
 

@@ -53,6 +53,14 @@ def against(context, disk, name):
     return judged(contest(context, disk), files_rate, "wormhole", (name,), paired, "files/s")
 
 
+def first_file(context):
+    """From the start of the command until the first file stands there whole."""
+    def times_sooner(ours, theirs):
+        return [their / our for our, their in zip(ours, theirs) if our and their]
+    return judged(contest(context, "tmpfs"), lambda sample: sample.extra["first_file_ms"],
+                  "wormhole", ("rsyncd",), times_sooner, "ms")
+
+
 def over_wan(context):
     with arena(context, WAN, WAN_COUNT * SIZE, disk="tmpfs") as place:
         size = make_tree(place, WAN_COUNT)
@@ -169,6 +177,8 @@ def speed_rows(name, title, disk):
 
 ROWS = [
     *speed_rows("trees", "tmpfs to tmpfs", "tmpfs"),
+    Row("trees-first", "The same from tmpfs: until the first file is there, against the rsync daemon",
+        aim=">= 1 x", aim_value=1.0, unit="x rsyncd", quick=False, measure=first_file),
     *speed_rows("trees-xfs", "XFS to XFS", "xfs"),
     Row("trees-wan", "20,000 x 10 KB, 100 Mbit/s, 50 ms", aim=">= 0.9 x link", aim_value=0.9,
         floor="0.7 x", floor_value=0.7, unit="x link", measure=over_wan, quick=False),

@@ -174,7 +174,7 @@ def asked(box, source, there, verb):
         operands = [source, share.target] if verb == "put" else [share.target, there]
         ours, theirs = pty.openpty()
         running = subprocess.Popen([binary(), verb, *operands, "--delete", "--overwrite"],
-                                   stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   stdin=theirs, stdout=theirs, stderr=subprocess.PIPE,
                                    env=environment(box, "guest", CODE), cwd=box,
                                    start_new_session=True)
         os.close(theirs)
@@ -182,14 +182,24 @@ def asked(box, source, there, verb):
         os.close(ours)
 
 
-def until_asked(running):
+def until_asked(terminal):
     """What it shows before."""
     shown = b""
     while b"as shown?" not in shown:
-        more = os.read(running.stdout.fileno(), 4096)
+        more = os.read(terminal, 4096)
         assert more, "it ended without asking"
         shown += more
     return shown
+
+
+def until_it_ends(running, terminal):
+    """What it shows from then on, and what it says on standard error."""
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: nobody has the terminal any more
+        while more := os.read(terminal, 4096):
+            shown += more
+    _, stderr = running.communicate(timeout=60)
+    return shown, stderr
 
 
 BY_BOTH = pytest.mark.parametrize("verb", ["get", "put"])
@@ -199,10 +209,10 @@ BY_BOTH = pytest.mark.parametrize("verb", ["get", "put"])
 @BY_BOTH
 def test_it_asks(box, source, there, verb, answer):
     with asked(box, source, there, verb) as (running, terminal):
-        shown = until_asked(running)
+        shown = until_asked(terminal)
         os.write(terminal, answer)
-        stdout, stderr = running.communicate(timeout=60)
-    stdout = shown + stdout
+        rest, stderr = until_it_ends(running, terminal)
+    stdout = shown + rest
     assert f"Delete {len(GONE)} as shown?".encode() in stdout
     for name in GONE:
         assert f" {name}".encode() in stdout
@@ -216,12 +226,27 @@ def test_it_asks(box, source, there, verb, answer):
 
 
 @BY_BOTH
+def test_nobody_is_asked_who_does_not_see_what_goes(box, source, there, verb):
+    """Standard output is a file, or a pager."""
+    shared = os.path.dirname(there) if verb == "put" else source
+    with Share(box, shared, args=("--writable",)) as share:
+        operands = [source, share.target] if verb == "put" else [share.target, there]
+        ours, theirs = pty.openpty()
+        refused = command(box, verb, *operands, "--delete", "--overwrite", stdin=theirs)
+        os.close(theirs)
+        os.close(ours)
+    refused.expect(USAGE)
+    assert b"--yes" in refused.stderr
+    assert all(os.path.lexists(os.path.join(there, name)) for name in GONE)
+
+
+@BY_BOTH
 def test_what_was_typed_before_is_no_answer(box, source, there, verb):
     with asked(box, source, there, verb) as (running, terminal):
         os.write(terminal, b"y\n")
-        until_asked(running)
+        until_asked(terminal)
         os.write(terminal, b"n\n")
-        running.communicate(timeout=60)
+        until_it_ends(running, terminal)
     assert running.returncode == INTERRUPTED
     assert all(os.path.lexists(os.path.join(there, name)) for name in GONE)
 
@@ -229,10 +254,10 @@ def test_what_was_typed_before_is_no_answer(box, source, there, verb):
 def answered(box, source, there, verb, meanwhile):
     """What came of a mirror that is agreed to after `meanwhile()`."""
     with asked(box, source, there, verb) as (running, terminal):
-        until_asked(running)
+        until_asked(terminal)
         meanwhile()
         os.write(terminal, b"y\n")
-        _stdout, stderr = running.communicate(timeout=60)
+        _, stderr = until_it_ends(running, terminal)
     return running.returncode, stderr
 
 

@@ -98,20 +98,31 @@ def test_what_is_listed_and_not_found_is_told_and_its_copy_stays(box, source, de
     trees.assert_same(source, dest)
 
 
-def test_of_two_names_that_are_one_there_the_first_stays(box, source, dest):
-    """Run after run; and neither is ever put under the other's name."""
+@pytest.mark.parametrize("other", ["file", "symlink"])
+def test_of_two_names_that_are_one_there_one_stays(box, source, dest, other):
+    """Of new ones that whose data was there first, from then on the one that is told of first; and
+    that the other did not come is told each time."""
     trees.write(os.path.join(source, "X.h"), b"of the first", mtime_ns=1_600_000_000_000_000_000)
-    trees.write(os.path.join(source, "x.h"), b"of another", mtime_ns=1_700_000_000_000_000_000)
-    there = set()
+    if other == "file":
+        trees.write(os.path.join(source, "x.h"), b"of another", mtime_ns=1_700_000_000_000_000_000)
+    else:
+        os.symlink("elsewhere", os.path.join(source, "x.h"))
+    env = odd("folded")
+    there = []
     with Share(box, source) as share:
         for options in ((), ("--overwrite",), ("--overwrite", "--checksum"), ("--overwrite",)):
-            done = get(box, share.target, dest, *options, env=odd("folded")).expect(PARTIAL)
+            done = get(box, share.target, dest, *options, env=env).expect(PARTIAL)
             assert len(done.failed()) == 1 and set(done.failed()) < {"X.h", "x.h"}
-            there.add(trees.read(os.path.join(dest, "x.h")))
+            there.append(trees.describe(os.path.join(dest, "x.h")))
+            if other == "file":
+                planned = get(box, share.target, dest, "--dry-run", "--overwrite", env=env)
+                assert planned.expect(PARTIAL).events[-2]["would_replace"] == 0
         # Without the other one all is well.
         os.unlink(os.path.join(source, "x.h"))
-        get(box, share.target, dest, "--overwrite", env=odd("folded")).expect(SUCCESS)
-    assert len(there) == 1
+        get(box, share.target, dest, "--overwrite", env=env).expect(SUCCESS)
+        assert trees.read(os.path.join(dest, "x.h")) == b"of the first"
+        assert not os.path.lexists(os.path.join(dest, "X.h"))
+    assert len(set(there[1:])) == 1
 
 
 def test_where_a_file_can_have_no_more_names_it_is_copied(box, source, dest):

@@ -14,6 +14,7 @@ namespace wormhole::cli {
 namespace {
 
 constexpr int kStandardInput = 0;
+constexpr int kStandardOutput = 1;
 
 Error unusable(std::string_view why, std::string_view advice) {
   return {.code = Code::kUsage,
@@ -53,7 +54,9 @@ Result<void> check_deleting(const TransferArguments& arguments, Output& output) 
     return fail(unusable("what --gitignore and --max-size pass over looks as if it were gone",
                          "say what stays with --exclude"));
   }
-  const bool can_ask = platform::is_terminal(kStandardInput) && !output.is_json() &&
+  // What would go is shown on standard output, and the question after it.
+  const bool can_ask = platform::is_terminal(kStandardInput) &&
+                       platform::is_terminal(kStandardOutput) && !output.is_json() &&
                        !reads_rules_from_standard_input(arguments.selection);
   if (!asks_before_deleting(arguments) || can_ask) return {};
   return fail(unusable("nobody is here to be asked", "look at it with --dry-run, then say --yes"));

@@ -35,4 +35,11 @@ ExitCode exit_code_for(Code code) {
   return ExitCode::kInternal;
 }
 
+ExitCode exit_code_for(const Error& error) {
+  const ExitCode exit = exit_code_for(error.code);
+  // Neither its disk is this machine's, nor a name that it does not take one that it sent.
+  const bool is_of_one_name = exit == ExitCode::kLocalIo || error.code == Code::kUnsafeName;
+  return error.is_peers && is_of_one_name ? ExitCode::kPartial : exit;
+}
+
 }  // namespace wormhole::cli

@@ -19,5 +19,6 @@ enum class ExitCode : int {
 
 // For an error that ended the command.
 [[nodiscard]] ExitCode exit_code_for(Code code);
+[[nodiscard]] ExitCode exit_code_for(const Error& error);
 
 }  // namespace wormhole::cli

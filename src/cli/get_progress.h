@@ -29,10 +29,13 @@ struct ProgressSnapshot {
 class ProgressLine {
  public:
   using Seconds = std::chrono::duration<double>;
+  // `begun`: when what it shows begins, as `elapsed` counts. (A run may have had attempts, and
+  // other targets, before.)
+  explicit ProgressLine(Seconds begun = Seconds(0)) : last_at_(begun) {}
   [[nodiscard]] std::string render(const ProgressSnapshot& now, Seconds elapsed, unsigned columns);
 
  private:
-  Seconds last_at_{0};
+  Seconds last_at_;
   std::uint64_t last_moved_ = 0;
   double rate_ = 0;  // bytes a second, smoothed
 };

@@ -256,7 +256,8 @@ void print_summary(Output& output, const GetOutcome& outcome, bool stats) {
     line += fmt::format("; {} already there", human_count(outcome.skipped_files));
   }
   if (outcome.left_files > 0) {
-    line += fmt::format("; {} left as they are", human_count(outcome.left_files));
+    line += fmt::format("; {} left as {}", human_count(outcome.left_files),
+                        outcome.left_files == 1 ? "it is" : "they are");
   }
   if (outcome.deleted > 0) line += fmt::format("; {} deleted", human_count(outcome.deleted));
   if (outcome.failed > 0) line += fmt::format("; {} failed", human_count(outcome.failed));
@@ -264,7 +265,7 @@ void print_summary(Output& output, const GetOutcome& outcome, bool stats) {
   if (!outcome.encrypted) line += " (unencrypted)";
   output.result(line);
   if (outcome.copied_links > 0) {
-    output.say(fmt::format("{} copied, as none can be made where they are",
+    output.say(fmt::format("{} copied, as none could be made there",
                            outcome.copied_links == 1
                                ? "one hard link was"
                                : human_count(outcome.copied_links) + " hard links were"));

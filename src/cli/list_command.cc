@@ -91,7 +91,7 @@ ExitCode run_list(const ListArguments& arguments, Environment& environment) {
   Outcome outcome;
   const auto end = [&](const Error& error) {
     output.error(error);
-    const ExitCode exit = exit_code_for(error.code);
+    const ExitCode exit = exit_code_for(error);
     print_summary(output, outcome, exit);
     return exit;
   };
@@ -121,15 +121,19 @@ ExitCode run_list(const ListArguments& arguments, Environment& environment) {
                       arguments.long_form);
           return Result<void>();
         },
-        [&](const Error& error) {
-          if (error.code != Code::kSkippedSpecial) ++outcome.failed;
+        [&](Error error) {
+          error.operation = "list";
+          error.object = transfer::shown_unlisted(std::move(error.object));
+          const bool is_special = error.code == Code::kSkippedSpecial;
+          if (!is_special) ++outcome.failed;
           if (output.is_json()) {
-            json object = {{"event", "failed"}, {"code", code_name(error.code)}};
+            json object = {{"event", is_special ? "skipped_special" : "failed"},
+                           {"code", code_name(error.code)}};
             set_bytes(object, "path", error.object);
             set_bytes(object, "reason", to_sentence(error));
             output.event(object);
-          } else if (error.code == Code::kSkippedSpecial) {
-            output.say(to_sentence(error));
+          } else if (is_special) {
+            output.say("skipped: " + to_sentence(error));
           } else {
             output.failure(to_sentence(error));
           }
@@ -138,7 +142,11 @@ ExitCode run_list(const ListArguments& arguments, Environment& environment) {
   outcome.wire_bytes = client.wire_bytes();
   outcome.seconds = clock.now() - client.timeline().started;
   client.close();
-  if (!result.has_value()) return end(result.error());
+  if (!result.has_value()) {
+    Error error = result.error();
+    if (error.is_peers) error.operation = "list";
+    return end(error);
+  }
   const ExitCode exit = outcome.failed > 0 ? ExitCode::kPartial : ExitCode::kSuccess;
   print_summary(output, outcome, exit);
   return exit;

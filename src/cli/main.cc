@@ -234,7 +234,7 @@ constexpr std::array kCommands = {
               finish(line, given, line.get);
               return run_get(line.get, environment);
             }},
-    Command{"put", "Put files into what a host shares with --writable", add_put,
+    Command{"put", "Put files into what a host shares with --writable or --incoming", add_put,
             [](CommandLine& line, const CLI::App& given, Environment& environment) {
               finish(line, given, line.put);
               return run_put(line.put, environment);

@@ -1,7 +1,10 @@
 #include "cli/pipe_out.h"
 
+#include <fmt/format.h>
+
 #include "cli/confined.h"
 #include "cli/get_report.h"
+#include "cli/human.h"
 #include "cli/joining.h"
 
 namespace wormhole::cli {
@@ -54,6 +57,13 @@ Result<void> fetch(const TransferArguments& arguments, const Errands& errands,
   }
   outcome.seconds = clock.now() - client.timeline().started;
   client.close();
+  if (!result.has_value() && outcome.bytes > 0) {
+    // Nothing can be gone on with there.
+    Error error = result.error();
+    error.advice = fmt::format("what was written ({}) is not the whole file: begin anew",
+                               human_bytes(outcome.bytes));
+    return fail(std::move(error));
+  }
   WH_TRY(result);
   WH_TRY(platform::flush_standard_output());
   outcome.files = 1;
@@ -75,7 +85,7 @@ ExitCode run_pipe_out(const TransferArguments& arguments, const Errands& errands
   const auto result = fetch(arguments, errands, rate_max_bytes, environment);
   if (result.has_value()) return ExitCode::kSuccess;
   environment.output.error(result.error());
-  return exit_code_for(result.error().code);
+  return exit_code_for(result.error());
 }
 
 }  // namespace wormhole::cli

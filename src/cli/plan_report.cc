@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "cli/entry_type.h"
 #include "cli/human.h"
+#include "transfer/lister.h"
 
 namespace wormhole::cli {
 
@@ -40,12 +41,14 @@ void PlanReport::on_planned(const Planned& planned) {
   if (planned.type == EntryType::kDirectory) return;
   if (planned.action == Action::kFetch) new_.add(planned);
   if (planned.action == Action::kReplace) replaced_.add(planned);
+  if (planned.type == EntryType::kSymlink) return;  // in no count of a run that lets it be
   if (planned.action == Action::kKeep) kept_.add(planned);
   if (planned.action == Action::kLeave) left_.add(planned);
 }
 
-void PlanReport::on_failed(const Error& error) {
-  if (error.code != Code::kSkippedSpecial) ++failed_;
+void PlanReport::on_failed(Error error) {
+  ++(error.code == Code::kSkippedSpecial ? specials_ : failed_);
+  error.object = transfer::shown_unlisted(std::move(error.object));
   failures_.on_failed(error.object, error);
 }
 
@@ -55,12 +58,14 @@ ExitCode PlanReport::finish(const Result<void>& result, GetOutcome outcome) {
   outcome.skipped_bytes = kept_.bytes;
   outcome.left_files = left_.files;
   outcome.failed = failed_;
+  outcome.specials = specials_;
   if (!result.has_value()) {
     output_.error(result.error());
-    outcome.exit = exit_code_for(result.error().code);
-  } else if (failed_ > 0) {
-    outcome.exit = ExitCode::kPartial;
+    outcome.exit = exit_code_for(result.error());
+    print_summary_event(output_, outcome);
+    return outcome.exit;
   }
+  if (failed_ > 0) outcome.exit = ExitCode::kPartial;
   print_end(outcome);
   return outcome.exit;
 }

@@ -21,7 +21,7 @@ class PlanReport final : public transfer::TakerEvents {
 
   void on_planned(const wire::Planned& planned);
   // What could not be looked at.
-  void on_failed(const Error& error);
+  void on_failed(Error error);
   void on_failed(const std::string& /*path*/, const Error& error) override { on_failed(error); }
   void on_file(const std::string& /*path*/) override {}
   [[nodiscard]] std::uint64_t deletions() const { return deleted_; }
@@ -48,6 +48,7 @@ class PlanReport final : public transfer::TakerEvents {
   Tally new_, replaced_, kept_, left_;
   std::uint64_t deleted_ = 0;  // entries
   std::uint64_t failed_ = 0;
+  std::uint64_t specials_ = 0;
 };
 
 }  // namespace wormhole::cli

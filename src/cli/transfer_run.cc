@@ -38,7 +38,8 @@ unsigned further_streams(const TransferArguments& arguments) {
 
 ProgressSnapshot snapshot(const transfer::TakenCounters& counters, std::string current) {
   return {.bytes_done = counters.bytes + counters.skipped_bytes + counters.left_bytes +
-                        counters.resumed_bytes + counters.reused_bytes,
+                        counters.resumed_bytes + counters.reused_bytes + counters.hole_bytes +
+                        counters.refused_bytes,
           .bytes_moved = counters.bytes + counters.reused_bytes,
           .bytes_known = counters.announced_bytes,
           .all_known = counters.all_announced,
@@ -70,11 +71,7 @@ ExitCode TransferRun::run() {
   report_.list_failures();
   if (!result.has_value()) {
     output_.error(result.error());
-    total_.exit = exit_code_for(result.error().code);
-    // The host's disk is none of this machine's.
-    if (result.error().is_peers && total_.exit == ExitCode::kLocalIo) {
-      total_.exit = ExitCode::kPartial;
-    }
+    total_.exit = exit_code_for(result.error());
   } else if (total_.failed > 0) {
     total_.exit = ExitCode::kPartial;
   }
@@ -153,7 +150,7 @@ Result<void> TransferRun::watched_attempt(transfer::TakenCounters& counters) {
   transfer::Client& client = *joined_->client;
   Result<void> result;
   {
-    ProgressLine line;
+    ProgressLine line(clock_.now() - begun_);
     const bool live = output_.shows_progress();
     StopWatch watch(
         environment_.stop, [&] { client.cancel(); },
@@ -177,8 +174,9 @@ Result<void> TransferRun::watched_attempt(transfer::TakenCounters& counters) {
   return result;
 }
 
-bool TransferRun::stays_patient(const Error& why, Duration wait) {
+bool TransferRun::stays_patient(Error why, Duration wait) {
   const Seconds seconds = wait;
+  why.advice.clear();  // it is what is done here
   output_.event({{"event", "retrying"},
                  {"code", code_name(why.code)},
                  {"reason", to_sentence(why)},
@@ -202,7 +200,7 @@ Result<std::uint64_t> rate_of(const std::optional<std::string>& text) {
 ExitCode give_up(const Error& error, Environment& environment) {
   environment.output.error(error);
   GetOutcome outcome;
-  outcome.exit = exit_code_for(error.code);
+  outcome.exit = exit_code_for(error);
   print_summary(environment.output, outcome, /*stats=*/false);
   return outcome.exit;
 }

@@ -72,7 +72,7 @@ class TransferRun {
   Result<void> join_once_more();
   [[nodiscard]] ClientMaker maker();
   // Says what happened and waits. False: the user does not want to.
-  bool stays_patient(const Error& why, Duration wait);
+  bool stays_patient(Error why, Duration wait);
   [[nodiscard]] Result<void> interrupted() const;
 
   const Target& host_;

@@ -192,7 +192,7 @@ class Directory {
   // kExists when the name is taken.
   [[nodiscard]] Result<void> make_symlink(std::string_view name, std::string_view target) const;
   // Another name of a file (or symlink) of `from`. kExists when the name is taken; false where the
-  // file system or this user makes none.
+  // file system or this user makes none, or the file has as many as it can have.
   [[nodiscard]] Result<bool> make_hard_link(std::string_view name, const Directory& from,
                                             std::string_view from_name) const;
   // Of a symlink only; without `accessed`, that stays as it is.
@@ -208,8 +208,8 @@ class Directory {
 
   // A partial: a regular file for reading and writing, mode 0600, empty and without attributes
   // unless its contents are to be kept, locked (flock) until closed. One left by an earlier run is
-  // taken over if it is a regular file of ours with one link, else kUnsafeName (planted). kExists
-  // with advice when another process holds the lock.
+  // taken over if it is a regular file of ours (or of whom files belong to that we make there) with
+  // one link, else kUnsafeName (planted). kExists with advice when another process holds the lock.
   [[nodiscard]] Result<File> open_partial(std::string_view name,
                                           Contents contents = Contents::kDrop) const;
   // An empty file of this directory for reading and writing that nobody can find: nothing is left

@@ -32,6 +32,8 @@ struct TakenCounters {
   std::atomic<std::uint64_t> resumed_bytes = 0;  // there from an earlier run, and intact
   std::atomic<std::uint64_t> reused_bytes = 0;   // from other versions, or the same file elsewhere
   std::atomic<std::uint64_t> kept_bytes = 0;     // of unfinished files, for the next run
+  std::atomic<std::uint64_t> hole_bytes = 0;     // that are nothing: they are done without coming
+  std::atomic<std::uint64_t> refused_bytes = 0;  // of files of which nothing will come
   std::atomic<bool> made_root = false;           // it was not there before this run
   std::atomic<std::uint64_t> specials = 0;       // devices, sockets, pipes: reported, not a failure
   std::atomic<std::uint64_t> failed = 0;

@@ -27,7 +27,9 @@ bool MetFiles::has_met(const platform::Directory& directory, const std::string& 
                        const platform::FileStatus& status) {
   if (status.links > 1) return false;  // it has names that are not one
   if (!folds_.has_value()) folds_ = folds_case(directory, name, status);
-  return folds_.value_or(false) && !met_.insert(status.inode).second;
+  if (!folds_.value_or(false)) return false;
+  if (met_.size() >= kMetFilesMax) return met_.contains(status.inode);
+  return !met_.insert(status.inode).second;
 }
 
 }  // namespace wormhole::transfer

@@ -20,6 +20,9 @@ namespace wormhole::transfer {
                                              const std::string& name,
                                              const platform::FileStatus& status);
 
+// Of one directory: of more, the rest are not known from each other.
+inline constexpr std::size_t kMetFilesMax = 250'000;
+
 // The files of one directory that were there before, each met by its name: the second of two names
 // that are one finds what the first one left. Not thread-safe. Where names are not folded it holds
 // nothing, elsewhere 40 bytes a file.

@@ -1,9 +1,12 @@
 #include "transfer/hard_links.h"
 
+#include "transfer/taken_file.h"
+
 namespace wormhole::transfer {
 
 std::optional<std::uint64_t> LinkedNames::first_of(const platform::FileStatus& status,
                                                    std::uint64_t id) {
+  is_full_ = false;
   const First new_first{id, status.links - 1, status.size_bytes, status.modified};
   if (const auto found = files_.find(status.id()); found != files_.end()) {
     First& first = found->second;
@@ -24,9 +27,13 @@ std::optional<std::uint64_t> LinkedNames::first_of(const platform::FileStatus& s
   return std::nullopt;
 }
 
-bool HardLinks::begin(std::uint64_t id, std::uint32_t names) {
+bool HardLinks::begin(std::uint64_t id, const wire::Entry& first) {
   if (files_.size() >= kLinkedFilesTakenMax) return false;
-  files_.emplace(id, File{.left = names - 1, .source = {}, .waiting = {}});
+  files_.emplace(id, File{.left = first.names - 1,
+                          .size_bytes = first.size,
+                          .modified = modified_of(first),
+                          .source = {},
+                          .waiting = {}});
   return true;
 }
 
@@ -38,7 +45,9 @@ void HardLinks::drop(std::uint64_t first) {
 
 std::optional<HardLinks::Ready> HardLinks::add(std::uint64_t first, Link link, bool& is_known) {
   const auto found = files_.find(first);
-  is_known = found != files_.end() && found->second.left > 0;
+  is_known = found != files_.end() && found->second.left > 0 &&
+             found->second.size_bytes == link.entry.size &&
+             found->second.modified == modified_of(link.entry);
   if (!is_known) return std::nullopt;
   File& file = found->second;
   --file.left;

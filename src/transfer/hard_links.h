@@ -21,7 +21,7 @@ namespace wormhole::transfer {
 // Files of several names that a walk has met and of which not all have come: 90 bytes each. Those
 // of another file are then files of their own, and that is told.
 inline constexpr std::size_t kLinkedFilesMax = 100'000;
-// The same at the taker, which also holds those that are on their way: 150 bytes each. A host that
+// The same at the taker, which also holds those that are on their way: 200 bytes each. A host that
 // tells more is not trusted.
 inline constexpr std::size_t kLinkedFilesTakenMax = kLinkedFilesMax + kOpenEntriesMax;
 
@@ -57,11 +57,18 @@ class LinkedNames {
 // A taker's.
 class HardLinks {
  public:
-  // Where a first name is in place, and what it is.
+  // Where a first name is in place, and what it is there: the file system may keep its time more
+  // coarsely than it was told.
   struct Source {
     NodePtr directory;
     std::string name;
     platform::FileId file;
+    std::uint64_t size_bytes = 0;
+    platform::Timestamp modified = {};
+    [[nodiscard]] bool is(const platform::FileStatus& status) const {
+      return status.type == platform::FileType::kRegular && status.id() == file &&
+             status.size_bytes == size_bytes && status.modified == modified;
+    }
   };
   // Another name, to be made.
   struct Link {
@@ -69,8 +76,8 @@ class HardLinks {
     wire::Entry entry;
   };
 
-  // A first name. False: there are too many.
-  [[nodiscard]] bool begin(std::uint64_t id, std::uint32_t names);
+  // A first name, of several. False: there are too many.
+  [[nodiscard]] bool begin(std::uint64_t id, const wire::Entry& first);
   // One of its other names is not to be made.
   void drop(std::uint64_t first);
   // A name whose file is dealt with.
@@ -79,7 +86,7 @@ class HardLinks {
     std::optional<Source> source;  // nullopt: it did not come
   };
   // Another name of `first`. nullopt: it waits for that to be dealt with. False in `is_known`: the
-  // host never named such a file, or not so many names of it.
+  // host never named such a file, of that size and time, or not so many names of it.
   [[nodiscard]] std::optional<Ready> add(std::uint64_t first, Link link, bool& is_known);
   // The first name is in place, or will not be: those that waited. Unknown ids: none.
   [[nodiscard]] std::vector<Ready> settle(std::uint64_t id, std::optional<Source> source);
@@ -88,6 +95,8 @@ class HardLinks {
  private:
   struct File {
     std::uint32_t left = 0;  // names that may still come
+    std::uint64_t size_bytes = 0;
+    platform::Timestamp modified = {};
     bool is_settled = false;
     std::optional<Source> source;
     std::vector<Link> waiting;

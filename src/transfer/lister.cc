@@ -19,6 +19,11 @@ std::string joined(const std::string& directory, const std::string& name) {
 
 }  // namespace
 
+std::string shown_unlisted(std::string path) {
+  if (path.ends_with('/')) path.pop_back();
+  return path.empty() ? "." : path;
+}
+
 Result<void> Lister::on_message(const wire::Message& message) {
   if (const auto* entries = std::get_if<wire::Entries>(&message)) {
     if (entries->request != request_) return fail(broken("entries of no request"));

@@ -21,6 +21,10 @@ struct Listing {
   wire::Entry entry;
 };
 
+// As people name what on_failed tells of: a directory itself, which cannot be read to its end, ends
+// with a slash there, and is "" where it is what was asked for.
+[[nodiscard]] std::string shown_unlisted(std::string path);
+
 class Lister final : public Receiver {
  public:
   // Each entry as it comes, in the order of transfer/tree_walker.h; an error ends the listing.

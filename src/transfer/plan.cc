@@ -129,13 +129,13 @@ Result<Planned> Plan::on_root(const wire::Entry& entry) {
   return on_entry(place.file, single, levels_.back());
 }
 
-Result<Planned> Plan::on_entry(std::string path, const wire::Entry& entry, const Level& parent) {
+Result<Planned> Plan::on_entry(std::string path, const wire::Entry& entry, Level& parent) {
   Judgement judged = kNew;
   NodePtr node;
   bool is_refused = parent.is_refused;
   if (is_refused) judged = {Action::kRefuse, "its directory cannot be made"};
   if (!is_refused && parent.node != nullptr) {
-    const auto looked = judge_there(entry, parent.node);
+    const auto looked = judge_there(entry, parent);
     judged = looked.value_or(Judgement{Action::kRefuse, "what is there cannot be looked at"});
     if (entry.type == EntryType::kDirectory && judged.action == Action::kKeep) {
       node = DirectoryTree::child(parent.node, entry.name);
@@ -149,14 +149,19 @@ Result<Planned> Plan::on_entry(std::string path, const wire::Entry& entry, const
   return planned(std::move(path), entry, judged);
 }
 
-Result<Judgement> Plan::judge_there(const wire::Entry& entry, const NodePtr& parent) {
-  WH_ASSIGN(const auto handle, tree_->open(parent));
+Result<Judgement> Plan::judge_there(const wire::Entry& entry, Level& parent) {
+  WH_ASSIGN(const auto handle, tree_->open(parent.node));
   if (entry.type == EntryType::kDirectory) return judge_directory(*handle, entry.name);
   if (entry.type == EntryType::kSymlink) return judge_symlink(*handle, entry);
   PresentRules rules = options_.present_rules();
   rules.sync = false;  // nothing is done
   WH_ASSIGN(const auto standing, look(entry, *handle, rules));
   Judgement judged = judge(entry, standing, rules);
+  const bool is_one_with_another = standing.status.has_value() && entry.link_of == 0 &&
+                                   parent.met.has_met(*handle, entry.name, *standing.status);
+  if (is_one_with_another && judged.action != Action::kLeave) {
+    return Judgement{Action::kRefuse, "its name is one with another's on this file system"};
+  }
   // It may be what a power cut left, or just stored without its zeros.
   if (standing.present == Present::kHollow && judged.action == Action::kReplace) {
     return Judgement{Action::kKeep, "the same size and time; its content would be compared"};

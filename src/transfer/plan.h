@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "transfer/destination.h"
 #include "transfer/directory_tree.h"
+#include "transfer/folded_names.h"
 #include "transfer/lister.h"
 #include "transfer/present.h"
 #include "transfer/selector.h"
@@ -50,14 +51,15 @@ class Plan {
     NodePtr node;      // null: it is not there yet
     bool is_refused = false;
     KnownNames known = {};
+    MetFiles met = {};
   };
 
   // The last one is over.
   void leave();
   void refuse_to_delete(std::string_view path, const Error& why);
   Result<Planned> on_root(const wire::Entry& entry);
-  Result<Planned> on_entry(std::string path, const wire::Entry& entry, const Level& parent);
-  Result<Judgement> judge_there(const wire::Entry& entry, const NodePtr& parent);
+  Result<Planned> on_entry(std::string path, const wire::Entry& entry, Level& parent);
+  Result<Judgement> judge_there(const wire::Entry& entry, Level& parent);
   Judgement judge_directory(const platform::Directory& parent, const std::string& name) const;
   Judgement judge_symlink(const platform::Directory& parent, const wire::Entry& entry) const;
 

@@ -133,6 +133,13 @@ Result<Shares::Location> Shares::locate(std::string_view path) const {
 Result<Shares::Place> Shares::find(std::string_view path) const {
   const std::vector<std::string_view> all_parts = parts_of(path);
   std::span<const std::string_view> parts = all_parts;
+  const auto not_found = [&] {
+    Error error = wormhole::transfer::not_found(path);
+    const bool names_the_one = shares_.size() == 1 && shares_.front().is_directory &&
+                               !all_parts.empty() && all_parts.front() == shares_.front().name;
+    if (names_the_one) error.detail += ": a path begins in the directory that is shared";
+    return fail(std::move(error));
+  };
   for (const std::string_view part : parts) WH_TRY(platform::check_name(part));
 
   const Share* share = shares_.empty() ? nullptr : &shares_.front();
@@ -146,11 +153,11 @@ Result<Shares::Place> Shares::find(std::string_view path) const {
     for (const Share& candidate : shares_) {
       if (candidate.name == parts.front()) share = &candidate;
     }
-    if (share == nullptr) return fail(not_found(path));
+    if (share == nullptr) return not_found();
     parts = parts.subspan(1);
   }
   if (!share->is_directory) {
-    if (!parts.empty()) return fail(not_found(path));
+    if (!parts.empty()) return not_found();
     return Place(Single{share, share->tree->root(), share->file});
   }
 
@@ -158,12 +165,12 @@ Result<Shares::Place> Shares::find(std::string_view path) const {
   std::string name = share->name;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     auto directory = share->tree->open(node);
-    if (!directory.has_value()) return fail(not_found(path));
+    if (!directory.has_value()) return not_found();
     const auto status = (*directory)->status_of(parts[i]);
-    if (!status.has_value()) return fail(not_found(path));
+    if (!status.has_value()) return not_found();
     name = std::string(parts[i]);
     if (status->type != platform::FileType::kDirectory) {
-      if (i + 1 != parts.size()) return fail(not_found(path));
+      if (i + 1 != parts.size()) return not_found();
       return Place(Single{share, node, name});
     }
     node = DirectoryTree::child(node, name);

@@ -91,6 +91,7 @@ Result<void> TreeBuilder::on_hole(const TakenFilePtr& file, std::uint64_t offset
   local_work_.progressed();
   const auto complete = file->leave_empty(*tree_, offset, length);
   if (!complete.has_value()) return absorb(file, fail(complete.error()));
+  counters_.hole_bytes += length;
   if (file->lacks_only_rest()) local_work_.release(file->id());
   return *complete ? absorb(file, publish(file)) : Result<void>();
 }

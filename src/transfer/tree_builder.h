@@ -278,10 +278,10 @@ class TreeBuilder {
   ReconstructionPtr reconstruction_from_elsewhere(const TakenFilePtr& file,
                                                   const wire::Entry& entry, Present present) const;
   Result<Standing> compare(const wire::Entry& entry, const NodePtr& directory);
-  bool is_one_with_another(const wire::Entry& entry, const Standing& standing,
-                           OpenDirectory& parent);
+  bool is_one_with_another(const std::string& name,
+                           const std::optional<platform::FileStatus>& there, OpenDirectory& parent);
   Result<void> make_directory(OpenDirectory& made, const NodePtr& parent);
-  Result<void> make_symlink(const wire::Entry& entry, const NodePtr& parent);
+  Result<void> make_symlink(const wire::Entry& entry, OpenDirectory& in);
 
   // Something of the file arrives: kProtocol when too many are under way.
   Result<void> begin(const TakenFilePtr& file);
@@ -345,6 +345,8 @@ class TreeBuilder {
   std::unordered_map<std::uint64_t, OpenDirectory> directories_;
   std::unordered_map<std::uint64_t, TakenFilePtr> files_;
   HardLinks hard_links_;
+  // Files of several names that had lost bytes and come anew: their other names are names of them.
+  std::set<platform::FileId> mended_;
   std::unordered_set<std::uint64_t> given_up_;
   std::vector<std::uint64_t> newly_given_up_;
   std::deque<OpenDirectory> complete_directories_;  // whose metadata waits to be set

@@ -23,6 +23,14 @@ Error broken(std::string_view why) {
   return {.code = Code::kProtocol, .operation = "fetch", .detail = std::string(why)};
 }
 
+Error one_with_another(std::string path) {
+  return {.code = Code::kExists,
+          .operation = "fetch",
+          .object = std::move(path),
+          .detail = "its name is one with another's on this file system",
+          .advice = "give one of them another name at the source"};
+}
+
 }  // namespace
 
 Result<void> TreeBuilder::on_entries(const wire::Entries& entries, Wanted& wanted) {
@@ -207,7 +215,7 @@ Result<void> TreeBuilder::refuse(std::uint64_t id, const wire::Entry& entry,
     if (entry.names == 0) return {};
     {
       std::scoped_lock lock(mutex_);
-      static_cast<void>(hard_links_.begin(id, entry.names));
+      static_cast<void>(hard_links_.begin(id, entry));
     }
     return settle_links(id, std::nullopt);
   }
@@ -262,7 +270,7 @@ Result<void> TreeBuilder::on_directory_end(std::uint64_t directory) {
 
 Result<void> TreeBuilder::on_symlink(const wire::Entry& entry, OpenDirectory& parent) {
   const std::string path = DirectoryTree::path_of(parent.node, entry.name);
-  auto made = make_symlink(entry, parent.node);
+  auto made = make_symlink(entry, parent);
   if (!made.has_value()) {
     if (ends_session(made.error())) return made;
     return entry_failed(entry, path, made.error());
@@ -271,7 +279,8 @@ Result<void> TreeBuilder::on_symlink(const wire::Entry& entry, OpenDirectory& pa
   return {};
 }
 
-Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& parent) {
+Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, OpenDirectory& in) {
+  const NodePtr& parent = in.node;
   if (entry.target.empty() || entry.target.find('\0') != std::string::npos) {
     Error error = broken("the other side sent a symlink without a usable target");
     error.object = DirectoryTree::path_of(parent, entry.name);
@@ -281,13 +290,16 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, const NodePtr& 
   auto made = directory->make_symlink(entry.name, entry.target);
   if (!made.has_value()) {
     if (made.error().code != Code::kExists) return made;
+    const auto status = directory->status_of(entry.name);
+    const bool is_one =
+        status.has_value() && !in.is_new && is_one_with_another(entry.name, *status, in);
     const auto present = directory->read_link(entry.name);
-    if (present.has_value() && *present == entry.target) {
+    if (present.has_value() && *present == entry.target && !is_one) {
       ++counters_.links;
       return match_symlink(entry, *directory, DirectoryTree::path_of(parent, entry.name));
     }
-    const auto status = directory->status_of(entry.name);
     if (status.has_value() && leaves_to_symlink(entry, *status, options_.leaves)) return {};
+    if (is_one) return fail(one_with_another(DirectoryTree::path_of(parent, entry.name)));
     const bool replaceable = options_.overwrite && status.has_value() &&
                              status->type != FileType::kDirectory &&
                              !options_.former->is_since(*status, rules_.started);
@@ -322,32 +334,30 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   counters_.announced_bytes += entry.size;
   if (entry.names > 1) {
     std::scoped_lock lock(mutex_);
-    if (!hard_links_.begin(id, entry.names)) {
+    if (!hard_links_.begin(id, entry)) {
       return fail(broken("the other side named too many files of several names"));
     }
   }
   const std::string path = DirectoryTree::path_of(parent.node, entry.name);
   Present present = Present::kMissing;
+  std::optional<platform::FileStatus> there;
   if (options_.may_have && !parent.is_new) {
     const auto compared = compare(entry, parent.node);
     if (!compared.has_value()) {
       if (ends_session(compared.error())) return fail(compared.error());
       return not_taken(id, entry, path, compared.error());
     }
-    if (is_one_with_another(entry, *compared, parent)) {
-      return not_taken(id, entry, path,
-                       {.code = Code::kExists,
-                        .operation = "fetch",
-                        .object = path,
-                        .detail = "its name is one with another's on this file system",
-                        .advice = "give one of them another name at the source"});
-    }
-    present = compared->present;
+    there = compared->status;
+    const bool is_one = is_one_with_another(entry.name, there, parent);
     const Judgement judged = judge(entry, *compared, options_.present_rules());
     if (judged.action == Action::kLeave) {
       leave(entry);
       return settle_links(id, std::nullopt);
     }
+    if (is_one) {
+      return not_taken(id, entry, path, one_with_another(path));
+    }
+    present = compared->present;
     if (present == Present::kEqual && (!options_.checksum || entry.size == 0)) {
       if (entry.size >= kReusableMinBytes && !entry.sparse) {
         const auto place = place_in(entry.name, parent.node);
@@ -389,6 +399,8 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
     present = Present::kMissing;
   } else if (present == Present::kHollow && is_own(entry, parent.node)) {
     file->may_replace();
+    std::scoped_lock lock(mutex_);
+    if (entry.names > 1) mended_.insert(there->id());
   }
   auto reconstruction = reconstruction_of(file, entry, present);
   std::uint64_t copy_of = 0;
@@ -429,6 +441,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
 
 Result<void> TreeBuilder::not_taken(std::uint64_t id, const wire::Entry& entry,
                                     const std::string& path, const Error& why) {
+  counters_.refused_bytes += entry.size;
   WH_TRY(entry_failed(entry, path, why));
   return settle_links(id, std::nullopt);
 }
@@ -615,11 +628,12 @@ Result<Standing> TreeBuilder::compare(const wire::Entry& entry, const NodePtr& d
 
 // The first of two such names is what the destination has: the other would be put in its place, and
 // it in the other's the next time.
-bool TreeBuilder::is_one_with_another(const wire::Entry& entry, const Standing& standing,
+bool TreeBuilder::is_one_with_another(const std::string& name,
+                                      const std::optional<platform::FileStatus>& there,
                                       OpenDirectory& parent) {
-  if (!standing.status.has_value()) return false;
+  if (!there.has_value()) return false;
   const auto handle = tree_->open(parent.node);
-  return handle.has_value() && parent.met.has_met(**handle, entry.name, *standing.status);
+  return handle.has_value() && parent.met.has_met(**handle, name, *there);
 }
 
 Result<void> TreeBuilder::on_listed(std::uint64_t entries) {

@@ -62,7 +62,7 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
   WH_ASSIGN(const auto standing, look(entry, *directory, options_.present_rules()));
   const auto is_source = [&](const platform::FileStatus& status) {
     const auto& first = ready.source;
-    return first.has_value() && status.type == FileType::kRegular && status.id() == first->file;
+    return first.has_value() && first->is(status);
   };
   if (standing.status.has_value() && is_source(*standing.status)) {
     ++counters_.skipped_files;
@@ -102,13 +102,14 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
   WH_ASSIGN(const auto from, tree_->open(source.directory));
   WH_ASSIGN(const bool linked, directory->make_hard_link(name, *from, source.name));
   if (!linked && judged.action == Action::kKeep) {
+    WH_TRY(match_copy(link, source));
     ++counters_.skipped_files;
-    return match_copy(link, source);
+    return {};
   }
   if (!linked) return copy_instead(link, source, replaces);
   // By its name: another file may have taken it meanwhile.
   const auto made = directory->status_of(name);
-  if (!made.has_value() || !is_source(*made) || !looks_equal(entry, *made)) {
+  if (!made.has_value() || !is_source(*made)) {
     static_cast<void>(directory->remove_file(name));
     return fail({.code = Code::kChanged,
                  .operation = "make hard link",
@@ -141,17 +142,18 @@ Result<Judgement> TreeBuilder::judge_link(const HardLinks::Ready& ready, const S
   const bool is_hollow = standing.present == Present::kHollow;
   const bool is_to_be_compared =
       is_hollow || (standing.present == Present::kEqual && options_.checksum && entry.size > 0);
-  if (!is_to_be_compared || judged.action == Action::kLeave) return judged;
-  constexpr Judgement kDifferent{Action::kRefuse, "a different file is there"};
-  bool is_same = false;
-  if (ready.source.has_value()) {
-    WH_ASSIGN(const auto from, tree_->open(ready.source->directory));
-    WH_ASSIGN(const auto original, from->open_file(ready.source->name));
-    WH_ASSIGN(const auto there, directory.open_file(entry.name));
-    WH_ASSIGN(is_same, have_same_data(original, there, entry.size));
-  }
+  const bool can_be = ready.source.has_value() && judged.action != Action::kLeave;
+  if (!is_to_be_compared || !can_be) return judged;
+  WH_ASSIGN(const auto from, tree_->open(ready.source->directory));
+  WH_ASSIGN(const auto original, from->open_file(ready.source->name));
+  WH_ASSIGN(const auto there, directory.open_file(entry.name));
+  WH_ASSIGN(const bool is_same, have_same_data(original, there, entry.size));
   if (is_same) return Judgement{Action::kKeep, "the same content"};
-  return options_.overwrite ? Judgement{Action::kReplace, "other content"} : kDifferent;
+  if (options_.overwrite) return Judgement{Action::kReplace, "other content"};
+  // What the file was that is mended in this run: this is a name of it still.
+  std::scoped_lock lock(mutex_);
+  if (is_hollow && mended_.contains(standing.status->id())) return judged;
+  return Judgement{Action::kRefuse, "a different file is there"};
 }
 
 // What an earlier run copied: its mode, and what else is kept, are as the file's, if they are to
@@ -170,8 +172,8 @@ Result<void> TreeBuilder::match_copy(const HardLinks::Link& link, const HardLink
 
 Result<bool> TreeBuilder::have_same_data(const platform::File& a, const platform::File& b,
                                          std::uint64_t size) {
-  ByteVector from_a(kBlockBytes);
-  ByteVector from_b(kBlockBytes);
+  ByteVector from_a(std::min<std::uint64_t>(kBlockBytes, size));
+  ByteVector from_b(from_a.size());
   for (std::uint64_t offset = 0; offset < size; offset += kBlockBytes) {
     if (is_woken()) return fail({.code = Code::kInterrupted, .operation = "compare"});
     WH_ASSIGN(const std::size_t of_a, a.read_at(from_a, offset));
@@ -225,7 +227,7 @@ Result<void> TreeBuilder::copy_data(const platform::File& from, const platform::
   return to.truncate(size);
 }
 
-// Where the file system has no hard links: the bytes are what counts, and it is told.
+// Where the file can have no more names: the bytes are what counts, and it is told.
 Result<void> TreeBuilder::copy_instead(const HardLinks::Link& link, const HardLinks::Source& source,
                                        bool replaces) {
   const wire::Entry& entry = link.entry;
@@ -239,7 +241,7 @@ Result<void> TreeBuilder::copy_instead(const HardLinks::Link& link, const HardLi
                  .detail = "the file that it is another name of was changed meanwhile",
                  .advice = "run the same command again"});
   };
-  if (status.id() != source.file) return changed();
+  if (!source.is(status)) return changed();
   WH_ASSIGN(const auto directory, tree_->open(link.directory));
   const std::string partial = store::partial_name(entry.name);
   WH_ASSIGN(const auto file, directory->open_partial(partial));
@@ -278,7 +280,7 @@ std::optional<HardLinks::Source> TreeBuilder::link_source(const std::string& nam
   if (!directory.has_value()) return std::nullopt;
   const auto status = (*directory)->status_of(name);
   if (!status.has_value() || status->type != FileType::kRegular) return std::nullopt;
-  return HardLinks::Source{parent, name, status->id()};
+  return HardLinks::Source{parent, name, status->id(), status->size_bytes, status->modified};
 }
 
 }  // namespace wormhole::transfer

@@ -19,8 +19,9 @@ constexpr std::size_t kOpenAttributesMaxBytes = 4 * kMiB;
 static_assert(kDepthMax + kOpenAttributesMaxBytes / wire::Entry::kCreditedBytes <=
               kOpenEntriesMax / 2);
 
-// Of one directory: of more, all of it is given up.
-constexpr std::size_t kNotFoundMax = 10'000;
+// Of one directory. Where more go at once and none of these is listed any more, it is being
+// emptied.
+constexpr std::size_t kNotFoundNamesMax = 10'000;
 
 wire::Entry entry_of(wire::EntryType type, std::uint64_t parent, std::string name,
                      const platform::FileStatus& status) {
@@ -61,7 +62,12 @@ class Walker {
     if (!enter(parent, std::move(node), std::move(name), std::move(path))) return false;
     while (!levels_.empty()) {
       Level& level = levels_.back();
+      if (level.subdirectories.empty() && !level.not_found.empty()) {
+        if (!look_again(level)) return false;
+        continue;
+      }
       if (level.subdirectories.empty()) {
+        if (level.has_lost) report(level.id, "", lost("names in it are listed, and not found"));
         const std::uint64_t ended = level.id;
         attribute_room_ += level.attribute_bytes;
         levels_.pop_back();
@@ -107,6 +113,10 @@ class Walker {
     std::string path;  // as above, where anyone looks at it
     std::size_t attribute_bytes;
     std::vector<std::string> subdirectories;
+    // look_again()
+    std::set<std::string> not_found = {};
+    std::set<std::string> listed_again = {};
+    bool has_lost = false;
   };
 
   bool report(std::uint64_t parent, std::string name, const Error& error) {
@@ -122,8 +132,8 @@ class Walker {
     }
     const auto handle = tree_->open(node);
     if (!handle.has_value()) {
-      const bool was_listed = parent != wire::kNoEntry && handle.error().code == Code::kNotFound;
-      if (was_listed) report(parent, "", lost("a directory in it is listed, and not found"));
+      const bool was_listed = handle.error().code == Code::kNotFound && !levels_.empty();
+      if (was_listed) return missed(levels_.back(), std::move(name));
       return report(parent, std::move(name), handle.error());
     }
     const auto status = (*handle)->status();
@@ -153,35 +163,45 @@ class Walker {
       if (!next->has_value()) break;
       if (!child(level, **handle, **next)) return false;
     }
-    if (!not_found_.empty() && !look_again(level, **handle)) return false;
     levels_.push_back(std::move(level));
     return true;
   }
 
-  // For what was listed and then not found. It is gone and not part of the share any more, or
-  // another has taken its name since; but what is listed still is there, although the file system
-  // does not find it by the name that it tells (one that its character set does not have, a branch
-  // that is offline). It is no deletion, which a mirror would follow: of this directory nobody
-  // knows what else is in it, nor by what names.
-  bool look_again(Level& level, const platform::Directory& handle) {
-    std::set<std::string> names = std::exchange(not_found_, {});
-    const bool are_all = names.size() < kNotFoundMax;
-    bool is_lost = false;
-    auto reader = handle.read();
+  // A name that was listed, and then not found.
+  bool missed(Level& level, std::string name) {
+    if (level.listed_again.contains(name)) {
+      level.has_lost = true;
+      return report(level.id, std::move(name),
+                    lost("it is listed in its directory, and not found there"));
+    }
+    if (level.not_found.size() < kNotFoundNamesMax) level.not_found.insert(std::move(name));
+    return true;
+  }
+
+  // For those. They are gone and not part of the share any more, or others have taken their names
+  // since; but what is listed still is there, although the file system does not find it by the name
+  // that it tells (one that its character set does not have, a branch that is offline). That is no
+  // deletion, which a mirror would follow: nobody knows what else is in this directory, nor by what
+  // names.
+  bool look_again(Level& level) {
+    std::set<std::string> names = std::exchange(level.not_found, {});
+    const auto handle = tree_->open(level.node);
+    if (!handle.has_value()) {
+      // It is gone with all that is in it.
+      if (handle.error().code == Code::kNotFound) return true;
+      return report(level.id, "", handle.error());
+    }
+    auto reader = (*handle)->read();
     if (!reader.has_value()) return report(level.id, "", reader.error());
     while (!names.empty()) {
       const auto next = reader->next();
       if (!next.has_value()) return report(level.id, "", next.error());
       if (!next->has_value()) break;
-      std::string name((*next)->name);
-      if (names.erase(name) == 0) continue;
-      if (!child(level, handle, **next)) return false;
-      if (not_found_.erase(name) == 0) continue;
-      is_lost = true;
-      report(level.id, std::move(name), lost("it is listed in its directory, and not found there"));
+      auto name = names.extract(std::string((*next)->name));
+      if (name.empty()) continue;
+      level.listed_again.insert(std::move(name));
+      if (!child(level, **handle, **next)) return false;
     }
-    if (is_lost) report(level.id, "", lost("names in it are listed, and not found"));
-    if (!are_all) report(level.id, "", lost("too many names in it are listed, and not found"));
     return true;
   }
 
@@ -198,13 +218,10 @@ class Walker {
     if (!may_be_directory && !takes(level, name, /*is_directory=*/false)) return !sink_.is_over();
     const auto status = handle.status_of(name);
     if (!status.has_value()) {
-      if (status.error().code == Code::kNotFound) {
-        if (not_found_.size() < kNotFoundMax) not_found_.insert(std::move(name));
-        return true;
-      }
+      if (status.error().code == Code::kNotFound) return missed(level, std::move(name));
       return report(level.id, std::move(name), status.error());
     }
-    not_found_.erase(name);  // listed once more, and another by now
+    level.not_found.erase(name);  // listed once more, and another by now
     const bool is_directory = status->type == FileType::kDirectory;
     if (may_be_directory && !takes(level, name, is_directory)) return !sink_.is_over();
     if (is_directory) {
@@ -283,7 +300,6 @@ class Walker {
   WalkSink& sink_;
   const ArchiveTeller* const teller_;
   std::vector<Level> levels_;
-  std::set<std::string> not_found_;  // of the directory being read: look_again()
   std::size_t attribute_room_ = kOpenAttributesMaxBytes;
   IgnoreFiles ignore_files_;
 };
