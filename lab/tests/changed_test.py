@@ -291,10 +291,11 @@ def test_what_only_looks_unchanged_is_caught_by_checksum(box, source, dest):
         assert again.summary["skipped"] == 301 and again.summary["bytes"] == 0
 
 
-def test_what_is_there_without_its_zeros_is_compared_as_a_dry_run_says(box, source, dest):
+def test_what_is_there_without_its_zeros_is_compared_as_a_dry_run_says(box, source, xfs):
     """It may be what a power cut left, or a sparse copy."""
     content = bytes(MB) + random.Random(5).randbytes(MB)
     trees.write(os.path.join(source, "zeros"), content)
+    dest = os.path.join(xfs[0], "dest")
     there = os.path.join(dest, "zeros")
     os.makedirs(dest)
     with open(there, "wb") as file:

@@ -46,11 +46,12 @@ struct TakenCounters {
   std::atomic<std::uint64_t> acls_lost = 0;
   std::atomic<std::uint64_t> capabilities_lost = 0;  // files that had some
 
-  // Bytes of files; nullopt while more may be announced. Files that failed count as still to come:
-  // an estimate that is too large harms nobody.
+  // Bytes of files; nullopt while more may be announced. Of files that fail on their way the rest
+  // counts as still to come: an estimate that is too large harms nobody.
   [[nodiscard]] std::optional<std::uint64_t> left_to_come() const {
     if (!all_announced) return std::nullopt;
-    const std::uint64_t done = bytes + skipped_bytes + left_bytes + resumed_bytes + reused_bytes;
+    const std::uint64_t done = bytes + skipped_bytes + left_bytes + resumed_bytes + reused_bytes +
+                               hole_bytes + refused_bytes;
     return announced_bytes - std::min(announced_bytes.load(), done);
   }
 };

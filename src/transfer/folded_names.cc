@@ -23,13 +23,16 @@ std::optional<bool> folds_case(const platform::Directory& parent, const std::str
   return there.has_value() && there->id() == status.id();
 }
 
-bool MetFiles::has_met(const platform::Directory& directory, const std::string& name,
-                       const platform::FileStatus& status) {
-  if (status.links > 1) return false;  // it has names that are not one
-  if (!folds_.has_value()) folds_ = folds_case(directory, name, status);
-  if (!folds_.value_or(false)) return false;
-  if (met_.size() >= kMetFilesMax) return met_.contains(status.inode);
-  return !met_.insert(status.inode).second;
+std::optional<platform::FileType> MetFiles::met_by(const platform::Directory& directory,
+                                                   const std::string& name,
+                                                   const platform::FileStatus& there,
+                                                   platform::FileType entry) {
+  if (there.links > 1) return std::nullopt;  // it has names that are not one
+  if (!folds_.has_value()) folds_ = folds_case(directory, name, there);
+  if (!folds_.value_or(false)) return std::nullopt;
+  if (const auto met = met_.find(there.inode); met != met_.end()) return met->second;
+  if (met_.size() < kMetFilesMax) met_.emplace(there.inode, entry);
+  return std::nullopt;
 }
 
 }  // namespace wormhole::transfer

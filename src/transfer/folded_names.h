@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "platform/file_system.h"
 
@@ -28,13 +28,15 @@ inline constexpr std::size_t kMetFilesMax = 250'000;
 // nothing, elsewhere 40 bytes a file.
 class MetFiles {
  public:
-  // Another name has met that one.
-  [[nodiscard]] bool has_met(const platform::Directory& directory, const std::string& name,
-                             const platform::FileStatus& status);
+  // What the entry was whose name has met that one before, a file or a symlink. nullopt: none has.
+  [[nodiscard]] std::optional<platform::FileType> met_by(const platform::Directory& directory,
+                                                         const std::string& name,
+                                                         const platform::FileStatus& there,
+                                                         platform::FileType entry);
 
  private:
   std::optional<bool> folds_;
-  std::unordered_set<std::uint64_t> met_;  // inode numbers
+  std::unordered_map<std::uint64_t, platform::FileType> met_;  // by inode numbers
 };
 
 }  // namespace wormhole::transfer

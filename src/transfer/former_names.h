@@ -35,6 +35,17 @@ class FormerNames {
     return !files_.contains(status.id()) || status.modified >= started;
   }
 
+  // A file of several names that had lost bytes and comes anew: its other names are names of it
+  // still.
+  void on_mended(const platform::FileId& file) {
+    std::scoped_lock lock(mutex_);
+    if (mended_.size() < kFormerNamesMax) mended_.insert(file);
+  }
+  [[nodiscard]] bool was_mended(const platform::FileId& file) const {
+    std::scoped_lock lock(mutex_);
+    return mended_.contains(file);
+  }
+
   // Whether a directory stood there when this run started, as far as can be told: one that was
   // moved there since is somebody's. It is emptied then.
   [[nodiscard]] bool may_empty(const platform::FileStatus& directory, platform::Timestamp started) {
@@ -64,6 +75,7 @@ class FormerNames {
  private:
   mutable std::mutex mutex_;
   std::set<platform::FileId> files_;
+  std::set<platform::FileId> mended_;
   std::set<platform::FileId> emptied_;
   std::set<platform::FileId> made_;
 };

@@ -10,6 +10,8 @@ using wire::EntryType;
 
 constexpr Judgement kNew{Action::kFetch, "new"};
 constexpr Judgement kSame{Action::kKeep, "the same"};
+constexpr Judgement kOneWithAnother{Action::kRefuse,
+                                    "its name is one with another's on this file system"};
 
 // `path`: below the destination; "" for a directory that is the whole.
 Planned planned(std::string path, const wire::Entry& entry, const Judgement& judged) {
@@ -152,16 +154,16 @@ Result<Planned> Plan::on_entry(std::string path, const wire::Entry& entry, Level
 Result<Judgement> Plan::judge_there(const wire::Entry& entry, Level& parent) {
   WH_ASSIGN(const auto handle, tree_->open(parent.node));
   if (entry.type == EntryType::kDirectory) return judge_directory(*handle, entry.name);
-  if (entry.type == EntryType::kSymlink) return judge_symlink(*handle, entry);
+  if (entry.type == EntryType::kSymlink) return judge_symlink(*handle, entry, parent.met);
   PresentRules rules = options_.present_rules();
   rules.sync = false;  // nothing is done
   WH_ASSIGN(const auto standing, look(entry, *handle, rules));
   Judgement judged = judge(entry, standing, rules);
-  const bool is_one_with_another = standing.status.has_value() && entry.link_of == 0 &&
-                                   parent.met.has_met(*handle, entry.name, *standing.status);
-  if (is_one_with_another && judged.action != Action::kLeave) {
-    return Judgement{Action::kRefuse, "its name is one with another's on this file system"};
+  std::optional<FileType> met_by;
+  if (standing.status.has_value() && entry.link_of == 0) {
+    met_by = parent.met.met_by(*handle, entry.name, *standing.status, FileType::kRegular);
   }
+  if (met_by.has_value() && judged.action != Action::kLeave) return kOneWithAnother;
   // It may be what a power cut left, or just stored without its zeros.
   if (standing.present == Present::kHollow && judged.action == Action::kReplace) {
     return Judgement{Action::kKeep, "the same size and time; its content would be compared"};
@@ -184,11 +186,15 @@ Judgement Plan::judge_directory(const platform::Directory& parent, const std::st
   return {Action::kRefuse, "something that is no directory is there"};
 }
 
-Judgement Plan::judge_symlink(const platform::Directory& parent, const wire::Entry& entry) const {
+Judgement Plan::judge_symlink(const platform::Directory& parent, const wire::Entry& entry,
+                              MetFiles& met) const {
   const auto status = parent.status_of(entry.name);
   if (!status.has_value()) return kNew;
-  if (const auto target = parent.read_link(entry.name); target == entry.target) return kSame;
+  const auto met_by = met.met_by(parent, entry.name, *status, FileType::kSymlink);
+  const auto target = parent.read_link(entry.name);
+  if (target == entry.target && met_by != FileType::kRegular) return kSame;
   if (leaves_to_symlink(entry, *status, options_.leaves)) return {Action::kLeave, "it is there"};
+  if (met_by.has_value()) return kOneWithAnother;
   if (status->type == FileType::kDirectory) return {Action::kRefuse, "a directory is there"};
   if (!options_.overwrite) return {Action::kRefuse, "something else is there"};
   return {Action::kReplace, "something else is there"};

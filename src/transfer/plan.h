@@ -61,7 +61,8 @@ class Plan {
   Result<Planned> on_entry(std::string path, const wire::Entry& entry, Level& parent);
   Result<Judgement> judge_there(const wire::Entry& entry, Level& parent);
   Judgement judge_directory(const platform::Directory& parent, const std::string& name) const;
-  Judgement judge_symlink(const platform::Directory& parent, const wire::Entry& entry) const;
+  Judgement judge_symlink(const platform::Directory& parent, const wire::Entry& entry,
+                          MetFiles& met) const;
 
   const TakeOptions options_;
   const std::string requested_name_;

@@ -20,7 +20,8 @@ constexpr std::array<Count, wire::kTakenCounts> kCounts = {
     &TakenCounters::specials,        &TakenCounters::failed,
     &TakenCounters::deleted,         &TakenCounters::owners_lost,
     &TakenCounters::groups_lost,     &TakenCounters::xattrs_lost,
-    &TakenCounters::acls_lost,       &TakenCounters::capabilities_lost};
+    &TakenCounters::acls_lost,       &TakenCounters::capabilities_lost,
+    &TakenCounters::hole_bytes,      &TakenCounters::refused_bytes};
 
 }  // namespace
 

@@ -345,8 +345,6 @@ class TreeBuilder {
   std::unordered_map<std::uint64_t, OpenDirectory> directories_;
   std::unordered_map<std::uint64_t, TakenFilePtr> files_;
   HardLinks hard_links_;
-  // Files of several names that had lost bytes and come anew: their other names are names of them.
-  std::set<platform::FileId> mended_;
   std::unordered_set<std::uint64_t> given_up_;
   std::vector<std::uint64_t> newly_given_up_;
   std::deque<OpenDirectory> complete_directories_;  // whose metadata waits to be set

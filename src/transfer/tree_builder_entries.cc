@@ -291,15 +291,20 @@ Result<void> TreeBuilder::make_symlink(const wire::Entry& entry, OpenDirectory& 
   if (!made.has_value()) {
     if (made.error().code != Code::kExists) return made;
     const auto status = directory->status_of(entry.name);
-    const bool is_one =
-        status.has_value() && !in.is_new && is_one_with_another(entry.name, *status, in);
+    std::optional<FileType> met_by;
+    if (status.has_value() && !in.is_new) {
+      met_by = in.met.met_by(*directory, entry.name, *status, FileType::kSymlink);
+    }
     const auto present = directory->read_link(entry.name);
-    if (present.has_value() && *present == entry.target && !is_one) {
+    const bool is_another_files = met_by == FileType::kRegular;
+    if (present.has_value() && *present == entry.target && !is_another_files) {
       ++counters_.links;
       return match_symlink(entry, *directory, DirectoryTree::path_of(parent, entry.name));
     }
     if (status.has_value() && leaves_to_symlink(entry, *status, options_.leaves)) return {};
-    if (is_one) return fail(one_with_another(DirectoryTree::path_of(parent, entry.name)));
+    if (met_by.has_value()) {
+      return fail(one_with_another(DirectoryTree::path_of(parent, entry.name)));
+    }
     const bool replaceable = options_.overwrite && status.has_value() &&
                              status->type != FileType::kDirectory &&
                              !options_.former->is_since(*status, rules_.started);
@@ -399,8 +404,7 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
     present = Present::kMissing;
   } else if (present == Present::kHollow && is_own(entry, parent.node)) {
     file->may_replace();
-    std::scoped_lock lock(mutex_);
-    if (entry.names > 1) mended_.insert(there->id());
+    if (entry.names > 1) options_.former->on_mended(there->id());
   }
   auto reconstruction = reconstruction_of(file, entry, present);
   std::uint64_t copy_of = 0;
@@ -633,7 +637,8 @@ bool TreeBuilder::is_one_with_another(const std::string& name,
                                       OpenDirectory& parent) {
   if (!there.has_value()) return false;
   const auto handle = tree_->open(parent.node);
-  return handle.has_value() && parent.met.has_met(**handle, name, *there);
+  return handle.has_value() &&
+         parent.met.met_by(**handle, name, *there, FileType::kRegular).has_value();
 }
 
 Result<void> TreeBuilder::on_listed(std::uint64_t entries) {

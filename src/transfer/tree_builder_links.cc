@@ -75,7 +75,9 @@ Result<void> TreeBuilder::make_link(const HardLinks::Ready& ready) {
   // Another file of the same contents is not replaced by a name unless that was asked for; one that
   // an earlier attempt copied because it could not be linked is as good as it gets.
   const bool may_become_a_name = options_.overwrite && !is_of_this_run && ready.source.has_value();
-  const bool stays = judged.action == Action::kKeep && !may_become_a_name;
+  // With nothing to compare it with, nobody has looked at it.
+  const bool is_unseen = options_.checksum && !ready.source.has_value() && entry.size > 0;
+  const bool stays = judged.action == Action::kKeep && !may_become_a_name && !is_unseen;
   if (stays) ++counters_.skipped_files;
   if (judged.action == Action::kLeave) ++counters_.left_files;
   if (stays || judged.action == Action::kLeave) return {};
@@ -151,8 +153,7 @@ Result<Judgement> TreeBuilder::judge_link(const HardLinks::Ready& ready, const S
   if (is_same) return Judgement{Action::kKeep, "the same content"};
   if (options_.overwrite) return Judgement{Action::kReplace, "other content"};
   // What the file was that is mended in this run: this is a name of it still.
-  std::scoped_lock lock(mutex_);
-  if (is_hollow && mended_.contains(standing.status->id())) return judged;
+  if (is_hollow && options_.former->was_mended(standing.status->id())) return judged;
   return Judgement{Action::kRefuse, "a different file is there"};
 }
 

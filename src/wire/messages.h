@@ -302,7 +302,7 @@ struct Put {
 };
 
 // How far a Put has come: what is counted stands in docs/formats/messages.md.
-inline constexpr std::size_t kTakenCounts = 24;
+inline constexpr std::size_t kTakenCounts = 26;
 // Others may come to be told: those are passed over, and those that are not told are 0.
 inline constexpr std::size_t kTakenCountsMax = 64;
 struct Taken {
