@@ -166,13 +166,14 @@ def test_what_cannot_be_meant(box, source, there):
 
 
 @contextlib.contextmanager
-def asked(box, source, there, verb):
+def asked(box, source, there, verb, typed_before=b""):
     """(the command, on a terminal from which it can be answered; that terminal)"""
     args = ("--writable",) if verb == "put" else ()
     shared = os.path.dirname(there) if verb == "put" else source
     with Share(box, shared, args=args) as share:
         operands = [source, share.target] if verb == "put" else [share.target, there]
         ours, theirs = pty.openpty()
+        os.write(ours, typed_before)
         running = subprocess.Popen([binary(), verb, *operands, "--delete", "--overwrite"],
                                    stdin=theirs, stdout=theirs, stderr=subprocess.PIPE,
                                    env=environment(box, "guest", CODE), cwd=box,
@@ -242,8 +243,7 @@ def test_nobody_is_asked_who_does_not_see_what_goes(box, source, there, verb):
 
 @BY_BOTH
 def test_what_was_typed_before_is_no_answer(box, source, there, verb):
-    with asked(box, source, there, verb) as (running, terminal):
-        os.write(terminal, b"y\n")
+    with asked(box, source, there, verb, typed_before=b"y\n") as (running, terminal):
         until_asked(terminal)
         os.write(terminal, b"n\n")
         until_it_ends(running, terminal)

@@ -76,11 +76,11 @@ def lab_file(name):
     return os.path.normpath(os.path.join(os.path.dirname(binary()), "../../lab", name))
 
 
-def preloaded(name, **environment):
-    """The environment that puts this helper into the binary under test."""
+def preloaded(*names, **environment):
+    """The environment that puts these helpers into the binary under test."""
     if is_sanitized():
         pytest.skip("a sanitizer wants to be loaded first")
-    return {"LD_PRELOAD": lab_file(name), **environment}
+    return {"LD_PRELOAD": ":".join(map(lab_file, names)), **environment}
 
 
 def wait_until(condition, what, seconds=DEADLINE_SECONDS):

@@ -19,10 +19,6 @@ std::uint64_t less(std::uint64_t value, std::uint64_t other) {
   return value - std::min(value, other);
 }
 
-std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", human_count(count), count == 1 ? one : many);
-}
-
 void print_stats(Output& output, const GetOutcome& outcome, const platform::Usage& usage) {
   const auto line = [&](std::string_view what, const std::string& text) {
     output.result(fmt::format("  {:<14} {}", what, text));

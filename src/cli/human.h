@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace wormhole::cli {
 
@@ -15,5 +16,7 @@ namespace wormhole::cli {
 [[nodiscard]] std::string human_time(std::chrono::duration<double> time);
 // "1,234,567".
 [[nodiscard]] std::string human_count(std::uint64_t count);
+// "1 file", "1,234 files".
+[[nodiscard]] std::string counted(std::uint64_t count, std::string_view one, std::string_view many);
 
 }  // namespace wormhole::cli

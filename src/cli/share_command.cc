@@ -247,10 +247,11 @@ ExitCode ShareCommand::run(const transfer::Shares& shares, std::optional<session
   host_.reset();  // ends the sessions that stand
   served_.seconds = clock_.now() - started;
   if (!listened.has_value()) return end(listened.error());
-  if (!output_.is_quiet())
-    output_.result(fmt::format(
-        "Served {} {}: {}.", served_.clients, served_.clients == 1 ? "client" : "clients",
-        moved(served_.files, served_.bytes, served_.taken_files, served_.taken_bytes)));
+  if (!output_.is_quiet()) {
+    output_.result(
+        fmt::format("Served {}: {}.", counted(served_.clients, "client", "clients"),
+                    moved(served_.files, served_.bytes, served_.taken_files, served_.taken_bytes)));
+  }
   // A share that serves until Ctrl-C was stopped as meant; --once was to serve a client first.
   ExitCode exit = ExitCode::kSuccess;
   if (arguments_.once && served_.lost) exit = ExitCode::kConnect;
@@ -308,8 +309,8 @@ void ShareCommand::on_session(std::unique_ptr<session::Connection> first) {
 
 void ShareCommand::on_wrong_code(const platform::Address& from, unsigned left) {
   output_.event({{"event", "wrong_code"}, {"address", from.to_string()}, {"guesses_left", left}});
-  output_.say(fmt::format("a wrong code came from {}; {} {} left for this code", from.to_string(),
-                          left, left == 1 ? "guess" : "guesses"));
+  output_.say(fmt::format("a wrong code came from {}; {} left for this code", from.to_string(),
+                          counted(left, "guess", "guesses")));
 }
 
 void ShareCommand::on_code_retired(const session::JoinCode* next) {
@@ -380,8 +381,8 @@ void ShareCommand::on_client_gone(const transfer::HostSession::Status& last,
                   moved(last.files, last.data_bytes, last.taken_files, last.taken_bytes));
   if (was_cut_off) line += ", because: " + to_sentence(ended.error());
   if (output_.is_verbose()) {
-    line += fmt::format(" ({} on the wire, {} {})", human_bytes(last.wire_bytes), last.streams,
-                        last.streams == 1 ? "stream" : "streams");
+    line += fmt::format(" ({} on the wire, {})", human_bytes(last.wire_bytes),
+                        counted(last.streams, "stream", "streams"));
   }
   output_.say(line);
   if (arguments_.once) listener_->stop();
@@ -406,9 +407,8 @@ void ShareCommand::show_rates() {
   // Rates over a second: shorter ones only flicker.
   if (now - last_shown_ < std::chrono::seconds(1)) return;
   const std::uint64_t since = bytes >= last_bytes_ ? bytes - last_bytes_ : 0;
-  std::string line = fmt::format("{} {} on {} {}  {}  {}", sessions.size(),
-                                 sessions.size() == 1 ? "client" : "clients", streams,
-                                 streams == 1 ? "stream" : "streams",
+  std::string line = fmt::format("{} on {}  {}  {}", counted(sessions.size(), "client", "clients"),
+                                 counted(streams, "stream", "streams"),
                                  human_rate(since, now - last_shown_), human_bytes(bytes));
   const unsigned columns = platform::terminal_columns(kStandardErrorFd);
   if (columns > 1 && line.size() >= columns) line.resize(columns - 1);

@@ -11,6 +11,10 @@
 
 namespace wormhole::transfer {
 
+// Why a name is refused where it is one with another's.
+inline constexpr std::string_view kOneWithAnother =
+    "its name is one with another's on this file system";
+
 // In lower case.
 [[nodiscard]] std::string folded(std::string_view name);
 

@@ -10,8 +10,7 @@ using wire::EntryType;
 
 constexpr Judgement kNew{Action::kFetch, "new"};
 constexpr Judgement kSame{Action::kKeep, "the same"};
-constexpr Judgement kOneWithAnother{Action::kRefuse,
-                                    "its name is one with another's on this file system"};
+constexpr Judgement kAnothersName{Action::kRefuse, kOneWithAnother};
 
 // `path`: below the destination; "" for a directory that is the whole.
 Planned planned(std::string path, const wire::Entry& entry, const Judgement& judged) {
@@ -163,7 +162,7 @@ Result<Judgement> Plan::judge_there(const wire::Entry& entry, Level& parent) {
   if (standing.status.has_value() && entry.link_of == 0) {
     met_by = parent.met.met_by(*handle, entry.name, *standing.status, FileType::kRegular);
   }
-  if (met_by.has_value() && judged.action != Action::kLeave) return kOneWithAnother;
+  if (met_by.has_value() && judged.action != Action::kLeave) return kAnothersName;
   // It may be what a power cut left, or just stored without its zeros.
   if (standing.present == Present::kHollow && judged.action == Action::kReplace) {
     return Judgement{Action::kKeep, "the same size and time; its content would be compared"};
@@ -194,7 +193,7 @@ Judgement Plan::judge_symlink(const platform::Directory& parent, const wire::Ent
   const auto target = parent.read_link(entry.name);
   if (target == entry.target && met_by != FileType::kRegular) return kSame;
   if (leaves_to_symlink(entry, *status, options_.leaves)) return {Action::kLeave, "it is there"};
-  if (met_by.has_value()) return kOneWithAnother;
+  if (met_by.has_value()) return kAnothersName;
   if (status->type == FileType::kDirectory) return {Action::kRefuse, "a directory is there"};
   if (!options_.overwrite) return {Action::kRefuse, "something else is there"};
   return {Action::kReplace, "something else is there"};

@@ -36,6 +36,7 @@ struct PresentRules {
 struct Standing {
   Present present = Present::kMissing;
   std::optional<platform::FileStatus> status;  // of what stands there
+  bool is_anothers = false;                    // MetFiles: another entry's name is the same here
 };
 
 using wire::Action;

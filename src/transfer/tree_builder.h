@@ -237,6 +237,8 @@ class TreeBuilder {
   Result<Judgement> judge_link(const HardLinks::Ready& ready, const Standing& standing,
                                const platform::Directory& directory);
   Result<bool> have_same_data(const platform::File& a, const platform::File& b, std::uint64_t size);
+  // Opened by its name: it may have been changed since it was put in place.
+  Result<platform::File> open_source(const HardLinks::Source& source);
   Result<void> match_copy(const HardLinks::Link& link, const HardLinks::Source& source);
   Result<void> copy_instead(const HardLinks::Link& link, const HardLinks::Source& source,
                             bool replaces);
@@ -277,9 +279,7 @@ class TreeBuilder {
   // The same from a file that was fetched before and stands elsewhere.
   ReconstructionPtr reconstruction_from_elsewhere(const TakenFilePtr& file,
                                                   const wire::Entry& entry, Present present) const;
-  Result<Standing> compare(const wire::Entry& entry, const NodePtr& directory);
-  bool is_one_with_another(const std::string& name,
-                           const std::optional<platform::FileStatus>& there, OpenDirectory& parent);
+  Result<Standing> compare(const wire::Entry& entry, OpenDirectory& directory);
   Result<void> make_directory(OpenDirectory& made, const NodePtr& parent);
   Result<void> make_symlink(const wire::Entry& entry, OpenDirectory& in);
 

@@ -27,7 +27,7 @@ Error one_with_another(std::string path) {
   return {.code = Code::kExists,
           .operation = "fetch",
           .object = std::move(path),
-          .detail = "its name is one with another's on this file system",
+          .detail = std::string(kOneWithAnother),
           .advice = "give one of them another name at the source"};
 }
 
@@ -245,7 +245,7 @@ Result<void> TreeBuilder::make_directory(OpenDirectory& made, const NodePtr& par
       return fail({.code = Code::kUnsafeName,
                    .operation = "make directory",
                    .object = made.name,
-                   .detail = "its name is one with another's on this file system"});
+                   .detail = std::string(kOneWithAnother)});
     }
     made.sets_mode = made.sets_time = !options_.only_adds || options_.former->has_made(status.id());
     const bool is_closed = (status.mode & kOwnerAll) != kOwnerAll;
@@ -347,21 +347,18 @@ Result<void> TreeBuilder::on_regular(std::uint64_t id, const wire::Entry& entry,
   Present present = Present::kMissing;
   std::optional<platform::FileStatus> there;
   if (options_.may_have && !parent.is_new) {
-    const auto compared = compare(entry, parent.node);
+    const auto compared = compare(entry, parent);
     if (!compared.has_value()) {
       if (ends_session(compared.error())) return fail(compared.error());
       return not_taken(id, entry, path, compared.error());
     }
     there = compared->status;
-    const bool is_one = is_one_with_another(entry.name, there, parent);
     const Judgement judged = judge(entry, *compared, options_.present_rules());
     if (judged.action == Action::kLeave) {
       leave(entry);
       return settle_links(id, std::nullopt);
     }
-    if (is_one) {
-      return not_taken(id, entry, path, one_with_another(path));
-    }
+    if (compared->is_anothers) return not_taken(id, entry, path, one_with_another(path));
     present = compared->present;
     if (present == Present::kEqual && (!options_.checksum || entry.size == 0)) {
       if (entry.size >= kReusableMinBytes && !entry.sparse) {
@@ -625,20 +622,16 @@ Result<bool> TreeBuilder::resume(const TakenFilePtr& file) {
   return true;
 }
 
-Result<Standing> TreeBuilder::compare(const wire::Entry& entry, const NodePtr& directory) {
-  WH_ASSIGN(const auto handle, tree_->open(directory));
-  return look(entry, *handle, options_.present_rules());
-}
-
-// The first of two such names is what the destination has: the other would be put in its place, and
-// it in the other's the next time.
-bool TreeBuilder::is_one_with_another(const std::string& name,
-                                      const std::optional<platform::FileStatus>& there,
-                                      OpenDirectory& parent) {
-  if (!there.has_value()) return false;
-  const auto handle = tree_->open(parent.node);
-  return handle.has_value() &&
-         parent.met.met_by(**handle, name, *there, FileType::kRegular).has_value();
+// The first of two names that are one is what the destination has: the other would be put in its
+// place, and it in the other's the next time.
+Result<Standing> TreeBuilder::compare(const wire::Entry& entry, OpenDirectory& directory) {
+  WH_ASSIGN(const auto handle, tree_->open(directory.node));
+  WH_ASSIGN(auto standing, look(entry, *handle, options_.present_rules()));
+  if (standing.status.has_value()) {
+    standing.is_anothers =
+        directory.met.met_by(*handle, entry.name, *standing.status, FileType::kRegular).has_value();
+  }
+  return standing;
 }
 
 Result<void> TreeBuilder::on_listed(std::uint64_t entries) {

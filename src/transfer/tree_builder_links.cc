@@ -146,8 +146,7 @@ Result<Judgement> TreeBuilder::judge_link(const HardLinks::Ready& ready, const S
       is_hollow || (standing.present == Present::kEqual && options_.checksum && entry.size > 0);
   const bool can_be = ready.source.has_value() && judged.action != Action::kLeave;
   if (!is_to_be_compared || !can_be) return judged;
-  WH_ASSIGN(const auto from, tree_->open(ready.source->directory));
-  WH_ASSIGN(const auto original, from->open_file(ready.source->name));
+  WH_ASSIGN(const auto original, open_source(*ready.source));
   WH_ASSIGN(const auto there, directory.open_file(entry.name));
   WH_ASSIGN(const bool is_same, have_same_data(original, there, entry.size));
   if (is_same) return Judgement{Action::kKeep, "the same content"};
@@ -157,11 +156,15 @@ Result<Judgement> TreeBuilder::judge_link(const HardLinks::Ready& ready, const S
   return Judgement{Action::kRefuse, "a different file is there"};
 }
 
+Result<platform::File> TreeBuilder::open_source(const HardLinks::Source& source) {
+  WH_ASSIGN(const auto directory, tree_->open(source.directory));
+  return directory->open_file(source.name);
+}
+
 // What an earlier run copied: its mode, and what else is kept, are as the file's, if they are to
 // be.
 Result<void> TreeBuilder::match_copy(const HardLinks::Link& link, const HardLinks::Source& source) {
-  WH_ASSIGN(const auto from, tree_->open(source.directory));
-  WH_ASSIGN(const auto original, from->open_file(source.name));
+  WH_ASSIGN(const auto original, open_source(source));
   WH_ASSIGN(const auto status, original.status());
   WH_ASSIGN(const auto directory, tree_->open(link.directory));
   WH_ASSIGN(const auto copy, directory->open_file(link.entry.name));
@@ -232,8 +235,7 @@ Result<void> TreeBuilder::copy_data(const platform::File& from, const platform::
 Result<void> TreeBuilder::copy_instead(const HardLinks::Link& link, const HardLinks::Source& source,
                                        bool replaces) {
   const wire::Entry& entry = link.entry;
-  WH_ASSIGN(const auto from, tree_->open(source.directory));
-  WH_ASSIGN(const auto original, from->open_file(source.name));
+  WH_ASSIGN(const auto original, open_source(source));
   WH_ASSIGN(const auto status, original.status());
   const auto changed = [&]() -> Result<void> {
     return fail({.code = Code::kChanged,
